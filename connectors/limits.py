@@ -1,0 +1,145 @@
+"""The one way to call out: keeps within a provider's rate limits, and tries again what was certainly not done.
+
+    caller = Caller({"general": Rate(100, 10.0), "search": Rate(5, 1.0)})
+    contact = caller.call(lambda: fetch(contact_id), bucket="general")
+
+A bucket is one rate of one account; whoever shares the account shares the caller.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_exponential,
+    wait_random,
+)
+
+from connectors.errors import Temporary
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most `calls` in any stretch of `seconds`, as providers with rolling windows count them."""
+
+    calls: int
+    seconds: float
+
+
+class Bucket:
+    """Hands out the moments at which calls may start; for any number of threads.
+
+    A bucket that refills drop by drop lets twice the calls through in the first stretch and is refused by a rolling
+    window, so this one remembers its last `calls` moments.
+    """
+
+    def __init__(self, rate: Rate, *, sleep: Callable[[float], None], monotonic: Callable[[], float]) -> None:
+        self._rate = rate
+        self._sleep = sleep
+        self._monotonic = monotonic
+        self._given: deque[float] = deque(maxlen=rate.calls)
+        self._lock = threading.Lock()
+
+    def take(self) -> None:
+        """Returns when a call may start."""
+        wait = self._reserve()
+        if wait > 0:
+            self._sleep(wait)
+
+    def _reserve(self) -> float:
+        with self._lock:
+            now = self._monotonic()
+            start = now
+            if len(self._given) == self._rate.calls:
+                start = max(now, self._given[0] + self._rate.seconds)
+            self._given.append(start)
+            return start - now
+
+
+class Caller:
+    """Calls an outside system within its limits, and calls again after `Temporary`, which means nothing was done.
+
+    Every other error, and the last `Temporary`, reaches whoever called. A provider that asks for a longer pause than
+    the `seconds` still left is not asked again: its error comes at once, with its `retry_after`.
+    """
+
+    def __init__(
+        self,
+        limits: Mapping[str, Rate] | None = None,
+        *,
+        tries: int = 5,
+        seconds: float = 120.0,
+        first_wait: float = 0.5,
+        longest_wait: float = 30.0,
+        sleep: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._buckets = {name: Bucket(rate, sleep=sleep, monotonic=monotonic) for name, rate in (limits or {}).items()}
+        self._tries = tries
+        self._seconds = seconds
+        self._backoff = wait_exponential(multiplier=first_wait, max=longest_wait) + wait_random(0, first_wait)
+        self._sleep = sleep
+        self._monotonic = monotonic
+
+    def call(self, request: Callable[[], T], *, bucket: str | None = None) -> T:
+        """What `request` returns; each try takes its turn in the bucket (None: no limit)."""
+        deadline = self._monotonic() + self._seconds
+
+        def out_of_time(state: RetryCallState) -> bool:
+            return self._monotonic() + state.upcoming_sleep > deadline
+
+        def attempt() -> T:
+            if bucket is not None:
+                self._buckets[bucket].take()
+            return request()
+
+        return Retrying(
+            retry=retry_if_exception_type(Temporary),
+            wait=self._pause,
+            stop=_either(stop_after_attempt(self._tries), out_of_time),
+            sleep=self._sleep,
+            before_sleep=_tell,
+            reraise=True,
+        )(attempt)
+
+    def _pause(self, state: RetryCallState) -> float:
+        """The provider's wish where it gave one, and never less than our own growing pause."""
+        failure = _failure(state)
+        return max(self._backoff(state), (failure.retry_after or 0.0) if failure else 0.0)
+
+
+def _either(*rules: Callable[[RetryCallState], bool]) -> Callable[[RetryCallState], bool]:
+    return lambda state: any(rule(state) for rule in rules)
+
+
+def _failure(state: RetryCallState) -> Temporary | None:
+    error = state.outcome.exception() if state.outcome else None
+    return error if isinstance(error, Temporary) else None
+
+
+def _tell(state: RetryCallState) -> None:
+    # The provider's words stay out of the log: they may quote an address.
+    failure = _failure(state)
+    if failure:
+        log.warning(
+            "an outside system failed; trying again",
+            action="retry",
+            system=failure.system,
+            request=failure.request,
+            status=failure.status,
+            attempt=state.attempt_number,
+            seconds=round(state.upcoming_sleep, 1),
+        )

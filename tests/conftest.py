@@ -119,7 +119,7 @@ def shared_folder() -> Path:
     return SHARED
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # While it lives its event loop counts as running, so other modules must be free of it.
 def _browser() -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright
 

@@ -1,4 +1,4 @@
-"""A real PostgreSQL for the tests: its programs come from pip, it lives in a temporary folder and is gone afterwards."""
+"""A real PostgreSQL for the tests: its programs come from pip, it lives in a temporary folder and leaves nothing."""
 
 from __future__ import annotations
 

@@ -85,30 +85,73 @@ def _is_loopback(host: str | bytes) -> bool:
     return address.is_loopback or address.is_unspecified
 
 
-@pytest.fixture(scope="session")
-def _postgres() -> Iterator[PostgresServer]:
-    with running_server() as server:
-        yield server
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> str:
+    """The URL of a new store that has its tables and no rows; a test that asks for it runs once on each kind."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database(request: pytest.FixtureRequest) -> str:
+    """The URL of a database without a single table, on each kind: for tests of the migrations."""
+    url: str = request.getfixturevalue(f"empty_{request.param}_url")
+    return url
 
 
 @pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
+def sqlite_url(tmp_path: Path, empty_sqlite_url: str, _sqlite_model: Path) -> str:
+    """A SQLite file with the store's tables. Copied: migrating takes fifty times as long."""
+    shutil.copytree(_sqlite_model, tmp_path, dirs_exist_ok=True)
+    return empty_sqlite_url
+
+
+@pytest.fixture
+def empty_sqlite_url(tmp_path: Path) -> str:
     """A SQLite file that is not there yet."""
     return f"sqlite:///{tmp_path / 'regulars.db'}"
 
 
 @pytest.fixture
-def postgresql_url(_postgres: PostgresServer) -> Iterator[str]:
-    """An empty PostgreSQL database."""
+def postgresql_url(_postgres: PostgresServer, _postgresql_model: str) -> Iterator[str]:
+    """A PostgreSQL database with the store's tables. Copied, as above."""
+    with _postgres.fresh_database(model=_postgresql_model) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_postgresql_url(_postgres: PostgresServer) -> Iterator[str]:
+    """A PostgreSQL database with nothing in it."""
     with _postgres.fresh_database() as url:
         yield url
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest) -> str:
-    """The URL of an empty database; a test that asks for it runs once on each kind."""
-    url: str = request.getfixturevalue(f"{request.param}_url")
-    return url
+@pytest.fixture(scope="session")
+def _sqlite_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sqlite-model")
+    _with_tables(f"sqlite:///{folder / 'regulars.db'}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def _postgresql_model(_postgres: PostgresServer) -> Iterator[str]:
+    with _postgres.fresh_database() as url:
+        _with_tables(url)
+        yield url
+
+
+def _with_tables(url: str) -> None:
+    from runner.store.engine import Store
+    from runner.store.migrate import migrate
+
+    with Store(url) as store:
+        migrate(store)
+
+
+@pytest.fixture(scope="session")
+def _postgres() -> Iterator[PostgresServer]:
+    with running_server() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

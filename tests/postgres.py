@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 from psycopg.sql import SQL, Identifier
@@ -29,12 +30,17 @@ class PostgresServer:
     numbers: Iterator[int]
 
     @contextmanager
-    def fresh_database(self) -> Iterator[str]:
-        """The URL of an empty database, dropped at the end even when a test left connections open."""
+    def fresh_database(self, *, model: str | None = None) -> Iterator[str]:
+        """The URL of a new database, empty or like the one at `model`; dropped even while connections are open."""
         name = f"regulars_{next(self.numbers)}"
-        self.admin.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+        template = self._name_in(model) if model else "template0"
+        self.admin.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(template)))
         yield f"postgresql://postgres@/{name}?host={self.socket_folder}"
         self.admin.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+
+    @staticmethod
+    def _name_in(url: str) -> str:
+        return urlsplit(url).path.removeprefix("/")
 
 
 @contextmanager

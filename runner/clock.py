@@ -1,0 +1,45 @@
+"""Time, passed in: the instant a tick works at, and the local days and hours of the zones people live in."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+
+def machine_now() -> datetime:
+    """The machine's own time: what leases and timeouts go by, never a business rule."""
+    return datetime.now(UTC)
+
+
+@lru_cache(maxsize=1024)
+def zone(name: str) -> ZoneInfo | None:
+    """The IANA time zone of that name; None where there is none. Offsets and abbreviations are not zones."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def local(at: datetime, zone_name: str) -> datetime:
+    """The instant as the clock on that zone's wall shows it."""
+    return at.astimezone(ZoneInfo(zone_name))
+
+
+def at_local(day: date, hour: time, zone_name: str) -> datetime:
+    """The instant at which that zone's wall clock shows this day and hour, in UTC.
+
+    A time that does not exist (spring) is the instant at which the clock has moved on by as much: 02:30 is 03:30.
+    A time that exists twice (autumn) is the first of the two.
+    """
+    return datetime.combine(day, hour, tzinfo=ZoneInfo(zone_name)).astimezone(UTC)
+
+
+def midnight(day: date, zone_name: str) -> datetime:
+    """The instant a local day begins, in UTC."""
+    return at_local(day, time(), zone_name)
+
+
+def next_day(at: datetime, zone_name: str) -> datetime:
+    """The instant the next local day begins, in UTC."""
+    return midnight(local(at, zone_name).date() + timedelta(days=1), zone_name)

@@ -1,0 +1,247 @@
+"""`regulars.yaml` as a model; every mistake in it a fault with file, line and advice."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import time
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
+
+from runner import clock
+from runner.duration import Duration, Span
+from runner.errors import Fault, Faults
+from runner.yaml_file import YamlFile, closest, read_yaml, validate
+
+FILE = "regulars.yaml"
+
+
+class Part(BaseModel):
+    """A part of a user's YAML file: unknown keys are faults, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=False)
+
+
+def _hour(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d", value):
+        hours, minutes = value.split(":")
+        return time(int(hours), int(minutes))
+    if isinstance(value, time):
+        return value
+    raise ValueError(f'must be a time of day in quotes such as "09:00", is {value!r}')
+
+
+def _share(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)? ?%", value.strip()):
+        return float(value.strip().rstrip("% ")) / 100
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
+        return float(value)
+    raise ValueError(f"must be a share such as 10%, is {value!r}")
+
+
+#: "09:00"
+Hour = Annotated[time, BeforeValidator(_hour)]
+#: 10% or 0.1
+Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1)]
+
+
+class Sender(Part):
+    """Who the mails come from; the postal address stands at the foot of each."""
+
+    name: str
+    email: str
+    address: str
+
+    @field_validator("email")
+    @classmethod
+    def _valid(cls, email: str) -> str:
+        from email_validator import EmailNotValidError, validate_email
+
+        try:
+            return validate_email(email, check_deliverability=False, test_environment=True).normalized
+        except EmailNotValidError as error:
+            raise ValueError(f"must be a mail address, is {email!r}: {error}") from None
+
+
+class Caps(Part):
+    """How much mail one address gets at the most; counted by local day and rolling seven days."""
+
+    per_day: int | None = Field(None, ge=1)
+    per_week: int | None = Field(None, ge=1)
+    survey_every: Span | None = None
+    #: `defer` waits for the next free day, `skip` leaves the step out.
+    when_over: Literal["defer", "skip"] = "defer"
+
+
+class QuietHours(Part):
+    """When nobody is written to, in the contact's own zone."""
+
+    begin: Hour = Field(alias="from")
+    end: Hour = Field(alias="to")
+    weekends: Literal["quiet", "same"] = "same"
+
+
+class Brake(Part):
+    """Stops a playbook's tick that would take in too many people at once, until `approve`."""
+
+    people: int = Field(500, ge=1)
+    share: Share = 0.05
+    at_least: int = Field(50, ge=1)
+
+
+class KpiSettings(Part):
+    """How figures are counted and which are shown."""
+
+    activity_window: Span = Duration(365, "day")
+    minimum_n: int = Field(30, ge=1)
+    show: tuple[str, ...] = ()
+    targets: Mapping[str, Mapping[str, float]] = Field(default_factory=dict)
+
+
+class Schedule(Part):
+    """When the daemon works."""
+
+    tick: Span = Duration(5, "minute")
+    full_sync: Hour = time(3)
+
+
+class Reviews(Part):
+    """Where reviews are asked for."""
+
+    sites: Mapping[str, str] = Field(default_factory=dict)
+
+
+class Match(Part):
+    """How a connector's people are recognised as ours: by `email`, by a field's name, or not at all (`none`)."""
+
+    match: str = "email"
+
+
+class Settings(Part):
+    """The workspace's settings."""
+
+    store: str = "sqlite:///regulars.db"
+    #: The account's zone; a contact's own comes first where it is valid.
+    timezone: str = "UTC"
+    currency: str = "EUR"
+    #: Who a customer is: `contact` or `company`.
+    customers: Literal["contact", "company"] = "contact"
+    #: Where links in mails lead.
+    public_url: str
+    #: Signs links. Of a list the first signs, all verify.
+    secret: SecretStr | tuple[SecretStr, ...]
+    sender: Sender
+    connectors: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
+    mail: Mapping[str, Any]
+    #: Which connectors bring orders; where none does, won deals count as orders.
+    orders_from: tuple[str, ...] | None = None
+    #: Whether somebody who never said yes may get marketing mail.
+    consent: Literal["required", "assumed"] = "assumed"
+    caps: Caps = Caps()
+    quiet_hours: QuietHours | None = None
+    brake: Brake | None = None
+    #: What becomes of a send whose outcome nobody knows.
+    on_unsure: Literal["hold", "resend"] = "hold"
+    #: A fact or hold older than this starts and sends nothing any more.
+    max_lateness: Span = Duration(3, "day")
+    kpis: KpiSettings = KpiSettings()
+    schedule: Schedule = Schedule()
+    reviews: Reviews = Reviews()
+    # Named by the design, not in yet: `check` says so.
+    breakers: Any = None
+    business_hours: Any = None
+    churn: Any = None
+    webhooks: Any = None
+    retention: Any = None
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, name: str) -> str:
+        if clock.zone(name) is None:
+            from zoneinfo import available_timezones
+
+            advice = closest(name, available_timezones()) or "use an IANA name such as Europe/Warsaw"
+            raise ValueError(f"must be an IANA time zone, is {name!r}; {advice}")
+        return name
+
+    @field_validator("public_url")
+    @classmethod
+    def _url(cls, url: str) -> str:
+        if not re.match(r"https?://[^/\s]+", url):
+            raise ValueError(f"must be a web address such as https://hello.acme.example, is {url!r}")
+        return url.rstrip("/")
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The signing keys, the one that signs first."""
+        keys = self.secret if isinstance(self.secret, tuple) else (self.secret,)
+        return tuple(key.get_secret_value() for key in keys)
+
+
+#: Keys that the language knows and this version does not act on yet.
+NOT_YET = ("breakers", "business_hours", "churn", "webhooks", "retention")
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsFile:
+    """The settings, the file they stand in, and what is worth a warning."""
+
+    settings: Settings
+    file: YamlFile
+    warnings: tuple[Fault, ...]
+
+
+def load_settings(workspace: Path, environment: Mapping[str, str] | None = None) -> SettingsFile:
+    """The workspace's settings. Raises Faults with every mistake found."""
+    path = workspace / FILE
+    if not path.exists():
+        raise Faults([Fault(FILE, 0, 0, "", f"there is none in {workspace}", "run `regulars init DIR` or give one with -C DIR")])
+    file = read_yaml(path, FILE)
+    if isinstance(file, Fault):
+        raise Faults([file])
+    if not isinstance(file.document, dict):
+        raise Faults([Fault(FILE, 1, 1, "", "is empty", "`regulars init DIR` writes one to start from")])
+    document, missing = _with_variables(file, file.document, (), _variables(workspace, environment))
+    settings = validate(file, Settings, document)
+    if missing or isinstance(settings, list):
+        told = {fault.where for fault in missing}
+        raise Faults(missing + [f for f in (settings if isinstance(settings, list) else []) if f.where not in told])
+    assert isinstance(settings, Settings)
+    warnings = [
+        file.fault((key,), "not in this version yet: it is ignored", value=False) for key in NOT_YET if key in file.document
+    ]
+    return SettingsFile(settings, file, tuple(warnings))
+
+
+def _variables(workspace: Path, environment: Mapping[str, str] | None) -> dict[str, str]:
+    """`.env` beside the settings, under the process's environment."""
+    from dotenv import dotenv_values
+
+    told = {k: v for k, v in dotenv_values(workspace / ".env").items() if v is not None}
+    return told | dict(os.environ if environment is None else environment)
+
+
+def _with_variables(file: YamlFile, node: Any, path: tuple[str | int, ...], known: Mapping[str, str]) -> tuple[Any, list[Fault]]:
+    """The document with each `${NAME}` replaced, and a fault for each name that is nowhere."""
+    faults: list[Fault] = []
+    if isinstance(node, dict):
+        filled: Any = {}
+        for key, below in node.items():
+            filled[key], more = _with_variables(file, below, (*path, key), known)
+            faults += more
+        return filled, faults
+    if isinstance(node, list):
+        parts = [_with_variables(file, below, (*path, index), known) for index, below in enumerate(node)]
+        return [part for part, _ in parts], [fault for _, more in parts for fault in more]
+    if isinstance(node, str):
+        for name in re.findall(r"\$\{(\w+)\}", node):
+            if name not in known:
+                faults.append(file.fault(path, f"the variable {name} is not set", f"set {name} in the environment or in .env"))
+        return re.sub(r"\$\{(\w+)\}", lambda found: known.get(found[1], ""), node), faults
+    return node, faults
+
+

@@ -1,0 +1,107 @@
+"""Opens the store on SQLite or PostgreSQL, each locked so that no update is lost."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+#: Seconds a writer waits for another one before it gives up.
+BUSY_TIMEOUT = 30
+
+
+class Store:
+    """The workspace's tables. `write` is a transaction that holds the write lock, `read` sees what is committed.
+
+    SQLite: WAL, `BEGIN IMMEDIATE` for every writing transaction (anything else loses updates or locks up), a second
+    read-only engine for readers, every commit on disk before it returns. No call to the outside inside `write`.
+    """
+
+    def __init__(self, url: str, *, workspace: Path | None = None) -> None:
+        self.url = _resolved(url, workspace or Path())
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        if self.is_sqlite:
+            path = Path(self.url.database or "")
+            self.writer = _sqlite_engine(str(path), "BEGIN IMMEDIATE")
+            self.reader = _sqlite_engine(f"file:{path}?mode=ro", "BEGIN")
+            self.inbox = _sqlite_engine(str(path.with_name("inbox.db")), "BEGIN IMMEDIATE")
+        else:
+            self.writer = self.reader = self.inbox = sa.create_engine(self.url, pool_pre_ping=True)
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """A transaction that commits at the end of the block, or rolls back when it raises."""
+        with self.writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A consistent look at the store; writes nothing."""
+        with self.reader.connect() as connection:
+            yield connection
+
+    def insert(self, table: sa.Table) -> Any:
+        """The dialect's INSERT, which knows `on_conflict_do_nothing` and `on_conflict_do_update`."""
+        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+
+    def close(self) -> None:
+        for engine in {id(e): e for e in (self.writer, self.reader, self.inbox)}.values():
+            engine.dispose()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _resolved(url: str, workspace: Path) -> sa.URL:
+    """A SQLite path counts from the workspace; PostgreSQL goes through psycopg 3."""
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return parsed.set(drivername="sqlite+pysqlite", database=str((workspace / (parsed.database or "")).resolve()))
+    return parsed.set(drivername="postgresql+psycopg")
+
+
+def _sqlite_engine(path: str, begin: str) -> sa.Engine:
+    read_only = path.startswith("file:")
+    engine = sa.create_engine(
+        f"sqlite+pysqlite:///{path}" + ("&uri=true" if read_only else ""),
+        connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False},
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def _prepare(connection: sqlite3.Connection, _: object) -> None:
+        connection.isolation_level = None
+        for pragma in (
+            "foreign_keys = ON",
+            f"busy_timeout = {BUSY_TIMEOUT * 1000}",
+            "cache_size = -65536",
+            "temp_store = MEMORY",
+            *(() if read_only else ("journal_mode = WAL", "synchronous = FULL")),
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+        connection.create_function("lower", 1, _lower, deterministic=True)
+        connection.create_function("md5", 1, _md5, deterministic=True)
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _lower(text: str | None) -> str | None:
+    """SQLite's own knows ASCII only."""
+    return None if text is None else text.lower()
+
+
+def _md5(text: str | None) -> str | None:
+    """PostgreSQL has it built in; draws (holdouts, staggering) must be the same on both."""
+    return None if text is None else hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()

@@ -1,0 +1,85 @@
+"""The fact tables, made from the record types: what happened, as each connector told it.
+
+A fact points to the source row of a person or account (`contact_sources`, `company_sources`), never to our contact:
+so a row may arrive before its contact does, and a merge rewrites nothing. `customer_id` points to whichever of the two
+the setting `customers:` says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+
+import sqlalchemy as sa
+
+from connectors.records import TABLES, Company, Contact, Record, columns
+from runner.store.types import Exact, Id, Instant, Json
+
+#: A record's reference to a person or account → the fact's columns that point to the source rows.
+REFERENCES: Mapping[str, tuple[str, ...]] = {
+    "contact_id": ("contact_source",),
+    "referrer_id": ("contact_source",),
+    "company_id": ("company_source",),
+    "customer_id": ("contact_source", "company_source"),
+}
+_TYPES: Mapping[type, sa.types.TypeEngine[object]] = {
+    str: sa.Text(),
+    bool: sa.Boolean(),
+    int: sa.BigInteger(),
+    float: sa.Float(),
+    Decimal: Exact(4),
+    date: sa.Date(),
+    datetime: Instant(),
+}
+#: Exchange rates need more places than money.
+_RATES = {("fx", "rate"): Exact(10)}
+
+#: The column by which each table is read in time, and therefore indexed.
+_TIMELINE: Mapping[str, str] = {
+    "deals": "closed_at",
+    "orders": "ordered_at",
+    "refunds": "refunded_at",
+    "tickets": "created_at",
+    "surveys": "responded_at",
+    "emails": "sent_at",
+    "carts": "created_at",
+    "events": "at",
+    "usage": "at",
+    "contracts": "ends_on",
+    "invoices": "due_on",
+}
+
+
+def fact_tables(metadata: sa.MetaData) -> dict[str, sa.Table]:
+    """One table a record type, contacts and companies excepted: those are merged from their sources."""
+    return {record.table: _fact_table(metadata, record) for record in TABLES if record not in (Contact, Company)}
+
+
+def _fact_table(metadata: sa.MetaData, record: type[Record]) -> sa.Table:
+    pointers: list[str] = []
+    own: list[sa.Column[object]] = []
+    for column in columns(record):
+        pointers += [pointer for pointer in REFERENCES.get(column.name, ()) if pointer not in pointers]
+        kind = _RATES.get((record.table, column.name)) or _TYPES[column.type]
+        own.append(sa.Column(column.name, kind, nullable=not column.required))
+    table = sa.Table(
+        record.table,
+        metadata,
+        sa.Column("id", Id, primary_key=True),
+        sa.Column("connector", sa.Text, nullable=False),
+        #: The source's key of the row; for tables without one, the hash of the row and its ordinal.
+        sa.Column("source_id", sa.Text, nullable=False),
+        *(sa.Column(pointer, Id, sa.ForeignKey(f"{pointer}s.id")) for pointer in pointers),
+        *own,
+        *((sa.Column("custom", Json, nullable=False),) if record.takes_custom else ()),
+        sa.Column("row_hash", sa.Text, nullable=False),
+        sa.Column("seen_at", Instant, nullable=False),
+        sa.Column("deleted_at", Instant),
+        sa.UniqueConstraint("connector", "source_id"),
+    )
+    for pointer in pointers:
+        sa.Index(f"ix_{record.table}_{pointer}", table.c[pointer])
+    if record.table in _TIMELINE:
+        sa.Index(f"ix_{record.table}_time", table.c[_TIMELINE[record.table]])
+    return table

@@ -1,0 +1,53 @@
+"""Brings a store to the schema this version of Regulars needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from runner.errors import NeedsPerson
+from runner.store.engine import Store
+from runner.store.tables import inbox_metadata
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+#: The newest revision in `migrations/versions`; a test holds the two together.
+HEAD = "0001"
+
+
+def migrate(store: Store) -> None:
+    """Creates the tables of a new store and upgrades those of an older one; costs one look when nothing is to do."""
+    current = _revision(store)
+    if current == HEAD:
+        return
+    if current is not None and current > HEAD:
+        raise NeedsPerson(
+            f"the store was written by a newer Regulars (schema {current}, this one knows {HEAD}): install that version"
+        )
+    from alembic import command
+
+    with store.writer.connect() as connection:
+        command.upgrade(alembic_config(connection), "head")
+        connection.commit()
+    with store.inbox.begin() as connection:
+        inbox_metadata.create_all(connection)
+
+
+def alembic_config(connection: sa.Connection) -> Config:
+    """Alembic's configuration for an open connection; no ini file."""
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _revision(store: Store) -> str | None:
+    with store.writer.connect() as connection:
+        if not sa.inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.scalar(sa.text("SELECT version_num FROM alembic_version"))

@@ -1,0 +1,499 @@
+"""Every table of the store. Each stage reads the tables to its left and writes the table to its right."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from runner.store.facts import fact_tables
+from runner.store.types import Exact, Id, Instant, Json
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _one_of(column: str, *values: str) -> sa.CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return sa.CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+# --- the store itself
+
+#: `clock` (real or simulated), `epoch`, `last_tick_at`, `zone`: one value a key.
+meta = sa.Table(
+    "meta",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("value", Json),
+)
+
+# --- who is who
+
+contacts = sa.Table(
+    "contacts",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    #: The first source that told of this person, `connector:source id`; holdouts and splits are drawn by it.
+    sa.Column("key", sa.Text, nullable=False, unique=True),
+    sa.Column("email", sa.Text),
+    #: The address in lower case where it is valid: the only one that is written to.
+    sa.Column("address", sa.Text),
+    sa.Column("first_name", sa.Text),
+    sa.Column("last_name", sa.Text),
+    sa.Column("country", sa.Text),
+    sa.Column("language", sa.Text),
+    sa.Column("timezone", sa.Text),
+    #: The zone in force: the contact's own where it is valid, else the company's, else the account's.
+    sa.Column("zone", sa.Text, nullable=False),
+    sa.Column("bad_timezone", sa.Boolean, nullable=False, default=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("birthday", sa.Date),
+    sa.Column("lifecycle_stage", sa.Text),
+    sa.Column("owner", sa.Text),
+    sa.Column("opted_out", sa.Boolean),
+    sa.Column("consent", sa.Text),
+    sa.Column("is_test", sa.Boolean),
+    sa.Column("merged_into", Id, sa.ForeignKey("contacts.id")),
+    sa.Column("deleted_at", Instant),
+    sa.Column("company_id", Id, sa.ForeignKey("companies.id")),
+    sa.Column("custom", Json, nullable=False, default=dict),
+    # The summary that sync and collect keep.
+    sa.Column("customer_since", sa.Date),
+    sa.Column("first_order_at", Instant),
+    sa.Column("last_order_at", Instant),
+    #: Names the lapse that begins with it.
+    sa.Column("last_order_id", sa.Text),
+    sa.Column("orders_count", sa.Integer, nullable=False, default=0),
+    sa.Column("revenue", Exact(4)),
+    sa.Column("nps_score", sa.Float),
+    sa.Column("nps_at", Instant),
+    sa.Column("csat_score", sa.Float),
+    sa.Column("csat_at", Instant),
+    sa.Column("last_answer_at", Instant),
+    sa.Column("last_click_at", Instant),
+    sa.Column("open_tickets", sa.Integer, nullable=False, default=0),
+    sa.Column("mrr", Exact(4)),
+    sa.Column("churn_risk", sa.Float),
+    sa.Column("referral_code", sa.Text),
+    sa.Column("points", Exact(4)),
+    sa.Column("tier", sa.Text),
+    sa.Column("seen_at", Instant, nullable=False),
+    sa.Column("changed_at", Instant, nullable=False),
+)
+sa.Index("ix_contacts_address", contacts.c.address)
+sa.Index("ix_contacts_last_order_at", contacts.c.last_order_at)
+sa.Index("ix_contacts_customer_since", contacts.c.customer_since)
+
+#: Identities: one row a person and connector. A fact may name a source row whose contact has not arrived yet.
+contact_sources = sa.Table(
+    "contact_sources",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("connector", sa.Text, nullable=False),
+    sa.Column("source_id", sa.Text, nullable=False),
+    sa.Column("contact_id", Id, sa.ForeignKey("contacts.id")),
+    #: What this source says of the person, field by field.
+    sa.Column("fields", Json),
+    sa.Column("row_hash", sa.Text),
+    sa.Column("seen_at", Instant, nullable=False),
+    sa.Column("deleted_at", Instant),
+    sa.UniqueConstraint("connector", "source_id"),
+)
+sa.Index("ix_contact_sources_contact_id", contact_sources.c.contact_id)
+
+companies = sa.Table(
+    "companies",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("key", sa.Text, nullable=False, unique=True),
+    sa.Column("name", sa.Text),
+    sa.Column("created_at", Instant),
+    sa.Column("owner", sa.Text),
+    sa.Column("timezone", sa.Text),
+    sa.Column("custom", Json, nullable=False, default=dict),
+    sa.Column("seen_at", Instant, nullable=False),
+    sa.Column("changed_at", Instant, nullable=False),
+    sa.Column("deleted_at", Instant),
+)
+company_sources = sa.Table(
+    "company_sources",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("connector", sa.Text, nullable=False),
+    sa.Column("source_id", sa.Text, nullable=False),
+    sa.Column("company_id", Id, sa.ForeignKey("companies.id")),
+    sa.Column("fields", Json),
+    sa.Column("row_hash", sa.Text),
+    sa.Column("seen_at", Instant, nullable=False),
+    sa.Column("deleted_at", Instant),
+    sa.UniqueConstraint("connector", "source_id"),
+)
+contact_companies = sa.Table(
+    "contact_companies",
+    metadata,
+    sa.Column("contact_source", Id, sa.ForeignKey("contact_sources.id"), primary_key=True),
+    sa.Column("company_source", Id, sa.ForeignKey("company_sources.id"), primary_key=True),
+    sa.Column("label", sa.Text, primary_key=True, default=""),
+    sa.Column("is_primary", sa.Boolean, nullable=False),
+)
+deal_contacts = sa.Table(
+    "deal_contacts",
+    metadata,
+    sa.Column("deal_id", Id, sa.ForeignKey("deals.id"), primary_key=True),
+    sa.Column("contact_source", Id, sa.ForeignKey("contact_sources.id"), primary_key=True),
+    sa.Column("label", sa.Text, primary_key=True, default=""),
+    sa.Column("is_primary", sa.Boolean, nullable=False),
+)
+
+facts = fact_tables(metadata)
+orders, refunds, deals, surveys = facts["orders"], facts["refunds"], facts["deals"], facts["surveys"]
+tickets, events = facts["tickets"], facts["events"]
+
+#: What a contact's or custom field's value was before: what backtests and reproducible figures need.
+contact_changes = sa.Table(
+    "contact_changes",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("contact_id", Id, sa.ForeignKey("contacts.id"), nullable=False),
+    sa.Column("field", sa.Text, nullable=False),
+    sa.Column("old", Json),
+    sa.Column("new", Json),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("seen_at", Instant, nullable=False),
+)
+sa.Index("ix_contact_changes_contact_id", contact_changes.c.contact_id, contact_changes.c.field)
+
+#: Derived: every order or won deal that counts, net of refunds, with the person it belongs to today.
+purchases = sa.Table(
+    "purchases",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("contact_id", Id, sa.ForeignKey("contacts.id"), nullable=False),
+    sa.Column("order_key", sa.Text, nullable=False, unique=True),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("total", Exact(4), nullable=False),
+    sa.Column("net", Exact(4), nullable=False),
+    sa.Column("currency", sa.Text),
+    sa.Column("seen_at", Instant, nullable=False),
+)
+sa.Index("ix_purchases_contact_id", purchases.c.contact_id, purchases.c.at)
+sa.Index("ix_purchases_at", purchases.c.at)
+
+# --- sync
+
+cursors = sa.Table(
+    "cursors",
+    metadata,
+    sa.Column("connector", sa.Text, primary_key=True),
+    sa.Column("cursor", Json),
+    sa.Column("synced_at", Instant),
+    sa.Column("full_at", Instant),
+)
+#: Contacts whose summary must be computed again.
+stale_contacts = sa.Table("stale_contacts", metadata, sa.Column("contact_id", Id, primary_key=True))
+#: Rows and values that could not be read, and warnings about files and columns; shown by `doctor`.
+set_aside = sa.Table(
+    "set_aside",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("connector", sa.Text, nullable=False),
+    sa.Column("place", sa.Text, nullable=False),
+    sa.Column("field", sa.Text, nullable=False),
+    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("words", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.UniqueConstraint("connector", "place", "field"),
+)
+custom_fields = sa.Table(
+    "custom_fields",
+    metadata,
+    sa.Column("of_table", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("connector", sa.Text, nullable=False),
+)
+
+# --- playbooks and their people
+
+playbooks = sa.Table(
+    "playbooks",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("paused_at", Instant),
+    sa.Column("first_tick_at", Instant, nullable=False),
+    #: The cut-off of the last tick that evaluated the trigger.
+    sa.Column("last_tick_at", Instant, nullable=False),
+    #: Why the last tick was held, and how many people it would have taken in.
+    sa.Column("braked_at", Instant),
+    sa.Column("braked_people", sa.Integer),
+    sa.Column("braked_hash", sa.Text),
+)
+playbook_versions = sa.Table(
+    "playbook_versions",
+    metadata,
+    sa.Column("playbook", sa.Text, primary_key=True),
+    sa.Column("version", sa.Text, primary_key=True),
+    sa.Column("body", Json, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+)
+
+enrollments = sa.Table(
+    "enrollments",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("playbook", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("contact_id", Id, sa.ForeignKey("contacts.id"), nullable=False),
+    sa.Column("occasion", sa.Text, nullable=False),
+    #: The day the occasion is about, by which a moved date is recognised.
+    sa.Column("anchor", sa.Date),
+    #: What the trigger saw, for the reason shown: `{"score": 3, "answer": "…"}`.
+    sa.Column("facts", Json, nullable=False),
+    sa.Column("arm", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    #: The step that comes next; empty before the first.
+    sa.Column("step", sa.Text, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False, default=0),
+    #: When the occasion asked for the first step, and when the next step may be looked at.
+    sa.Column("occurred_at", Instant, nullable=False),
+    sa.Column("step_since", Instant, nullable=False),
+    sa.Column("due_at", Instant, nullable=False),
+    sa.Column("entered_at", Instant, nullable=False),
+    sa.Column("ended_at", Instant),
+    sa.Column("reason", sa.Text),
+    sa.UniqueConstraint("playbook", "contact_id", "occasion"),
+    _one_of("arm", "treated", "holdout"),
+    _one_of("state", "active", "sending", "unsure", "braked", "done", "ended"),
+)
+sa.Index(
+    "ix_enrollments_due",
+    enrollments.c.due_at,
+    sqlite_where=sa.text("state = 'active'"),
+    postgresql_where=sa.text("state = 'active'"),
+)
+sa.Index("ix_enrollments_contact_id", enrollments.c.contact_id)
+
+#: The action log: one row an occasion and step, done or not, with its reason.
+decisions = sa.Table(
+    "decisions",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("playbook", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("contact_id", Id, sa.ForeignKey("contacts.id"), nullable=False),
+    sa.Column("occasion", sa.Text, nullable=False),
+    sa.Column("enrollment_id", Id, sa.ForeignKey("enrollments.id")),
+    sa.Column("step", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("arm", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("until", Instant),
+    sa.Column("send_id", sa.Text),
+    sa.UniqueConstraint("playbook", "contact_id", "occasion", "step"),
+    _one_of("status", "done", "held", "skipped", "ended", "failed", "unsure"),
+)
+sa.Index("ix_decisions_at", decisions.c.at)
+sa.Index("ix_decisions_contact_id", decisions.c.contact_id)
+
+# --- what went out
+
+#: One message's row, written before the provider is called.
+sends = sa.Table(
+    "sends",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("enrollment_id", Id, sa.ForeignKey("enrollments.id"), nullable=False),
+    sa.Column("playbook", sa.Text, nullable=False),
+    sa.Column("step", sa.Text, nullable=False),
+    sa.Column("part", sa.Integer, nullable=False, default=0),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    #: The survey's kind, or the review site.
+    sa.Column("about", sa.Text),
+    sa.Column("contact_id", Id, sa.ForeignKey("contacts.id"), nullable=False),
+    sa.Column("address", sa.Text, nullable=False),
+    sa.Column("mailer", sa.Text, nullable=False),
+    sa.Column("topic", sa.Text, nullable=False),
+    sa.Column("purpose", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    #: The batch it went out with, whose process holds the lease.
+    sa.Column("lease_owner", sa.Text),
+    #: Machine time, not the simulated clock's.
+    sa.Column("lease_until", Instant),
+    sa.Column("claimed_at", Instant, nullable=False),
+    #: The recipient's local day, by which caps count.
+    sa.Column("local_day", sa.Date, nullable=False),
+    sa.Column("settled_at", Instant),
+    sa.Column("reason", sa.Text),
+    sa.Column("message_id", sa.Text),
+    sa.Column("template_hash", sa.Text),
+    sa.Column("skeleton", sa.Text, sa.ForeignKey("skeletons.hash")),
+    sa.Column("texts", Json),
+    # What came back.
+    sa.Column("delivery", sa.Text),
+    sa.Column("delivered_at", Instant),
+    sa.Column("opened", sa.Text),
+    sa.Column("opened_at", Instant),
+    sa.Column("clicked", sa.Text),
+    sa.Column("clicked_at", Instant),
+    sa.Column("answered_at", Instant),
+    sa.Column("unsubscribed_at", Instant),
+    sa.Column("complained_at", Instant),
+    sa.UniqueConstraint("enrollment_id", "step", "part", "attempt"),
+    _one_of("state", "claimed", "accepted", "refused", "unsure"),
+    _one_of("purpose", "marketing", "service"),
+)
+sa.Index("ix_sends_address", sends.c.address, sends.c.local_day)
+sa.Index("ix_sends_playbook", sends.c.playbook, sends.c.claimed_at)
+sa.Index("ix_sends_contact_id", sends.c.contact_id)
+sa.Index(
+    "ix_sends_open",
+    sends.c.state,
+    sqlite_where=sa.text("state IN ('claimed', 'unsure')"),
+    postgresql_where=sa.text("state IN ('claimed', 'unsure')"),
+)
+
+#: The text that the letters of a mailing share, once a text.
+skeletons = sa.Table(
+    "skeletons",
+    metadata,
+    sa.Column("hash", sa.Text, primary_key=True),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("html", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+)
+#: The addresses we write to; their rows are locked while caps are counted.
+recipients = sa.Table("recipients", metadata, sa.Column("address", sa.Text, primary_key=True))
+
+tasks = sa.Table(
+    "tasks",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("enrollment_id", Id, sa.ForeignKey("enrollments.id"), nullable=False),
+    sa.Column("step", sa.Text, nullable=False),
+    sa.Column("contact_id", Id, sa.ForeignKey("contacts.id"), nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("body", sa.Text),
+    sa.Column("owner", sa.Text),
+    sa.Column("priority", sa.Text),
+    sa.Column("due_at", Instant, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("done_at", Instant),
+    sa.UniqueConstraint("enrollment_id", "step"),
+)
+
+# --- what came back
+
+mail_events = sa.Table(
+    "mail_events",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("mailer", sa.Text, nullable=False),
+    sa.Column("event_id", sa.Text, nullable=False),
+    sa.Column("send_id", sa.Text),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("actor", sa.Text),
+    sa.Column("reason", sa.Text),
+    sa.Column("url", sa.Text),
+    sa.Column("seen_at", Instant, nullable=False),
+    sa.UniqueConstraint("mailer", "event_id"),
+)
+sa.Index("ix_mail_events_send_id", mail_events.c.send_id)
+
+#: Scores and words given on our survey pages; a change of mind overwrites, the first time stays.
+answers = sa.Table(
+    "answers",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("send_id", sa.Text, sa.ForeignKey("sends.id"), nullable=False, unique=True),
+    sa.Column("contact_id", Id, sa.ForeignKey("contacts.id"), nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("score", sa.Float),
+    sa.Column("comment", sa.Text),
+    sa.Column("answered_at", Instant, nullable=False),
+    sa.Column("changed_at", Instant, nullable=False),
+    sa.Column("seen_at", Instant, nullable=False),
+)
+sa.Index("ix_answers_answered_at", answers.c.answered_at)
+sa.Index("ix_answers_contact_id", answers.c.contact_id)
+
+#: Whom we may not write to, and why. Append-only; `lifted_at` ends one.
+suppressions = sa.Table(
+    "suppressions",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    #: A bounce binds the address, a person's no the person and the address, a complaint both.
+    sa.Column("address", sa.Text),
+    sa.Column("contact_id", Id, sa.ForeignKey("contacts.id")),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("send_id", sa.Text),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("lifted_at", Instant),
+    sa.Column("lifted_by", sa.Text),
+    sa.CheckConstraint("address IS NOT NULL OR contact_id IS NOT NULL", name="somebody"),
+    _one_of("reason", "unsubscribed", "bounced", "complained", "crm", "manual"),
+)
+sa.Index("ix_suppressions_address", suppressions.c.address)
+sa.Index("ix_suppressions_contact_id", suppressions.c.contact_id)
+
+#: Who said yes or no to which topic, when, and how we know. Append-only.
+consents = sa.Table(
+    "consents",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("contact_id", Id, sa.ForeignKey("contacts.id"), nullable=False),
+    sa.Column("topic", sa.Text, nullable=False),
+    sa.Column("answer", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("proof", sa.Text),
+    _one_of("answer", "yes", "no", "unknown"),
+)
+sa.Index("ix_consents_contact_id", consents.c.contact_id, consents.c.topic)
+
+# --- the daemon
+
+#: What is due is a row: a tick claims it by compare-and-set on `next_run_at`.
+schedules = sa.Table(
+    "schedules",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("next_run_at", Instant, nullable=False),
+)
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    #: What makes a run unique: the instant, or the local date of a daily one.
+    sa.Column("due", sa.Text, nullable=False),
+    sa.Column("started_at", Instant, nullable=False),
+    sa.Column("finished_at", Instant),
+    sa.Column("outcome", Json),
+    sa.UniqueConstraint("name", "due"),
+)
+
+#: Raw webhook bodies as they came: `inbox.db` beside a SQLite store, a table on PostgreSQL.
+inbox_metadata = sa.MetaData()
+inbox = sa.Table(
+    "inbox",
+    inbox_metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("connector", sa.Text, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("received_at", Instant, nullable=False),
+    sa.Column("drained_at", Instant),
+    sa.Column("fault", sa.Text),
+)

@@ -1,0 +1,156 @@
+"""Reads a user's YAML file, knows where each key stands, and turns every mistake in it into a fault."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml.comments import CommentedBase
+from ruamel.yaml.error import MarkedYAMLError
+
+from runner.errors import Fault
+
+#: A key's path: names and list positions.
+Path_ = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class YamlFile:
+    """A parsed file; `name` is how faults call it (relative to the workspace)."""
+
+    name: str
+    document: Any
+
+    def locate(self, path: Sequence[str | int], *, value: bool = False) -> tuple[int, int]:
+        """Line and column (from 1) of the deepest part of the path that is in the file: of the key, or of its value."""
+        node, place = self.document, (1, 1)
+        for index, part in enumerate(path):
+            if not isinstance(node, CommentedBase):
+                break
+            try:
+                last = index == len(path) - 1
+                if isinstance(node, list):
+                    line, column = node.lc.item(part)
+                else:
+                    line, column = node.lc.value(part) if value and last else node.lc.key(part)
+                node = node[part]
+            except (KeyError, IndexError, TypeError, AttributeError):
+                break
+            place = (line + 1, column + 1)
+        return place
+
+    def fault(self, path: Sequence[str | int], message: str, advice: str = "", *, value: bool = True) -> Fault:
+        line, column = self.locate(path, value=value)
+        return Fault(self.name, line, column, dotted(path), message, advice)
+
+
+def read_yaml(path: Path, name: str) -> YamlFile | Fault:
+    """The file's document, or the fault that kept it from being read."""
+    yaml = YAML(typ="rt")
+    yaml.allow_duplicate_keys = False
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        return Fault(name, 1, 1, "", f"cannot be read: {error}", "save it as UTF-8 text")
+    if (alias := _alias(yaml, text)) is not None:
+        return Fault(name, alias + 1, 1, "", "aliases (*name) are not allowed", "write the part out where it is used")
+    try:
+        return YamlFile(name, yaml.load(text))
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        return Fault(name, line, column, "", *_in_words(str(error.problem or error), text, line))
+    except YAMLError as error:
+        return Fault(name, 1, 1, "", str(error).splitlines()[0])
+
+
+def validate(file: YamlFile, model: type[BaseModel], document: Any = None) -> BaseModel | list[Fault]:
+    """The document as the model, or every fault pydantic finds, with place and advice."""
+    try:
+        return model.model_validate(file.document if document is None else document)
+    except ValidationError as error:
+        return [_as_fault(file, detail) for detail in error.errors(include_url=False)]
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """`did you mean 'renewal'?` or nothing."""
+    near = difflib.get_close_matches(word, list(known), 1)
+    return f"did you mean {near[0]!r}?" if near else ""
+
+
+def dotted(path: Sequence[str | int]) -> str:
+    """`actions[1].wait` for `("actions", 1, "wait")`."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def _as_fault(file: YamlFile, detail: ErrorDetails) -> Fault:
+    path = _in_document(file.document, detail["loc"])
+    context = detail.get("ctx", {})
+    match detail["type"]:
+        case "extra_forbidden":
+            known = context.get("known") or _known_keys(detail)
+            return file.fault(path, f"no key {path[-1]!r} here", closest(str(path[-1]), known), value=False)
+        case "missing":
+            return file.fault(path[:-1] or path, f"{detail['loc'][-1]!r} is missing", "add it")
+        case "value_error" | "assertion_error":
+            return file.fault(path, str(context.get("error", detail["msg"])))
+        case "fault":
+            return file.fault(path, detail["msg"], str(context.get("advice", "")), value=bool(context.get("at_value", True)))
+        case "literal_error":
+            given = detail["input"]
+            near = closest(given, str(context["expected"]).replace("'", "").replace(" or ", ", ").split(", ")) if isinstance(given, str) else ""
+            return file.fault(path, f"must be {context['expected']}, is {given!r}", near)
+    return file.fault(path, f"{_lower_first(detail['msg'])}, is {detail['input']!r}")
+
+
+def _known_keys(detail: ErrorDetails) -> list[str]:
+    return []
+
+
+def _in_document(document: Any, loc: Sequence[str | int]) -> Path_:
+    """Pydantic's path without the union tags it puts in; the last part stays even when it is not there (yet)."""
+    node, path = document, []
+    for index, part in enumerate(loc):
+        try:
+            node = node[part]
+        except (KeyError, IndexError, TypeError):
+            if index < len(loc) - 1:
+                continue
+        path.append(part)
+    return tuple(path)
+
+
+def _alias(yaml: YAML, text: str) -> int | None:
+    """The line of the first alias: nested ones explode when they are written out."""
+    from ruamel.yaml.events import AliasEvent
+
+    try:
+        return next((event.start_mark.line for event in yaml.parse(text) if isinstance(event, AliasEvent)), None)
+    except YAMLError:
+        return None
+
+
+def _in_words(problem: str, text: str, line: int) -> tuple[str, str]:
+    written = text.splitlines()[line - 1] if line <= len(text.splitlines()) else ""
+    if "mapping values are not allowed" in problem:
+        return "a colon in an unquoted text", 'put the text in quotes: subject: "Hello: world"'
+    if "{{" in written and ("flow mapping" in problem or "block end" in problem or "comment or a line break" in problem):
+        return "braces at the start of a text", 'put the text in quotes: "{{ contact.first_name }}"'
+    if "\\t" in problem or "\t" in written:
+        return "a tab", "indent with spaces"
+    if "duplicate key" in problem:
+        return problem.splitlines()[0], "keep one of them"
+    return problem.splitlines()[0], ""
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]

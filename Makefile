@@ -22,7 +22,7 @@ demo: .venv/.runtime-installed
 	@$(BIN)/regulars demo
 
 test: .venv/.dev-installed
-	@$(BIN)/python -m pytest -q $(PYTEST)
+	@$(BIN)/python -m pytest -q --numprocesses=logical --maxprocesses=4 $(PYTEST)
 
 check: .venv/.dev-installed
 	$(BIN)/ruff format --check .

@@ -42,7 +42,7 @@ def test_real_data_may_be_missing_even_where_skipping_is_forbidden(tmp_path: Pat
 def _pytest(folder: Path, text: str, **environment: str) -> subprocess.CompletedProcess[str]:
     test = folder / "test_skipping.py"
     test.write_text(f"import pytest\n{text}\ndef test_other(): pass\n")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.conftest", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.conftest", "-p", "no:cacheprovider", "-p", "no:xdist"]
     return subprocess.run(
         [*command, "-c", str(REPOSITORY / "pyproject.toml"), "--rootdir", str(folder), str(test)],
         cwd=REPOSITORY, env={**os.environ, **environment}, capture_output=True, text=True, check=False,

@@ -12,7 +12,6 @@ from dataclasses import MISSING, dataclass, field, fields
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from functools import cache
 from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
 
 #: A custom field's value as it is kept: text, number, truth, or a date or time in ISO 8601.
@@ -529,9 +528,17 @@ class Column:
     required: bool
 
 
-@cache
+_COLUMNS: dict[type[Record], tuple[Column, ...]] = {}
+
+
 def columns(record: type[Record]) -> tuple[Column, ...]:
     """The table's columns in the order of its definition, without custom fields and links."""
+    if record not in _COLUMNS:
+        _COLUMNS[record] = _columns(record)
+    return _COLUMNS[record]
+
+
+def _columns(record: type[Record]) -> tuple[Column, ...]:
     hints = get_type_hints(record)
     return tuple(
         Column(f.name, plain, f.default is MISSING and f.default_factory is MISSING)

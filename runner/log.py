@@ -1,0 +1,285 @@
+"""The action log as people read it: every decision, done or not, with its reason and what became of its message."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from runner.store.tables import answers, contact_sources, contacts, decisions, sends
+
+#: Rows fetched at a time, so that a log of any length takes the same memory.
+CHUNK = 1000
+#: How many reasons the summary tells of each playbook and status.
+TOP_REASONS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedContact:
+    """The person a decision is about; `id` is ours, `source_id` that of the first source that told of them."""
+
+    id: int
+    source_id: str
+    email: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedSend:
+    """A message and what came back. Opens and clicks are by `human`, `machine` or `unknown`."""
+
+    id: str
+    message_id: str | None
+    #: claimed, accepted, refused or unsure.
+    state: str
+    #: processed, delivered, deferred, bounced, blocked or dropped.
+    delivery: str | None
+    opened: str | None
+    clicked: str | None
+    #: The score, or the words where there is no score.
+    answered: float | str | None
+    unsubscribed: datetime | None
+    complained: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """One decision: done, held, skipped, ended, failed or unsure."""
+
+    at: datetime
+    playbook: str
+    version: str
+    occasion: str
+    contact: LoggedContact
+    step: str
+    action: str
+    arm: str
+    status: str
+    reason: str
+    until: datetime | None
+    send: LoggedSend | None
+
+    def document(self) -> dict[str, Any]:
+        """The row as `log --json` prints it; times in ISO 8601, UTC."""
+        return {name: _written(value) for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonCount:
+    """How often one reason was given."""
+
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybookSummary:
+    """What one playbook did: rows a status, why the rest did not happen, and what came back of its mail."""
+
+    playbook: str
+    people: int
+    #: Rows of the log by status.
+    counts: Mapping[str, int]
+    #: The commonest reasons of every status but `done`.
+    reasons: Mapping[str, tuple[ReasonCount, ...]]
+    sent: int = 0
+    #: By a human.
+    opened: int = 0
+    clicked: int = 0
+    answered: int = 0
+    unsubscribed: int = 0
+    #: Sends of which nobody knows whether they went out.
+    unsure: int = 0
+
+    def document(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def rows(
+    connection: sa.Connection,
+    *,
+    playbook: str | None = None,
+    contact: int | None = None,
+    status: str | None = None,
+    since: datetime | None = None,
+    limit: int | None = None,
+) -> Iterator[LogRow]:
+    """The log, oldest first; with `limit` its newest rows. A contact's log includes that of those merged into it."""
+    chosen = sa.select(decisions)
+    if playbook is not None:
+        chosen = chosen.where(decisions.c.playbook == playbook)
+    if contact is not None:
+        chosen = chosen.where(decisions.c.contact_id.in_(_selves(contact)))
+    if status is not None:
+        chosen = chosen.where(decisions.c.status == status)
+    if since is not None:
+        chosen = chosen.where(decisions.c.at >= since)
+    if limit is not None:
+        chosen = chosen.order_by(decisions.c.at.desc(), decisions.c.id.desc()).limit(limit)
+    told = connection.execute(_with_what_came_back(chosen.subquery()), execution_options={"yield_per": CHUNK})
+    yield from map(_row, told)
+
+
+def summary(connection: sa.Connection, since: datetime | None = None) -> list[PlaybookSummary]:
+    """What each playbook did from an instant on, by name."""
+    statuses: dict[str, dict[str, int]] = {}
+    for playbook, status, count in connection.execute(_counts(since)):
+        statuses.setdefault(playbook, {})[status] = count
+    reasons: dict[str, dict[str, tuple[ReasonCount, ...]]] = {}
+    for playbook, status, reason, count in connection.execute(_top_reasons(since)):
+        of_playbook = reasons.setdefault(playbook, {})
+        of_playbook[status] = (*of_playbook.get(status, ()), ReasonCount(reason, count))
+    people = {row.playbook: row.people for row in connection.execute(_people(since))}
+    mail = {row.playbook: row._mapping for row in connection.execute(_mail(since))}
+    return [
+        PlaybookSummary(
+            playbook,
+            people.get(playbook, 0),
+            statuses.get(playbook, {}),
+            reasons.get(playbook, {}),
+            **{name: int(count) for name, count in mail.get(playbook, {}).items() if name != "playbook"},
+        )
+        for playbook in sorted(statuses.keys() | mail.keys())
+    ]
+
+
+def _with_what_came_back(chosen: sa.Subquery) -> sa.Select[Any]:
+    first_source = (
+        sa.select(contact_sources.c.source_id)
+        .where(contact_sources.c.contact_id == chosen.c.contact_id)
+        .order_by(contact_sources.c.id)
+        .limit(1)
+        .scalar_subquery()
+    )
+    return (
+        sa.select(
+            chosen,
+            contacts.c.email,
+            contacts.c.key,
+            first_source.label("source_id"),
+            sends.c.message_id,
+            sends.c.state,
+            sends.c.delivery,
+            sends.c.opened,
+            sends.c.clicked,
+            sends.c.unsubscribed_at,
+            sends.c.complained_at,
+            answers.c.score,
+            answers.c.comment,
+        )
+        .select_from(chosen)
+        .join(contacts, contacts.c.id == chosen.c.contact_id)
+        .outerjoin(sends, sends.c.id == chosen.c.send_id)
+        .outerjoin(answers, answers.c.send_id == chosen.c.send_id)
+        .order_by(chosen.c.at, chosen.c.id)
+    )
+
+
+def _row(told: sa.Row[Any]) -> LogRow:
+    return LogRow(
+        at=told.at,
+        playbook=told.playbook,
+        version=told.version,
+        occasion=told.occasion,
+        contact=LoggedContact(told.contact_id, told.source_id or told.key.partition(":")[2], told.email),
+        step=told.step,
+        action=told.action,
+        arm=told.arm,
+        status=told.status,
+        reason=told.reason,
+        until=told.until,
+        send=_send(told) if told.state is not None else None,
+    )
+
+
+def _send(told: sa.Row[Any]) -> LoggedSend:
+    return LoggedSend(
+        id=told.send_id,
+        message_id=told.message_id,
+        state=told.state,
+        delivery=told.delivery,
+        opened=told.opened,
+        clicked=told.clicked,
+        answered=_whole(told.score) if told.score is not None else told.comment,
+        unsubscribed=told.unsubscribed_at,
+        complained=told.complained_at,
+    )
+
+
+def _whole(score: float) -> float:
+    return int(score) if score == int(score) else score
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {name: _written(below) for name, below in value.items()}
+    return value
+
+
+def _selves(contact: int) -> sa.Select[tuple[int]]:
+    """A contact's id and the ids of all that were merged into it, directly or by way of others."""
+    found = sa.select(sa.literal(contact, contacts.c.id.type).label("id")).cte("selves", recursive=True)
+    found = found.union(sa.select(contacts.c.id).where(contacts.c.merged_into == found.c.id))
+    return sa.select(found.c.id)
+
+
+def _from(column: sa.Column[datetime], since: datetime | None) -> sa.ColumnElement[bool]:
+    return sa.true() if since is None else column >= since
+
+
+def _counts(since: datetime | None) -> sa.Select[Any]:
+    return (
+        sa.select(decisions.c.playbook, decisions.c.status, sa.func.count())
+        .where(_from(decisions.c.at, since))
+        .group_by(decisions.c.playbook, decisions.c.status)
+    )
+
+
+def _people(since: datetime | None) -> sa.Select[Any]:
+    return (
+        sa.select(decisions.c.playbook, sa.func.count(decisions.c.contact_id.distinct()).label("people"))
+        .where(_from(decisions.c.at, since))
+        .group_by(decisions.c.playbook)
+    )
+
+
+def _top_reasons(since: datetime | None) -> sa.Select[Any]:
+    told = (
+        sa.select(decisions.c.playbook, decisions.c.status, decisions.c.reason, sa.func.count().label("count"))
+        .where(_from(decisions.c.at, since), decisions.c.status != "done")
+        .group_by(decisions.c.playbook, decisions.c.status, decisions.c.reason)
+        .subquery()
+    )
+    rank = sa.func.row_number().over(
+        partition_by=(told.c.playbook, told.c.status), order_by=(told.c.count.desc(), told.c.reason)
+    )
+    ranked = sa.select(told, rank.label("rank")).subquery()
+    return (
+        sa.select(ranked.c.playbook, ranked.c.status, ranked.c.reason, ranked.c.count)
+        .where(ranked.c.rank <= TOP_REASONS)
+        .order_by(ranked.c.playbook, ranked.c.status, ranked.c.rank)
+    )
+
+
+def _mail(since: datetime | None) -> sa.Select[Any]:
+    def how_many(name: str, condition: sa.ColumnElement[bool]) -> sa.Label[int]:
+        return sa.func.sum(sa.case((condition, 1), else_=0)).label(name)
+
+    accepted = sends.c.state == "accepted"
+    return (
+        sa.select(
+            sends.c.playbook,
+            how_many("sent", accepted),
+            how_many("opened", sa.and_(accepted, sa.or_(sends.c.opened == "human", sends.c.clicked == "human"))),
+            how_many("clicked", sa.and_(accepted, sends.c.clicked == "human")),
+            how_many("answered", sends.c.answered_at.is_not(None)),
+            how_many("unsubscribed", sends.c.unsubscribed_at.is_not(None)),
+            how_many("unsure", sends.c.state == "unsure"),
+        )
+        .where(_from(sends.c.claimed_at, since))
+        .group_by(sends.c.playbook)
+    )

@@ -150,12 +150,16 @@ class _Index:
         self._rows: deque[str] = deque(maxlen=SHOWN)
         self._count = 0
         self._size = 0
+        self._cut_short = False
 
     def add(self, entries: Sequence[_Entry]) -> None:
         self._catch_up()
         if not entries:
             return
         lines = b"".join(orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE) for entry in entries)
+        if self._cut_short:
+            lines = b"\n" + lines
+            self._cut_short = False
         with self._ledger.open("ab", buffering=0) as ledger:
             ledger.write(lines)
         self._size += len(lines)
@@ -174,7 +178,10 @@ class _Index:
             return
         self._rows.clear()
         self._count, self._size = 0, size
+        if size == 0:
+            return
         entries = _read(self._ledger)
+        self._cut_short = not _ends_a_line(self._ledger)
         while some := list(islice(entries, SHOWN)):
             self._take(some)
 
@@ -195,6 +202,12 @@ def _read(ledger: Path) -> Iterator[_Entry]:
             if entry.send_id not in seen:
                 seen.add(entry.send_id)
                 yield entry
+
+
+def _ends_a_line(ledger: Path) -> bool:
+    with ledger.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() == b"\n"
 
 
 def _row(entry: _Entry) -> str:

@@ -183,6 +183,8 @@ class LoopbackSendGrid:
         self.requests: list[Request] = []
         #: Every path asked for, also of requests that were redirected here.
         self.asked: list[str] = []
+        #: Addresses that make SendGrid refuse a call without saying which letter it was.
+        self.unnamed: set[str] = set()
         self.latency_ms = latency_ms
         self.max_body = max_body
         self._bodies = bodies
@@ -293,6 +295,8 @@ class LoopbackSendGrid:
         if body is None:
             return {}, Answer(400, [_error("Bad Request", None)])
         errors = list(_errors(body))
+        if any(letter["to"][0]["email"] in self.unnamed for letter in body["personalizations"] if not errors):
+            errors = [_error("Bad Request", None)]
         if errors:
             return body, Answer(400, errors)
         if body.get("mail_settings", {}).get("sandbox_mode", {}).get("enable"):

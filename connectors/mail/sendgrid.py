@@ -1,0 +1,376 @@
+"""Letters go to SendGrid, up to a thousand a call, and its webhook tells what became of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from ipaddress import ip_address
+from itertools import permutations
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import ConfigDict, SecretStr, field_validator
+
+from connectors.base import Address, ConnectorSettings, Letter, Mailer, MailEvent, Mailing, Outcome, Verdict
+from connectors.errors import ConnectorError, Permanent, Temporary
+from connectors.limits import Caller
+from connectors.mail.message import (
+    SEND_HEADER,
+    ascii_address,
+    check,
+    copy_of,
+    one_line,
+    quoted,
+    utc_now,
+    well_formed,
+)
+from connectors.mail.sendgrid_api import SYSTEM, Lost, Refused, SendGridApi
+from connectors.mail.sendgrid_events import events_in, is_signed, public_key
+
+#: Seconds for one call; SendGrid answers a call of a thousand letters in a few.
+TIMEOUT = 60.0
+MAX_LETTERS = 1_000
+MAX_KEYS = 100
+#: UTF-8 bytes of one letter's keys and texts.
+MAX_SUBSTITUTION_BYTES = 10_000
+MAX_CALL_BYTES = 30_000_000
+MAX_CATEGORIES = 10
+
+#: The custom argument that brings our id back in every event.
+SEND_ARGUMENT = "regulars_send"
+
+#: A refusal that names one of these is about the mailing, not about one of its letters.
+SHARED_FIELDS = frozenset(
+    {"from", "reply_to", "subject", "content", "categories", "asm", "tracking_settings", "mail_settings"}
+)
+
+
+class SendGridSettings(ConnectorSettings):
+    """`webhook_key`: the verification key of the event webhook; `base_url`: another for EU subusers."""
+
+    # A fault's message shows no input: it may be the key.
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    type: Literal["sendgrid"] = "sendgrid"
+    api_key: SecretStr
+    base_url: str = "https://api.sendgrid.com"
+    webhook_key: str | None = None
+    #: SendGrid checks the mails and sends none.
+    sandbox: bool = False
+    #: The suppression group whose unsubscribes SendGrid respects.
+    unsubscribe_group: int | None = None
+    #: Whether SendGrid counts opens and clicks.
+    tracking: bool = True
+
+    @field_validator("api_key")
+    @classmethod
+    def _key_that_a_header_can_carry(cls, key: SecretStr) -> SecretStr:
+        plain = key.get_secret_value().strip()
+        if not re.fullmatch(r"[!-~]+", plain):
+            raise ValueError("must be SendGrid's API key, which has no spaces and only plain characters")
+        return SecretStr(plain)
+
+    @field_validator("base_url")
+    @classmethod
+    def _safe_for_the_key(cls, url: str) -> str:
+        if urlsplit(url).scheme != "https" and not is_loopback(url):
+            raise ValueError("must begin with https://, since the API key travels with every call")
+        return url.rstrip("/")
+
+    @field_validator("webhook_key")
+    @classmethod
+    def _readable(cls, key: str | None) -> str | None:
+        if not key:
+            return None
+        public_key(key)
+        return key
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the address leads to this machine and nowhere else."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class SendGridMailer(Mailer):
+    """One call carries as many letters as SendGrid's limits allow; the verdict is each letter's own."""
+
+    type = "sendgrid"
+    settings_model = SendGridSettings
+    batch_size = MAX_LETTERS
+    max_keys = MAX_KEYS
+    max_substitution_bytes = MAX_SUBSTITUTION_BYTES
+
+    def __init__(
+        self,
+        settings: SendGridSettings,
+        *,
+        workspace: Path,
+        clock: Callable[[], datetime] = utc_now,
+        caller: Caller | None = None,
+        timeout: float = TIMEOUT,
+    ) -> None:
+        self._settings = settings
+        self.loopback = is_loopback(settings.base_url)
+        self._webhook_key = public_key(settings.webhook_key) if settings.webhook_key else None
+        self._caller = caller or Caller(tries=4, seconds=60.0)
+        self._api = SendGridApi(
+            settings.api_key.get_secret_value(),
+            base_url=settings.base_url,
+            timeout=timeout,
+            taken=200 if settings.sandbox else 202,
+            direct=self.loopback,
+        )
+
+    def send(self, mailing: Mailing) -> Sequence[Outcome]:
+        check(mailing, system=SYSTEM)
+        _check_limits(mailing)
+        outcomes = _without_address(mailing.letters)
+        calls = deque(_calls(mailing))
+        while calls:
+            call = calls.popleft()
+            try:
+                outcomes += self._post(call)
+            except Refused as refusal:
+                refused, rest = _after(refusal, call)
+                outcomes += refused
+                calls.extendleft(reversed(rest))
+            except (Temporary, Permanent) as error:
+                if isinstance(error, Permanent) and not _anything_went(outcomes):
+                    raise
+                outcomes += [outcome for left in (call, *calls) for outcome in _returned(left, error)]
+                break
+        return outcomes
+
+    def verify(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> bool:
+        return self._webhook_key is not None and is_signed(self._webhook_key, headers, body, now=now)
+
+    def events(self, body: bytes) -> Iterator[MailEvent]:
+        return events_in(body)
+
+    def _post(self, call: Mailing) -> list[Outcome]:
+        """Only what certainly was not taken is tried again: SendGrid knows no idempotency key."""
+        body = self._body(call)
+        try:
+            message_id = self._caller.call(lambda: self._api.post(body))
+        except Lost as lost:
+            return _all(call, Verdict.UNSURE, reason=str(lost))
+        checked = "the sandbox checked it and sent nothing" if self._settings.sandbox else None
+        return _all(call, Verdict.ACCEPTED, message_id=message_id, reason=checked)
+
+    def _body(self, call: Mailing) -> dict[str, Any]:
+        settings = self._settings
+        content = [("text/plain", call.text), ("text/html", call.html)]
+        body: dict[str, Any] = {
+            "personalizations": [_personalization(letter) for letter in call.letters],
+            "from": _party(call.sender),
+            "subject": one_line(call.subject),
+            "content": [{"type": kind, "value": well_formed(words)} for kind, words in content if words],
+            "tracking_settings": {
+                "open_tracking": {"enable": settings.tracking},
+                "click_tracking": {"enable": settings.tracking, "enable_text": False},
+                # It would write a List-Unsubscribe header over ours.
+                "subscription_tracking": {"enable": False},
+                "ganalytics": {"enable": False},
+            },
+        }
+        if call.reply_to:
+            body["reply_to"] = _party(call.reply_to)
+        if call.categories:
+            body["categories"] = list(call.categories)
+        if settings.unsubscribe_group is not None:
+            body["asm"] = {"group_id": settings.unsubscribe_group}
+        if settings.sandbox:
+            body["mail_settings"] = {"sandbox_mode": {"enable": True}}
+        return body
+
+
+# What goes out
+
+
+def _personalization(letter: Letter) -> dict[str, Any]:
+    name = one_line(letter.to.name or "")
+    to = {"email": ascii_address(letter.to.email) or letter.to.email}
+    if name:
+        # An unquoted comma makes SendGrid take the name's first word for the address, after it answered 202.
+        to["name"] = quoted(name)
+    headers = {name: one_line(value) for name, value in letter.headers.items()}
+    return {
+        "to": [to],
+        "headers": {SEND_HEADER: one_line(letter.send_id), **headers},
+        "custom_args": {SEND_ARGUMENT: letter.send_id},
+        "substitutions": {key: well_formed(words) for key, words in letter.substitutions.items()},
+    }
+
+
+def _party(address: Address) -> dict[str, str]:
+    name = one_line(address.name or "")
+    email = ascii_address(address.email) or address.email
+    return {"email": email, "name": name} if name else {"email": email}
+
+
+def _check_limits(mailing: Mailing) -> None:
+    """Raises Permanent for what no splitting could make fit."""
+    faults = [f"the key {key!r} is part of another key" for key in sorted(_nested(_keys(mailing)))]
+    if len(mailing.categories) > MAX_CATEGORIES or len(set(mailing.categories)) < len(mailing.categories):
+        faults.append(f"at most {MAX_CATEGORIES} categories, each once")
+    faults += [
+        f"the category {category!r} must be plain ASCII, at most 255 characters"
+        for category in mailing.categories
+        if not category.isascii() or len(category) > 255
+    ]
+    if faults:
+        raise Permanent("; ".join(faults), system=SYSTEM, request="send")
+
+
+def _keys(mailing: Mailing) -> tuple[str, ...]:
+    return tuple(sorted({key for letter in mailing.letters for key in letter.substitutions}))
+
+
+def _nested(keys: tuple[str, ...]) -> frozenset[str]:
+    """Keys inside other keys: SendGrid's order of replacing is undocumented."""
+    return frozenset(inner for inner, outer in permutations(keys, 2) if inner in outer)
+
+
+def _without_address(letters: Sequence[Letter]) -> list[Outcome]:
+    """One bad address makes SendGrid refuse the whole call, so it does not go out."""
+    return [
+        Outcome(letter.send_id, Verdict.REFUSED, reason=f"{letter.to.email!r} is not an address that SendGrid takes")
+        for letter in letters
+        if ascii_address(letter.to.email) is None
+    ]
+
+
+def _calls(mailing: Mailing) -> Iterator[Mailing]:
+    """The mailing in parts that each fit one call: a thousand letters, an address once, under 30 MB."""
+    rounds: dict[int, list[Letter]] = {}
+    seen: Counter[str] = Counter()
+    find = _finder(_keys(mailing))
+    for letter in mailing.letters:
+        address = (ascii_address(letter.to.email) or "").lower()
+        if not address:
+            continue
+        if not _shares(letter, mailing.subject, find):
+            yield _written_out(mailing, letter)
+            continue
+        rounds.setdefault(seen[address], []).append(letter)
+        seen[address] += 1
+    for letters in rounds.values():
+        for start in range(0, len(letters), MAX_LETTERS):
+            yield from _under_size(replace(mailing, letters=letters[start : start + MAX_LETTERS]))
+
+
+def _finder(keys: Sequence[str]) -> re.Pattern[str] | None:
+    return re.compile("|".join(re.escape(key) for key in keys)) if keys else None
+
+
+def _shares(letter: Letter, subject: str, find: re.Pattern[str] | None) -> bool:
+    """Whether SendGrid can put this letter together from the skeleton, and gets the same text as we would."""
+    own = letter.substitutions
+    if find is None:
+        return True
+    size = sum(len(key.encode()) + len(words.encode("utf-8", "replace")) for key, words in own.items())
+    return (
+        len(own) <= MAX_KEYS
+        and size <= MAX_SUBSTITUTION_BYTES
+        and not any(find.search(words) for words in own.values())
+        and not any(key in subject and one_line(words) != words.strip() for key, words in own.items())
+    )
+
+
+def _written_out(mailing: Mailing, letter: Letter) -> Mailing:
+    """The letter as a mailing of its own, its text in full."""
+    own = copy_of(mailing, letter)
+    return replace(
+        mailing,
+        subject=own.subject,
+        html=own.html,
+        text=own.text,
+        reply_to=own.reply_to,
+        letters=[replace(letter, substitutions={})],
+    )
+
+
+def _under_size(call: Mailing) -> Iterator[Mailing]:
+    if _bytes_at_most(call) < MAX_CALL_BYTES or len(call.letters) == 1 or _bytes(call) < MAX_CALL_BYTES:
+        yield call
+        return
+    for half in _halves(call):
+        yield from _under_size(half)
+
+
+def _bytes_at_most(call: Mailing) -> int:
+    """A bound that costs nothing: JSON takes up to 12 bytes for a character, and some for the names around it."""
+    texts = [call.subject, call.html, call.text]
+    for letter in call.letters:
+        texts += (letter.send_id, letter.send_id, letter.to.email, letter.to.name or "")
+        texts += (*letter.headers, *letter.headers.values(), *letter.substitutions, *letter.substitutions.values())
+    return 12 * sum(map(len, texts)) + 1_000 * (1 + len(call.letters))
+
+
+def _bytes(call: Mailing) -> int:
+    letters = sum(len(json.dumps(_personalization(letter))) + 2 for letter in call.letters)
+    return letters + len(json.dumps([call.subject, call.html, call.text])) + 2_000
+
+
+def _halves(call: Mailing) -> list[Mailing]:
+    middle = len(call.letters) // 2
+    return [replace(call, letters=call.letters[:middle]), replace(call, letters=call.letters[middle:])]
+
+
+# What came back
+
+
+def _after(refusal: Refused, call: Mailing) -> tuple[list[Outcome], list[Mailing]]:
+    """The letters that were refused for good, and the calls that may carry the others."""
+    fields = [complaint.field or "" for complaint in refusal.complaints]
+    if len(call.letters) == 1 or any(field.partition(".")[0] in SHARED_FIELDS for field in fields):
+        return _all(call, Verdict.REFUSED, reason=str(refusal)), []
+    named = _named(refusal, len(call.letters))
+    if not named:
+        return [], _halves(call)
+    refused = [
+        Outcome(call.letters[number].send_id, Verdict.REFUSED, reason=f"{SYSTEM}: {refusal.status} {words}")
+        for number, words in named.items()
+    ]
+    others = [letter for number, letter in enumerate(call.letters) if number not in named]
+    return refused, [replace(call, letters=others)] if others else []
+
+
+def _named(refusal: Refused, letters: int) -> dict[int, str]:
+    """The letters that SendGrid's errors point at (`personalizations.3.to.0.email`), each with its words."""
+    named: dict[int, str] = {}
+    for complaint in refusal.complaints:
+        found = re.match(r"personalizations[.\[](\d+)", complaint.field or "")
+        if found and int(found[1]) < letters:
+            named.setdefault(int(found[1]), complaint.words)
+    return named
+
+
+def _all(
+    call: Mailing,
+    verdict: Verdict,
+    *,
+    message_id: str | None = None,
+    reason: str | None = None,
+    retry_after: float | None = None,
+) -> list[Outcome]:
+    """The same verdict on every letter of the call."""
+    return [Outcome(letter.send_id, verdict, message_id, reason, retry_after) for letter in call.letters]
+
+
+def _returned(call: Mailing, error: ConnectorError) -> list[Outcome]:
+    retry_after = error.retry_after if isinstance(error, Temporary) else None
+    return _all(call, Verdict.RETURNED, reason=str(error), retry_after=retry_after)
+
+
+def _anything_went(outcomes: Sequence[Outcome]) -> bool:
+    return any(outcome.verdict in (Verdict.ACCEPTED, Verdict.UNSURE) for outcome in outcomes)

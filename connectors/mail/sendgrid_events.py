@@ -1,0 +1,132 @@
+"""SendGrid's event webhook: whether a body is SendGrid's, and what it tells of our letters."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from connectors.base import Actor, MailEvent, MailEventKind
+from connectors.mail.message import well_formed
+
+SIGNATURE = "x-twilio-email-event-webhook-signature"
+TIMESTAMP = "x-twilio-email-event-webhook-timestamp"
+
+#: SendGrid tries to hand events in for 24 hours.
+REPLAY_WINDOW = timedelta(hours=25)
+
+KINDS: Mapping[str, MailEventKind] = {
+    "processed": MailEventKind.PROCESSED,
+    "delivered": MailEventKind.DELIVERED,
+    "deferred": MailEventKind.DEFERRED,
+    "bounce": MailEventKind.BOUNCED,  # with the type "blocked" it is BLOCKED
+    "blocked": MailEventKind.BLOCKED,
+    "dropped": MailEventKind.DROPPED,
+    "open": MailEventKind.OPENED,
+    "click": MailEventKind.CLICKED,
+    "unsubscribe": MailEventKind.UNSUBSCRIBED,
+    "group_unsubscribe": MailEventKind.UNSUBSCRIBED,
+    "spamreport": MailEventKind.COMPLAINED,
+}
+
+
+def public_key(text: str) -> ec.EllipticCurvePublicKey:
+    """The verification key as SendGrid's settings page shows it, or as PEM. Raises ValueError."""
+    plain = "".join("".join(line.split()) for line in text.splitlines() if "-----" not in line)
+    try:
+        key = serialization.load_der_public_key(base64.b64decode(plain, validate=True))
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise ValueError("must be the verification key that SendGrid shows for its event webhook") from error
+    if not isinstance(key, ec.EllipticCurvePublicKey):
+        raise ValueError("must be SendGrid's verification key, an elliptic curve key")
+    return key
+
+
+def is_signed(key: ec.EllipticCurvePublicKey, headers: Mapping[str, str], body: bytes, *, now: datetime) -> bool:
+    """Whether SendGrid signed these very bytes, not longer ago than it keeps trying."""
+    stamp = headers.get(TIMESTAMP, "")
+    try:
+        signed_at = datetime.fromtimestamp(int(stamp), UTC)
+        signature = base64.b64decode(headers.get(SIGNATURE, ""), validate=True)
+        key.verify(signature, stamp.encode() + body, ec.ECDSA(hashes.SHA256()))
+    except (InvalidSignature, ValueError, OverflowError, OSError):
+        return False
+    return abs(now - signed_at) <= REPLAY_WINDOW
+
+
+def events_in(body: bytes) -> Iterator[MailEvent]:
+    """The events that we understand; whatever else a row is, it stops no other."""
+    try:
+        rows = json.loads(body)
+    except (ValueError, RecursionError):
+        return
+    for row in rows if isinstance(rows, list) else [rows]:
+        event = _event(row) if isinstance(row, dict) else None
+        if event is not None:
+            yield event
+
+
+def _event(row: Mapping[str, Any]) -> MailEvent | None:
+    kind = _kind(row)
+    at = _time(row.get("timestamp"))
+    if kind is None or at is None:
+        return None
+    # The id of the call comes first in the id of the message.
+    message_id = (_text(row.get("sg_message_id")) or "").partition(".")[0]
+    return MailEvent(
+        event_id=_text(row.get("sg_event_id")) or _fingerprint(row),
+        send_id=_text(row.get("regulars_send")),
+        kind=kind,
+        at=at,
+        address=_text(row.get("email")),
+        actor=_actor(kind, row),
+        reason=_text(row.get("reason")) or _text(row.get("response")),
+        url=_text(row.get("url")) if kind is MailEventKind.CLICKED else None,
+        message_id=message_id or None,
+    )
+
+
+def _kind(row: Mapping[str, Any]) -> MailEventKind | None:
+    kind = KINDS.get(_text(row.get("event")) or "")
+    if kind is MailEventKind.BOUNCED and row.get("type") == "blocked":
+        return MailEventKind.BLOCKED
+    return kind
+
+
+def _actor(kind: MailEventKind, row: Mapping[str, Any]) -> Actor | None:
+    """Who it was, from SendGrid's word alone: it marks prefetched opens, and no field of a click tells a scanner's."""
+    match kind:
+        case MailEventKind.OPENED:
+            return Actor.MACHINE if str(row.get("sg_machine_open")).lower() in ("true", "1") else Actor.HUMAN
+        case MailEventKind.CLICKED:
+            return Actor.UNKNOWN
+    return None
+
+
+def _time(stamp: object) -> datetime | None:
+    """Unix seconds, as a number or as text."""
+    if isinstance(stamp, bool) or not isinstance(stamp, int | float | str):
+        return None
+    try:
+        return datetime.fromtimestamp(int(float(stamp)), UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _text(value: object) -> str | None:
+    """Text that every database takes: PostgreSQL has no NUL."""
+    if not isinstance(value, str):
+        return None
+    return well_formed(value.replace("\0", "")) or None
+
+
+def _fingerprint(row: Mapping[str, Any]) -> str:
+    """An id for an event that came without one, the same whenever the same row comes."""
+    return hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,198 @@
+"""Who said no, who came back: suppressions and consents, both append-only, and what a page tells of them.
+
+A no binds at once and stays until the person says yes on our own page; the CRM's older value never overrules it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import sqlalchemy as sa
+
+from runner.collect.people import living
+from runner.links import Ticket
+from runner.store import Store
+from runner.store.tables import consents, contacts, sends, suppressions
+
+#: The consent's source when somebody comes back by their own word.
+PAGE = "preferences page"
+#: The topic of a no that belongs to no send we know.
+ANY_TOPIC = "lifecycle"
+
+
+class Reason(StrEnum):
+    """Why an address or a person may not be written to, as far as collect hears of it."""
+
+    UNSUBSCRIBED = "unsubscribed"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+
+
+class Standing(StrEnum):
+    """Whether somebody gets our mail."""
+
+    SUBSCRIBED = "subscribed"
+    #: By their own no, which they may take back.
+    UNSUBSCRIBED = "unsubscribed"
+    #: By a complaint, a dead address or our own list: no page lifts that.
+    BLOCKED = "blocked"
+
+
+@dataclass(frozen=True, slots=True)
+class No:
+    """One reason not to write, with whom it binds: the address, the person, or both."""
+
+    reason: Reason
+    address: str | None
+    contact_id: int | None
+    send_id: str | None
+    source: str
+    at: datetime
+    proof: str | None = None
+
+
+def unsubscribe(store: Store, ticket: Ticket, source: str, now: datetime) -> None:
+    """From this commit on neither the person nor the address gets marketing mail. Saying it twice changes nothing."""
+    with store.write() as connection:
+        send = _send(connection, ticket)
+        address = send.address if send else _address(connection, ticket.contact_id)
+        bind(connection, No(Reason.UNSUBSCRIBED, address, ticket.contact_id, ticket.send_id, source, now))
+        if send:
+            first = sa.update(sends).where(sends.c.id == send.id, sends.c.unsubscribed_at.is_(None))
+            connection.execute(first.values(unsubscribed_at=now))
+            settle(connection, send.id, now)
+
+
+def resubscribe(store: Store, ticket: Ticket, now: datetime) -> Standing:
+    """Takes back the person's own no, and nobody else's, on their explicit yes. Returns how they stand afterwards."""
+    with store.write() as connection:
+        send = _send(connection, ticket)
+        person = living(connection, [ticket.contact_id]).get(ticket.contact_id)
+        if person is None:
+            return Standing.UNSUBSCRIBED
+        addresses = {send.address if send else None, _address(connection, person)} - {None}
+        _lift(connection, person, addresses, now)
+        topic = send.topic if send else ANY_TOPIC
+        connection.execute(
+            sa.insert(consents).values(
+                contact_id=person,
+                topic=topic,
+                answer="yes",
+                source=PAGE,
+                at=now,
+                proof=f"link of send {ticket.send_id}",
+            )
+        )
+        _mark(connection, person, opted_out=False, now=now)
+        return _standing(connection, person, addresses)
+
+
+def standing(store: Store, ticket: Ticket) -> Standing:
+    """How the person of this link stands now."""
+    with store.read() as connection:
+        person = living(connection, [ticket.contact_id]).get(ticket.contact_id, ticket.contact_id)
+        send = _send(connection, ticket)
+        return _standing(connection, person, {send.address if send else None, _address(connection, person)} - {None})
+
+
+def bind(connection: sa.Connection, no: No) -> None:
+    """Writes the suppression, and for a person's no the consent, unless in force already or taken back since."""
+    person = living(connection, [no.contact_id]).get(no.contact_id) if no.contact_id is not None else None
+    if no.address is None and person is None:
+        return
+    if no.reason is Reason.UNSUBSCRIBED and person is not None and _came_back(connection, person, no.at):
+        return
+    if not _in_force(connection, no, person):
+        connection.execute(
+            sa.insert(suppressions).values(
+                address=no.address, contact_id=person, reason=no.reason, source=no.source, send_id=no.send_id, at=no.at
+            )
+        )
+    if no.reason is not Reason.BOUNCED and person is not None:
+        _refuse_topics(connection, no, person)
+        _mark(connection, person, opted_out=True, now=no.at)
+
+
+def settle(connection: sa.Connection, send_id: str, now: datetime) -> None:
+    """Who followed a letter's link has the letter: an unsure send is known to have been accepted."""
+    unsettled = sa.update(sends).where(sends.c.id == send_id, sends.c.state.in_(("claimed", "unsure")))
+    connection.execute(unsettled.values(state="accepted", settled_at=now))
+
+
+def _send(connection: sa.Connection, ticket: Ticket) -> sa.Row[str, str, str] | None:
+    chosen = sa.select(sends.c.id, sends.c.address, sends.c.topic).where(sends.c.id == ticket.send_id)
+    return connection.execute(chosen).first()
+
+
+def _address(connection: sa.Connection, contact_id: int) -> str | None:
+    person = living(connection, [contact_id]).get(contact_id)
+    return connection.scalar(sa.select(contacts.c.address).where(contacts.c.id == person))
+
+
+def _in_force(connection: sa.Connection, no: No, person: int | None) -> bool:
+    same = sa.select(suppressions.c.id).where(
+        suppressions.c.reason == no.reason,
+        suppressions.c.lifted_at.is_(None),
+        suppressions.c.address.is_not_distinct_from(no.address),
+        suppressions.c.contact_id.is_not_distinct_from(person),
+    )
+    return connection.execute(same.limit(1)).first() is not None
+
+
+def _came_back(connection: sa.Connection, person: int, since: datetime) -> bool:
+    """Whether a yes on our page is younger than this no, which was only told late."""
+    yes = sa.select(consents.c.id).where(
+        consents.c.contact_id == person, consents.c.answer == "yes", consents.c.source == PAGE, consents.c.at > since
+    )
+    return connection.execute(yes.limit(1)).first() is not None
+
+
+def _refuse_topics(connection: sa.Connection, no: No, person: int) -> None:
+    """A no to the send's topic and to every topic that was ever asked about."""
+    latest = sa.select(consents.c.topic, consents.c.answer).where(consents.c.contact_id == person)
+    answers = {row.topic: row.answer for row in connection.execute(latest.order_by(consents.c.at, consents.c.id))}
+    asked = connection.scalar(sa.select(sends.c.topic).where(sends.c.id == no.send_id))
+    refused = [topic for topic in sorted({*answers, asked or ANY_TOPIC}) if answers.get(topic) != "no"]
+    proof = no.proof or (f"link of send {no.send_id}" if no.send_id else None)
+    common = {"contact_id": person, "answer": "no", "source": no.source, "at": no.at, "proof": proof}
+    if refused:
+        connection.execute(sa.insert(consents), [{"topic": topic, **common} for topic in refused])
+
+
+def _lift(connection: sa.Connection, person: int, addresses: set[str | None], now: datetime) -> None:
+    own = (suppressions.c.contact_id == person) | suppressions.c.address.in_(sorted(filter(None, addresses)))
+    open_ones = sa.and_(suppressions.c.reason == Reason.UNSUBSCRIBED, suppressions.c.lifted_at.is_(None), own)
+    others = connection.execute(
+        sa.select(suppressions).where(
+            open_ones, suppressions.c.contact_id.is_not(None), suppressions.c.contact_id != person
+        )
+    ).all()
+    connection.execute(sa.update(suppressions).where(open_ones).values(lifted_at=now, lifted_by=PAGE))
+    for row in others:
+        # Two people share an address: one's yes frees the address, the other's no keeps binding that person.
+        kept = {
+            "contact_id": row.contact_id,
+            "reason": row.reason,
+            "source": row.source,
+            "send_id": row.send_id,
+            "at": row.at,
+        }
+        connection.execute(sa.insert(suppressions).values(**kept))
+
+
+def _standing(connection: sa.Connection, person: int, addresses: set[str | None]) -> Standing:
+    binding = (suppressions.c.contact_id == person) | suppressions.c.address.in_(sorted(filter(None, addresses)))
+    in_force = sa.select(suppressions.c.reason).where(binding, suppressions.c.lifted_at.is_(None))
+    reasons = set(connection.scalars(in_force))
+    if reasons - {Reason.UNSUBSCRIBED}:
+        return Standing.BLOCKED
+    return Standing.UNSUBSCRIBED if reasons else Standing.SUBSCRIBED
+
+
+def _mark(connection: sa.Connection, person: int, *, opted_out: bool, now: datetime) -> None:
+    """What conditions read as `contact.opted_out`."""
+    other = sa.or_(contacts.c.opted_out.is_(None), contacts.c.opted_out != opted_out)
+    changed = sa.update(contacts).where(contacts.c.id == person, other)
+    connection.execute(changed.values(opted_out=opted_out, changed_at=now))

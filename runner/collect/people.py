@@ -1,0 +1,30 @@
+"""The person behind a send today: a merge may have moved them since the letter went out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+
+from runner.store.tables import contacts
+
+#: A merge of merges of merges; more is a ring, which is left where it is.
+_DEPTH = 10
+
+
+def living(connection: sa.Connection, contact_ids: Iterable[int]) -> dict[int, int]:
+    """Each contact that is there, with the one it was merged into, itself where it was not."""
+    today = {contact_id: contact_id for contact_id in contact_ids}
+    seen: set[int] = set()
+    for _ in range(_DEPTH):
+        asked = set(today.values()) - seen
+        if not asked:
+            break
+        seen |= asked
+        merged = {row.id: row.merged_into for row in connection.execute(_merges(asked))}
+        today = {then: merged.get(now) or now for then, now in today.items() if now in merged or now not in asked}
+    return today
+
+
+def _merges(contact_ids: set[int]) -> sa.Select[tuple[int, int | None]]:
+    return sa.select(contacts.c.id, contacts.c.merged_into).where(contacts.c.id.in_(sorted(contact_ids)))

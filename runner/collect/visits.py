@@ -1,0 +1,100 @@
+"""Somebody opened the page of a letter's link: kept as a click, with who it was as far as the evidence goes."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from connectors.base import Actor, MailEvent, MailEventKind
+from runner.collect import mail
+from runner.collect.people import living
+from runner.collect.text import storable
+from runner.links import Ticket
+from runner.store import Store
+from runner.store.tables import contacts, sends
+
+#: The events' mailer where it is our own pages that tell.
+PAGES = "pages"
+#: Signs that cannot be taken for one another when read out: no 0 O, 1 I L, 5 S, 2 Z, 8 B, U V.
+CODE_SIGNS = "34679ACDEFGHJKMNPQRTWXY"
+CODE_LENGTH = 8
+_LONGEST_USER_AGENT = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Visited:
+    """What the page of a review or referral link is about."""
+
+    contact_id: int
+    #: The review site that the letter asked for.
+    site: str | None
+
+
+def visited(store: Store, ticket: Ticket) -> Visited | None:
+    """None where the letter or its person is not in the store."""
+    with store.read() as connection:
+        site = sa.select(sends.c.contact_id, sends.c.about).where(sends.c.id == ticket.send_id)
+        send = connection.execute(site).first()
+        person = living(connection, [ticket.contact_id]).get(ticket.contact_id)
+        return None if send is None or person is None else Visited(person, send.about)
+
+
+def hit(store: Store, ticket: Ticket, actor: Actor, user_agent: str, now: datetime) -> None:
+    """Records one visit. A GET is anybody's (`unknown`): only a POST is a person's."""
+    with store.write() as connection:
+        record_visit(connection, store, ticket, user_agent, actor, now)
+
+
+def record_visit(
+    connection: sa.Connection, store: Store, ticket: Ticket, user_agent: str, actor: Actor, now: datetime
+) -> None:
+    """The same within the caller's transaction. Repeated within the same second it counts once."""
+    event = MailEvent(
+        event_id=f"{ticket.send_id}:{ticket.kind}:{actor}:{int(now.timestamp())}",
+        send_id=ticket.send_id,
+        kind=MailEventKind.CLICKED,
+        at=now,
+        actor=actor,
+        # What it was classified by, so that it can be classified again.
+        reason=storable(user_agent)[:_LONGEST_USER_AGENT] or None,
+        url=ticket.kind.value,
+    )
+    mail.record(connection, store, PAGES, [event], now)
+
+
+def referral_code(store: Store, contact_id: int, now: datetime) -> str:
+    """The person's own code, made when it is first asked for and the same ever after. Raises LookupError."""
+    with store.read() as connection:
+        if code := connection.scalar(sa.select(contacts.c.referral_code).where(contacts.c.id == contact_id)):
+            return str(code)
+    with store.write() as connection:
+        person = sa.select(contacts.c.key, contacts.c.referral_code).where(contacts.c.id == contact_id)
+        row = connection.execute(person.with_for_update()).one_or_none()
+        if row is None:
+            raise LookupError(f"there is no contact {contact_id}")
+        code = str(row.referral_code or _free_code(connection, row.key))
+        changes = {"referral_code": code, "changed_at": now}
+        connection.execute(sa.update(contacts).where(contacts.c.id == contact_id).values(**changes))
+        return code
+
+
+def _free_code(connection: sa.Connection, key: str) -> str:
+    """The first of the person's codes that nobody else has."""
+    attempt = 0
+    while (
+        connection.scalar(sa.select(contacts.c.id).where(contacts.c.referral_code == _code(key, attempt))) is not None
+    ):
+        attempt += 1
+    return _code(key, attempt)
+
+
+def _code(key: str, attempt: int) -> str:
+    number = int.from_bytes(hashlib.sha256(f"{key}#{attempt}".encode()).digest())
+    signs = []
+    for _ in range(CODE_LENGTH):
+        number, place = divmod(number, len(CODE_SIGNS))
+        signs.append(CODE_SIGNS[place])
+    return "".join(signs)

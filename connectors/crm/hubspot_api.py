@@ -1,0 +1,253 @@
+"""HubSpot's door: one method a question, plain rows and `connectors.errors` as answers.
+
+Every question here only reads, POST or not, so each may be asked again after any failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
+
+import orjson
+import urllib3
+from hubspot import HubSpot
+from hubspot.crm.objects.exceptions import ApiException
+
+from connectors.crm import hubspot_answers as answers
+from connectors.crm.hubspot_answers import Answer, Property, Row, Rows, Stage, in_order
+from connectors.crm.hubspot_errors import SYSTEM, refusal
+from connectors.errors import Temporary
+from connectors.limits import Caller, Rate
+from connectors.records import Link
+
+T = TypeVar("T")
+
+#: Free and Starter accounts; the others allow more, but one listing asks three times a second at the most.
+LIMITS = {"general": Rate(100, 10.0), "search": Rate(5, 1.0)}
+
+LIST_PAGE, SEARCH_PAGE, OBJECT_BATCH, ASSOCIATION_BATCH = 100, 200, 100, 1_000
+
+#: What a URL or a search (3,000 characters) has room for, names of properties and all.
+LONGEST_QUERY, LONGEST_SEARCH = 6_000, 2_900
+
+#: What is asked: the path as version v3 knows it, and as the dated versions do, where the version's place differs.
+PATHS = {
+    "objects": ("/crm/v3/objects/{table}", "/crm/objects/{version}/{table}"),
+    "search": ("/crm/v3/objects/{table}/search", "/crm/objects/{version}/{table}/search"),
+    "batch": ("/crm/v3/objects/{table}/batch/read", "/crm/objects/{version}/{table}/batch/read"),
+    "links": ("/crm/v4/associations/{table}/{to}/batch/read", "/crm/associations/{version}/{table}/{to}/batch/read"),
+    "properties": ("/crm/v3/properties/{table}", "/crm/properties/{version}/{table}"),
+    "pipelines": ("/crm/v3/pipelines/{table}", "/crm/pipelines/{version}/{table}"),
+    "owners": ("/crm/v3/owners", "/crm/owners/{version}"),
+}
+
+
+class HubSpotApi:
+    """Asks HubSpot through its official client, within its limits."""
+
+    def __init__(
+        self,
+        token: str,
+        *,
+        base_url: str,
+        version: str,
+        caller: Caller,
+        timeout: tuple[float, float],
+        on_call: Callable[[], None],
+    ) -> None:
+        # `host` is read by the generated classes, `base_url` by api_request: with one of them missing, some calls
+        # would go to the real HubSpot. `retry=False`: urllib3 would retry GETs by itself and sleep for hours.
+        client = HubSpot(access_token=token, host=base_url, base_url=base_url, retry=False)
+        # One held ApiClient of the SDK takes any path (dated ones too), a timeout, and gives the raw body, at a tenth
+        # of the models' CPU. `client.api_request` has no timeout, prints errors and obeys proxies; every attribute
+        # access such as `client.crm.contacts` opens connections of its own.
+        self._client = client.crm.objects.basic_api.api_client
+        self._version = version
+        self._caller = caller
+        self._timeout = timeout
+        self._on_call = on_call
+
+    def close(self) -> None:
+        self._client.rest_client.pool_manager.clear()
+
+    def listed(
+        self, table: str, *, after: str | None, properties: Sequence[str], links: Sequence[str] = (), archived: bool
+    ) -> Rows:
+        """A page of all objects, by the mark of the page before."""
+        query = [("limit", str(LIST_PAGE)), ("archived", "true" if archived else "false")]
+        if after is not None:
+            query.append(("after", after))
+        if links:
+            query.append(("associations", ",".join(links)))
+        whole = sum(len(name) + 12 for name in properties) > LONGEST_QUERY
+        query += [("properties", name) for name in (("hs_object_id",) if whole else properties)]
+        page = self._ask("GET", "objects", table, query=query, read=partial(answers.rows, links=links))
+        return self._completed(table, page, properties) if whole else page
+
+    def changed(
+        self, table: str, modified: str, *, since_ms: int, until_ms: int, above: str, properties: Sequence[str]
+    ) -> Rows:
+        """A page of the objects modified in a window, in the order of their ids, `above` an id; `after` is an id too.
+
+        Asking by id instead of by offset knows no limit of 10,000 and no endless loop where a bulk job stamped more
+        objects than that with one and the same time.
+        """
+        whole = sum(len(name) + 4 for name in properties) + 500 > LONGEST_SEARCH
+        body = {
+            "filterGroups": [
+                {
+                    "filters": [
+                        {"propertyName": modified, "operator": "GTE", "value": str(since_ms)},
+                        {"propertyName": modified, "operator": "LTE", "value": str(until_ms)},
+                        {"propertyName": "hs_object_id", "operator": "GT", "value": above},
+                    ]
+                }
+            ],
+            "sorts": [{"propertyName": "hs_object_id", "direction": "ASCENDING"}],
+            "properties": ["hs_object_id"] if whole else list(properties),
+            "limit": SEARCH_PAGE,
+        }
+        page = self._ask("POST", "search", table, body=body, bucket="search", read=answers.found)
+        return self._completed(table, page, properties) if whole else page
+
+    def links(self, table: str, to: str, ids: Iterable[str]) -> Mapping[str, tuple[Link, ...]]:
+        """The associations of many objects, complete however many one has; an object without any is not in it."""
+        found: dict[str, dict[str, Link]] = {}
+        wanted = [{"id": id} for id in ids]
+        while wanted:
+            batch, wanted = wanted[:ASSOCIATION_BATCH], wanted[ASSOCIATION_BATCH:]
+            for some in self._ask("POST", "links", table, to=to, body={"inputs": batch}, read=answers.associations):
+                found.setdefault(some.id, {}).update((link.id, link) for link in some.links)
+                if some.after is not None:
+                    wanted.append({"id": some.id, "after": some.after})
+        return {id: in_order(links.values()) for id, links in found.items()}
+
+    def properties(self, table: str) -> Sequence[Property]:
+        return self._ask("GET", "properties", table, read=answers.properties)
+
+    def stages(self) -> Mapping[tuple[str, str], Stage]:
+        """The deals' stages by pipeline and stage."""
+        return self._ask("GET", "pipelines", "deals", read=answers.stages)
+
+    def owners(self) -> Mapping[str, str]:
+        """The owners' addresses by the id that objects carry; those who left the company too."""
+        return {id: email for archived in ("true", "false") for id, email in self._owners(archived)}
+
+    def _owners(self, archived: str) -> Iterator[tuple[str, str]]:
+        marks = Marks("owners")
+        after: str | None = None
+        while True:
+            query = [("limit", "100"), ("archived", archived), *([("after", after)] if after else [])]
+            owners, after = self._ask("GET", "owners", "", query=query, read=answers.owners)
+            yield from owners
+            if not marks.next(after):
+                return
+
+    def _completed(self, table: str, page: Rows, properties: Sequence[str]) -> Rows:
+        """The same page with all properties, where their names do not fit a URL or a search."""
+        told: dict[str, Mapping[str, str | None]] = {}
+        ids = [row.id for row in page.rows]
+        for start in range(0, len(ids), OBJECT_BATCH):
+            batch = [{"id": id} for id in ids[start : start + OBJECT_BATCH]]
+            body = {"inputs": batch, "properties": list(properties)}
+            told |= {
+                row.id: row.properties for row in self._ask("POST", "batch", table, body=body, read=answers.rows).rows
+            }
+        # What went missing between the two questions was archived: the next full listing tells.
+        rows = [Row(row.id, told[row.id], row.created_at, row.links) for row in page.rows if row.id in told]
+        return Rows(rows, page.after, page.unreadable)
+
+    def _ask(
+        self,
+        method: str,
+        what: str,
+        table: str,
+        *,
+        read: Callable[[Answer], T],
+        to: str = "",
+        query: Sequence[tuple[str, str]] = (),
+        body: Answer | None = None,
+        bucket: str = "general",
+    ) -> T:
+        v3, dated = PATHS[what]
+        path = (v3 if self._version == "v3" else dated).format(table=table, to=to, version=self._version)
+        return self._caller.call(partial(self._once, method, path, query, body, read), bucket=bucket)
+
+    def _once(
+        self,
+        method: str,
+        path: str,
+        query: Sequence[tuple[str, str]],
+        body: Answer | None,
+        read: Callable[[Answer], T],
+    ) -> T:
+        self._on_call()
+        request = f"{method} {path}"
+        raw, kind = self._raw(request, partial(self._send, method, path, query, body))
+        try:
+            answer = orjson.loads(raw)
+            if not isinstance(answer["results"], list):
+                raise TypeError("results are no list")
+            answers.no_error_but_absence(answer, request)
+            return read(answer)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            # An edge's maintenance page comes with status 200, and the SDK would take it for an empty answer.
+            said = raw[:60].decode("utf-8", "replace")
+            words = f"answered with {kind or 'something'} that is not what was asked for: {said!r}"
+            raise Temporary(words, system=SYSTEM, request=request, status=200) from error
+
+    def _raw(self, request: str, send: Callable[[], urllib3.BaseHTTPResponse]) -> tuple[bytes, str]:
+        try:
+            response = send()
+            return response.data, response.headers.get("content-type", "")
+        except ApiException as error:
+            raise refusal(error, request) from error
+        except (AttributeError, UnicodeDecodeError) as error:
+            # The SDK stumbles over the body of its own error: none after a failed TLS handshake, or not UTF-8.
+            if isinstance(error.__context__, ApiException):
+                raise refusal(error.__context__, request) from error
+            raise
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise Temporary(_why(error), system=SYSTEM, request=request) from error
+
+    def _send(
+        self, method: str, path: str, query: Sequence[tuple[str, str]], body: Answer | None
+    ) -> urllib3.BaseHTTPResponse:
+        response: urllib3.BaseHTTPResponse = self._client.call_api(
+            path,
+            method,
+            query_params=list(query),
+            header_params={"Accept": "application/json", "Content-Type": "application/json"},
+            body=body,
+            auth_settings=["oauth2"],
+            _preload_content=False,
+            _request_timeout=self._timeout,
+        )
+        return response
+
+
+class Marks:
+    """The pages' marks of one listing: one that comes back would send us round for ever."""
+
+    def __init__(self, of: str) -> None:
+        self._of = of
+        self._seen: set[str] = set()
+
+    def next(self, after: str | None) -> str | None:
+        if after in self._seen:
+            raise Temporary(f"the listing of {self._of} leads back to a page that was read: {after!r}", system=SYSTEM)
+        if after is not None:
+            self._seen.add(after)
+        return after
+
+
+def _why(error: BaseException) -> str:
+    # A refused connection is a timeout by class.
+    slow = isinstance(error, urllib3.exceptions.TimeoutError)
+    if slow and not isinstance(error, urllib3.exceptions.NewConnectionError):
+        return "did not answer in time"
+    words = str(error)
+    # urllib3 begins with the connection object's repr.
+    plain = words.split(": ", 1)[1] if words.startswith(("<", "HTTP")) and ": " in words else words
+    return f"cannot be reached: {plain}"

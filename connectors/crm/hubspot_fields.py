@@ -1,0 +1,258 @@
+"""Which properties are asked for, and how each one's text becomes a field of ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from difflib import get_close_matches
+from functools import cache
+from typing import Any
+from zoneinfo import available_timezones
+
+from connectors.base import SetAside
+from connectors.crm.hubspot_answers import Property, Row
+from connectors.records import BY_TABLE, CustomValue, FieldType, columns
+
+#: What stands in a field unless `fields:` names another property.
+STANDARD: Mapping[str, Mapping[str, str]] = {
+    "contacts": {
+        "email": "email",
+        "first_name": "firstname",
+        "last_name": "lastname",
+        "country": "country",
+        "language": "hs_language",
+        "timezone": "hs_timezone",
+        "created_at": "createdate",
+        "lifecycle_stage": "lifecyclestage",
+        "owner": "hubspot_owner_id",
+        "opted_out": "hs_email_optout",
+    },
+    "companies": {
+        "name": "name",
+        "created_at": "createdate",
+        "owner": "hubspot_owner_id",
+        "timezone": "timezone",
+    },
+    "deals": {
+        "name": "dealname",
+        "pipeline": "pipeline",
+        "stage": "dealstage",
+        "amount": "amount",
+        "currency": "deal_currency_code",
+        "created_at": "createdate",
+        "closed_at": "closedate",
+        "owner": "hubspot_owner_id",
+    },
+}
+
+#: Asked for besides, because something is derived from them.
+ALSO_READ: Mapping[str, Sequence[str]] = {
+    "contacts": ("hs_merged_object_ids", "hs_calculated_merged_vids"),
+    "companies": ("domain",),
+    "deals": ("hs_is_closed", "hs_is_closed_won"),
+}
+
+#: Filled by what HubSpot is, never by a property.
+NOT_MAPPED = frozenset(
+    {"contact_id", "company_id", "deal_id", "merged_into", "deleted_at", "is_won", "contacts", "companies", "custom"}
+)
+
+Convert = Callable[[str], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """One table's plan of reading."""
+
+    table: str
+    #: (property, our column, conversion; None: text as it is).
+    columns: Sequence[tuple[str, str, Convert | None]]
+    #: The same for custom fields.
+    custom: Sequence[tuple[str, str, Convert | None]]
+    custom_types: Mapping[str, FieldType]
+    warnings: Sequence[str] = ()
+    #: Everything to ask for.
+    properties: Sequence[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        read = [name for name, _, _ in (*self.columns, *self.custom)]
+        object.__setattr__(self, "properties", tuple(dict.fromkeys([*read, *ALSO_READ[self.table]])))
+
+    def read(self, row: Row) -> tuple[dict[str, Any], dict[str, CustomValue], list[SetAside]]:
+        """The row's columns and custom fields that have a value, and those whose value makes no sense."""
+        aside: list[SetAside] = []
+        return self._read(row, self.columns, aside), self._read(row, self.custom, aside), aside
+
+    def _read(self, row: Row, plan: Sequence[tuple[str, str, Convert | None]], aside: list[SetAside]) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        told = row.properties.get
+        for name, ours, convert in plan:
+            text = told(name)
+            # A value that was cleared reads "", one that never was reads null.
+            if text is None or text == "":
+                continue
+            try:
+                values[ours] = text if convert is None else convert(text)
+            except ValueError as error:
+                aside.append(SetAside(f"{self.table}/{row.id}", ours, text, f"property {name}: {error}"))
+        return values
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownProperty:
+    """A property named in `fields:` that the account does not have."""
+
+    key: str
+    words: str
+
+
+def plan(table: str, fields: Mapping[str, str], known: Sequence[Property]) -> Fields | Sequence[UnknownProperty]:
+    """How `table` is read when `fields` maps some of our fields to properties; or every mistake in that mapping."""
+    definitions = {one.name: one for one in known}
+    mistakes = [_unknown(table, ours, name, definitions) for ours, name in fields.items() if name not in definitions]
+    if mistakes:
+        return mistakes
+    types = {column.name: column.type for column in columns(BY_TABLE[table])}
+    filled = dict(STANDARD[table])
+    renamed: dict[str, str] = {}
+    for ours, name in fields.items():
+        (filled if ours in types else renamed)[ours] = name
+    warnings: list[str] = []
+    if BY_TABLE[table].takes_custom:
+        mapped = set(fields.values())
+        for name in (one.name for one in known if one.is_custom and one.name not in mapped):
+            if name in filled or name in renamed or name in NOT_MAPPED:
+                warnings.append(_hidden(table, name))
+            elif name in types:
+                # A property of the account's own that bears our field's name is meant for it.
+                filled[name] = name
+            else:
+                renamed[name] = name
+    custom_types = {ours: field_type(definitions[name]) for ours, name in renamed.items()}
+    return Fields(
+        table,
+        [(name, ours, zone_name if ours == "timezone" else CONVERSIONS[types[ours]]) for ours, name in filled.items()],
+        [(name, ours, CUSTOM_CONVERSIONS[custom_types[ours]]) for ours, name in renamed.items()],
+        custom_types,
+        warnings,
+    )
+
+
+def field_type(definition: Property) -> FieldType:
+    """What a custom field holds; a choice, also of several, is text."""
+    if definition.field_type == "booleancheckbox":
+        return FieldType.BOOL
+    return FIELD_TYPES.get(definition.type, FieldType.TEXT)
+
+
+FIELD_TYPES = {
+    "number": FieldType.NUMBER,
+    "bool": FieldType.BOOL,
+    "date": FieldType.DATE,
+    "datetime": FieldType.TIME,
+}
+
+
+def truth(text: str) -> bool:
+    match text.lower():
+        case "true" | "yes" | "1":
+            return True
+        case "false" | "no" | "0":
+            return False
+    raise ValueError("neither true nor false")
+
+
+def moment(text: str) -> datetime:
+    """ISO 8601 or epoch milliseconds, as aware UTC."""
+    try:
+        if _is_epoch(text):
+            return EPOCH + timedelta(milliseconds=int(text))
+        parsed = datetime.fromisoformat(text)
+        return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError("no date and time such as 2027-03-01T09:30:00Z") from None
+
+
+def day(text: str) -> date:
+    """A date property is YYYY-MM-DD, formerly the epoch milliseconds of midnight UTC; of a time it is the UTC day."""
+    try:
+        return moment(text).date() if _is_epoch(text) or len(text) > 10 else date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("no date such as 2027-03-01") from None
+
+
+def amount(text: str) -> Decimal:
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        raise ValueError("no number such as 1234.50") from None
+    if not value.is_finite() or abs(value) >= LARGEST:
+        raise ValueError("no number such as 1234.50")
+    return value
+
+
+def number(text: str) -> int | float:
+    value = amount(text)
+    return int(value) if value == value.to_integral_value() and abs(value) < 2**53 else float(value)
+
+
+def zone_name(text: str) -> str:
+    """The IANA name behind `america_slash_new_york`, as HubSpot writes zones; an IANA name is taken as it is."""
+    found = _zones().get(_slug(text.replace("/", "_slash_")))
+    if found is None:
+        raise ValueError("no time zone such as Europe/Warsaw")
+    return found
+
+
+@cache
+def _zones() -> Mapping[str, str]:
+    slugs = [(_slug(zone.replace("/", "_slash_")), zone) for zone in sorted(available_timezones())]
+    met: dict[str, str | None] = {}
+    for slug, zone in slugs:
+        # Etc/GMT+1 and Etc/GMT-1 are one slug: no zone is better than a wrong one.
+        met[slug] = None if slug in met else zone
+    return {slug: zone for slug, zone in met.items() if zone is not None}
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", text.lower())
+
+
+def _is_epoch(text: str) -> bool:
+    return text.lstrip("-").isdigit() and len(text) > 8
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LARGEST = Decimal(10) ** 18
+
+CONVERSIONS: Mapping[type, Convert | None] = {
+    str: None,
+    bool: truth,
+    date: day,
+    datetime: moment,
+    Decimal: amount,
+}
+
+CUSTOM_CONVERSIONS: Mapping[FieldType, Convert | None] = {
+    FieldType.TEXT: None,
+    FieldType.NUMBER: number,
+    FieldType.BOOL: truth,
+    FieldType.DATE: lambda text: day(text).isoformat(),
+    FieldType.TIME: lambda text: moment(text).isoformat(),
+}
+
+
+def _unknown(table: str, ours: str, name: str, definitions: Mapping[str, Property]) -> UnknownProperty:
+    near = get_close_matches(name, definitions, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return UnknownProperty(ours, f"HubSpot has no property {name!r} of {table}{hint}")
+
+
+def _hidden(table: str, name: str) -> str:
+    return (
+        f"HubSpot: the property {name!r} of {table} is not read, because a field of ours has its name; "
+        f"give it another one in the connector's `fields:`, such as `my_{name}: {name}`"
+    )

@@ -1,0 +1,113 @@
+"""HubSpot's objects as records: contacts with those merged into them, companies, deals won or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from connectors.crm.hubspot_answers import Row, Stage
+from connectors.errors import AuthFailed
+from connectors.records import Company, Contact, CustomValue, Deal, Link, Record
+
+if TYPE_CHECKING:
+    from connectors.crm.hubspot_api import HubSpotApi
+
+
+class Account:
+    """What belongs to no single object, asked for once a run and only when a record needs it."""
+
+    def __init__(self, api: HubSpotApi) -> None:
+        self.api = api
+        self.warnings: list[str] = []
+
+    def owner(self, id: str) -> str:
+        """The owner's address; the id where HubSpot does not tell."""
+        return self._owners.get(id, id)
+
+    def deal_stage(self, deal: Row, stage: str) -> tuple[bool, bool]:
+        """Whether the deal is closed, and won; a stage that was removed leaves it to the deal's own properties."""
+        known = self._stages.get((deal.properties.get("pipeline") or "", stage))
+        if known is not None:
+            return known.is_closed, known.is_won
+        return deal.properties.get("hs_is_closed") == "true", deal.properties.get("hs_is_closed_won") == "true"
+
+    @cached_property
+    def _owners(self) -> Mapping[str, str]:
+        try:
+            return self.api.owners()
+        except AuthFailed as error:
+            self.warnings.append(f"owners stay numbers: {error}")
+            return {}
+
+    @cached_property
+    def _stages(self) -> Mapping[tuple[str, str], Stage]:
+        return self.api.stages()
+
+
+Values = dict[str, Any]
+Linked = Mapping[str, Mapping[str, tuple[Link, ...]]]
+
+
+def _contacts(
+    row: Row, values: Values, custom: Mapping[str, CustomValue], links: Linked, account: Account
+) -> list[Record]:
+    """The contact, and a stone for every one that was merged into it: those answer to no question any more."""
+    companies = links["companies"].get(row.id, ())
+    if "owner" in values:
+        values["owner"] = account.owner(values["owner"])
+    contact = Contact(
+        contact_id=row.id,
+        company_id=companies[0].id if companies else None,
+        companies=companies,
+        custom=custom,
+        **values,
+    )
+    stones = [Contact(contact_id=id, merged_into=row.id, created_at=contact.created_at) for id in _merged_ids(row)]
+    return [contact, *stones]
+
+
+def _companies(
+    row: Row, values: Values, custom: Mapping[str, CustomValue], links: Linked, account: Account
+) -> list[Record]:
+    if "owner" in values:
+        values["owner"] = account.owner(values["owner"])
+    # HubSpot makes companies out of e-mail domains; those have no name yet.
+    values.setdefault("name", row.properties.get("domain") or row.id)
+    return [Company(company_id=row.id, custom=custom, **values)]
+
+
+def _deals(
+    row: Row, values: Values, custom: Mapping[str, CustomValue], links: Linked, account: Account
+) -> list[Record]:
+    contacts, companies = links["contacts"].get(row.id, ()), links["companies"].get(row.id, ())
+    closed, won = account.deal_stage(row, values["stage"])
+    if "owner" in values:
+        values["owner"] = account.owner(values["owner"])
+    if not closed:
+        # The close date of an open deal is a guess, the end of the month by default.
+        values.pop("closed_at", None)
+    return [
+        Deal(
+            deal_id=row.id,
+            contact_id=contacts[0].id if contacts else None,
+            company_id=companies[0].id if companies else None,
+            contacts=contacts,
+            is_won=won,
+            **values,
+        )
+    ]
+
+
+RECORDS: Mapping[str, Callable[[Row, Values, Mapping[str, CustomValue], Linked, Account], list[Record]]] = {
+    "contacts": _contacts,
+    "companies": _companies,
+    "deals": _deals,
+}
+
+
+def _merged_ids(row: Row) -> list[str]:
+    """`1;2`, and with the moment of the merge `1:1700000000000;2:1700000000000`."""
+    told = [row.properties.get(name) or "" for name in ("hs_merged_object_ids", "hs_calculated_merged_vids")]
+    ids = (part.split(":")[0].strip() for part in ";".join(told).split(";"))
+    return [id for id in dict.fromkeys(ids) if id.isdigit() and id != row.id]

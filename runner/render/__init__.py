@@ -1,0 +1,7 @@
+"""Templates and people become mail: one skeleton for all whose text takes the same path, and each one's own words."""
+
+from __future__ import annotations
+
+from runner.render.letters import Group, Person, Rendered, RenderFault, Templates, unsubscribe_headers
+
+__all__ = ["Group", "Person", "RenderFault", "Rendered", "Templates", "unsubscribe_headers"]

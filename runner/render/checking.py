@@ -1,0 +1,213 @@
+"""What is wrong with a template, before anybody gets it: every mistake with its file, line and advice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from jinja2 import TemplateError, TemplateNotFound, TemplateSyntaxError, nodes
+from jinja2.meta import find_undeclared_variables
+
+from connectors.base import Address
+from runner.errors import Fault
+from runner.render.environment import unknown_field
+from runner.yaml_file import closest
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from runner.render.letters import Templates
+
+#: The fields of each name that a template may use, None for any field.
+Known = Mapping[str, Collection[str] | None]
+
+MJML_TAGS = frozenset(
+    "mjml mj-head mj-body mj-attributes mj-all mj-class mj-breakpoint mj-font mj-html-attributes mj-selector "
+    "mj-html-attribute mj-preview mj-style mj-title mj-accordion mj-accordion-element mj-accordion-title "
+    "mj-accordion-text mj-button mj-carousel mj-carousel-image mj-column mj-divider mj-group mj-hero mj-image "
+    "mj-navbar mj-navbar-link mj-raw mj-section mj-social mj-social-element mj-spacer mj-table mj-text "
+    "mj-wrapper mj-include".split()
+)
+_MJML_TAG = re.compile(r"<(?P<closes>/?)(?P<name>mjml|mj-[\w-]*)(?P<rest>(?:\"[^\"]*\"|'[^']*'|[^'\">])*)>", re.DOTALL)
+_SILENT = re.compile(r"<!--.*?-->|\{#.*?#\}|<mj-raw\b.*?</mj-raw\s*>", re.DOTALL)
+
+
+def faults_of(
+    templates: Templates,
+    template: str,
+    subject: str,
+    preheader: str | None,
+    known: Known,
+    sample: Mapping[str, Any],
+) -> list[Fault]:
+    """Mistakes in the sources; where there are none, what goes wrong with a sample person."""
+    from runner.render.letters import ALWAYS_KNOWN
+
+    known = {**dict.fromkeys(ALWAYS_KNOWN), **known}
+    faults = [
+        *_of_wording(templates, "subject", subject, known),
+        *_of_wording(templates, "preheader", preheader, known),
+    ]
+    files = templates.files(template)
+    if not files:
+        near = closest(template, templates.names())
+        advice = near or f"write {templates.label(template)}.mjml"
+        faults.append(
+            Fault(templates.label(f"{template}.mjml"), 0, 0, "", f"there is no template {template!r}", advice)
+        )
+    texts = [text for file in files if (templates.folder / (text := f"{file.rpartition('.')[0]}.txt")).is_file()]
+    for file in templates.chain([*files, *texts]):
+        faults += _of_file(templates, file, known)
+    if faults:
+        return sorted(set(faults))
+    return sorted(
+        {fault for file in files for fault in _of_sample(templates, template, file, subject, preheader, sample)}
+    )
+
+
+def _of_wording(templates: Templates, where: str, text: str | None, known: Known) -> Iterator[Fault]:
+    try:
+        tree = templates.plain_text.parse(text or "")
+        templates.plain_text.compile(text or "")
+    except TemplateSyntaxError as error:
+        yield Fault("", 0, 0, where, *_syntax(error))
+        return
+    for name, field, _ in _unknown(tree, known):
+        yield Fault("", 0, 0, where, *_no_such(name, field, known))
+
+
+def _of_file(templates: Templates, file: str, known: Known) -> Iterator[Fault]:
+    label = templates.label(file)
+    try:
+        source = (templates.folder / file).read_text(encoding="utf-8")
+        tree = templates.environment.parse(source, file)
+        templates.environment.compile(source, file)
+    except UnicodeDecodeError:
+        yield Fault(label, 1, 1, "", "is not UTF-8 text", "save it as UTF-8")
+        return
+    except TemplateSyntaxError as error:
+        yield Fault(label, error.lineno, 1, "", *_syntax(error))
+        return
+    for name, field, line in _unknown(tree, known):
+        written = f"{name}.{field}" if field else name
+        yield Fault(label, line, _column(source, line, written), written, *_no_such(name, field, known))
+    for other, line in _references(tree):
+        if not (templates.folder / other).is_file():
+            near = closest(
+                other, (path.relative_to(templates.folder).as_posix() for path in templates.folder.rglob("*.*"))
+            )
+            yield Fault(label, line, _column(source, line, other), "", f"there is no template {other!r}", near)
+    if file.endswith(".mjml"):
+        yield from _of_tags(label, source)
+
+
+def _of_sample(
+    templates: Templates, template: str, file: str, subject: str, preheader: str | None, sample: Mapping[str, Any]
+) -> Iterator[Fault]:
+    from runner.render.letters import Person, words
+
+    language = file.removeprefix(f"{template}.").rpartition(".")[0] or None
+    person = Person("sample", Address("sample@example.com"), language, sample)
+    try:
+        said, html, _ = templates.preview(template, subject, person, preheader=preheader)
+    except TemplateNotFound as error:
+        yield Fault(templates.label(file), 1, 1, "", f"there is no template {error.name!r}")
+    except (OSError, ValueError) as error:
+        if templates.place(error) is None:
+            yield Fault(
+                templates.label(file), 1, 1, "", words(error), "look for a tag that is not closed or out of place"
+            )
+            return
+        yield _at_place(templates, file, error)
+    except Exception as error:  # a template may raise anything
+        yield _at_place(templates, file, error)
+    else:
+        if not said:
+            yield Fault(
+                "", 0, 0, "subject", "is empty for a contact of whom nothing is known", "give it words of its own"
+            )
+        if "<body" not in html:
+            yield Fault(templates.label(file), 1, 1, "", "renders to nothing")
+
+
+def _at_place(templates: Templates, file: str, error: Exception) -> Fault:
+    from runner.render.letters import words
+
+    place = templates.place(error)
+    if place is None:
+        return Fault("", 0, 0, "subject", words(error))
+    message, _, advice = words(error).partition("; ")
+    return Fault(place[0], place[1], 1, "", message, advice)
+
+
+def _syntax(error: TemplateError) -> tuple[str, str]:
+    """Jinja's words, and what usually is behind them."""
+    message = str(error.message)
+    if found := re.match(r"No (filter|test) named '(\w+)'", message):
+        return f"there is no {found[1]} {found[2]!r}", ""
+    if "got '='" in message or "expected token 'end of statement block', got '='" in message:
+        return message, "compare with =="
+    if "Unexpected end of template" in message or "was looking for" in message:
+        return message, "close each {% if %}, {% for %} and {% block %} with its {% end… %}"
+    return message, ""
+
+
+def _unknown(tree: nodes.Template, known: Known) -> Iterator[tuple[str, str | None, int]]:
+    """Names and fields that nothing has, with their lines."""
+    free = find_undeclared_variables(tree)
+    for name in tree.find_all(nodes.Name):
+        if name.ctx == "load" and name.name in free and name.name not in known and name.name not in _FUNCTIONS:
+            yield name.name, None, name.lineno
+    for access in (*tree.find_all(nodes.Getattr), *tree.find_all(nodes.Getitem)):
+        owner, field = access.node, _field_of(access)
+        if not isinstance(owner, nodes.Name) or owner.name not in free or field is None:
+            continue
+        fields = known.get(owner.name)
+        if fields is not None and field not in fields:
+            yield owner.name, field, access.lineno
+
+
+#: Called by name in any template; their names are Jinja's globals here.
+_FUNCTIONS = ("range", "days_since", "days_until")
+
+
+def _field_of(access: nodes.Getattr | nodes.Getitem) -> str | None:
+    if isinstance(access, nodes.Getattr):
+        return access.attr
+    named = access.arg
+    return named.value if isinstance(named, nodes.Const) and isinstance(named.value, str) else None
+
+
+def _no_such(name: str, field: str | None, known: Known) -> tuple[str, str]:
+    if field is None:
+        return f"nothing here is called {name!r}", closest(name, [*known, *_FUNCTIONS])
+    message, _, advice = unknown_field(name, field, known.get(name) or ()).partition("; ")
+    return message, advice
+
+
+def _references(tree: nodes.Template) -> Iterator[tuple[str, int]]:
+    for node in tree.find_all((nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)):
+        named = getattr(node, "template", None)
+        if (
+            isinstance(named, nodes.Const)
+            and isinstance(named.value, str)
+            and not getattr(node, "ignore_missing", False)
+        ):
+            yield named.value, node.lineno
+
+
+def _of_tags(label: str, source: str) -> Iterator[Fault]:
+    """Unknown MJML tags, which the compiler would leave out in silence."""
+    visible = _SILENT.sub(lambda found: re.sub(r"[^\n]", " ", found.group()), source)
+    for tag in _MJML_TAG.finditer(visible):
+        if tag["name"] in MJML_TAGS or tag["closes"]:
+            continue
+        before = visible[: tag.start()]
+        line, column = before.count("\n") + 1, tag.start() - (before.rfind("\n") + 1) + 1
+        yield Fault(label, line, column, "", f"MJML has no <{tag['name']}>", closest(tag["name"], MJML_TAGS))
+
+
+def _column(source: str, line: int, written: str) -> int:
+    lines = source.splitlines()
+    return lines[line - 1].find(written) + 1 or 1 if 0 < line <= len(lines) else 1

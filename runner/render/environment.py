@@ -1,0 +1,331 @@
+"""The language of the templates: Jinja in a sandbox, where a missing value is empty and an unknown name is a fault.
+
+Each output of a template can also be recorded: a key is printed in its place and the value kept aside, so that
+people whose texts differ in values alone share one skeleton.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+from jinja2 import FileSystemLoader, StrictUndefined, Undefined, nodes, pass_context
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.visitor import NodeTransformer
+from markupsafe import Markup
+
+from runner.yaml_file import closest
+
+#: The name under which a render's recorder stands in its context.
+RECORDER = "_recorder"
+
+#: Filters that pass a missing value on instead of printing "None" or failing.
+_OF_A_VALUE = (
+    "abs", "capitalize", "center", "e", "escape", "filesizeformat", "forceescape", "indent", "lower", "replace",
+    "round", "safe", "string", "striptags", "title", "trim", "truncate", "upper", "urlencode", "urlize", "wordwrap",
+)  # fmt: skip
+
+_SIGNS = {"EUR": "€", "GBP": "£", "JPY": "¥", "USD": "$"}
+_WITHOUT_CENTS = {"JPY", "KRW", "HUF", "CLP", "ISK", "VND"}
+
+
+class KeyTaken(Exception):
+    """Somebody's text contains the key itself; the batch is rendered again with another one."""
+
+
+class Fields:
+    """A contact, an order, a sender as a template sees it: its fields and nothing else."""
+
+    __slots__ = ("called", "values")
+
+    def __init__(self, called: str, values: Mapping[str, Any]) -> None:
+        self.called = called
+        self.values = values
+
+    def __str__(self) -> str:
+        raise TypeError(
+            f"{self.called} has many fields; name one, such as {self.called}.{next(iter(self.values), 'name')}"
+        )
+
+
+class Unknown(StrictUndefined):
+    """A name that nothing has. Using it fails with the name and what may have been meant."""
+
+    @property
+    def _undefined_message(self) -> str:
+        if isinstance(self._undefined_obj, Fields):
+            return unknown_field(self._undefined_obj.called, str(self._undefined_name), self._undefined_obj.values)
+        return (
+            f"nothing here is called {self._undefined_name!r}" if self._undefined_name else super()._undefined_message
+        )
+
+
+def unknown_field(called: str, name: str, known: Iterable[str]) -> str:
+    """`contact has no 'nmae'; did you mean 'name'?`"""
+    near = closest(name, known)
+    return f"{called} has no {name!r}" + (f"; {near}" if near else "")
+
+
+class Recorder:
+    """What one person's render put out, by the number of the key that was printed instead."""
+
+    def __init__(self, nonce: str) -> None:
+        self.nonce = nonce
+        self.values: list[str] = []
+        #: False once something was met that keys cannot stand for, such as a filter over a whole inherited block.
+        self.exact = True
+
+    def record(self, value: str, *, escaped: bool, plain_text: bool) -> str:
+        """A key for the value, or the value itself where another text in its place could change what surrounds it."""
+        if self.nonce in value:
+            raise KeyTaken
+        if not _stands_alone(value) or not (plain_text or escaped or not _has_markup(value)):
+            return value
+        self.values.append(str(value))
+        return Markup(f"-r{self.nonce}.{len(self.values) - 1}-")
+
+
+def _stands_alone(text: str) -> bool:
+    """Whether white space is kept and nothing collapses: visible characters with single spaces between them."""
+    return text.isprintable() and bool(text) and text[0] != " " and text[-1] != " " and "  " not in text
+
+
+def _has_markup(text: str) -> bool:
+    return any(sign in text for sign in "<>&\"'")
+
+
+def shown(value: Any) -> Any:
+    """How a value is printed: nothing when missing, whole numbers without `.0`, no control characters."""
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
+    if isinstance(value, Undefined):
+        return str(value)
+    text = value if isinstance(value, str) else str(value)
+    if text.isprintable():
+        return text
+    kept = "".join(
+        sign for sign in text if sign in "\t\n\r" or unicodedata.category(sign) not in ("Cc", "Cs", "Cn", "Co")
+    )
+    return type(text)(kept) if isinstance(text, Markup) else kept
+
+
+@pass_context
+def _recorded(context: Context, value: Any) -> Any:
+    text = shown(value)
+    recorder = context.resolve_or_missing(RECORDER)
+    if not isinstance(recorder, Recorder):
+        return text
+    plain_text = str(context.name).endswith(".txt")
+    escaped = context.eval_ctx.autoescape and not isinstance(text, Markup)
+    return recorder.record(text, escaped=escaped, plain_text=plain_text)
+
+
+@pass_context
+def _not_exact(context: Context, value: Any) -> Any:
+    recorder = context.resolve_or_missing(RECORDER)
+    if isinstance(recorder, Recorder):
+        recorder.exact = False
+    return value
+
+
+class Environment(ImmutableSandboxedEnvironment):
+    """Jinja with the fields, filters and functions that a template may name."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            loader=FileSystemLoader(folder),
+            undefined=Unknown,
+            autoescape=lambda name: name is None or not name.endswith(".txt"),
+            finalize=shown,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=True,
+        )
+        for name in _OF_A_VALUE:
+            self.filters[name] = _missing_stays_missing(self.filters[name])
+        self.filters |= {"default": _default, "d": _default, "date": day, "money": money}
+        self.filters |= {"_recorded": _recorded, "_not_exact": _not_exact, "_ordered": _ordered, "_shown": shown}
+        # Nothing of Jinja's own globals is wanted but counting: `lipsum` and friends only make mistakes quiet.
+        self.globals = {"range": self.globals["range"], "days_since": _days_since, "days_until": _days_until}
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if obj is None:
+            return None
+        if isinstance(obj, Fields | Mapping):
+            return self._field(obj, attribute)
+        return super().getattr(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        if obj is None:
+            return None
+        if isinstance(obj, Fields | Mapping):
+            return self._field(obj, argument)
+        return super().getitem(obj, argument)
+
+    def _field(self, obj: Fields | Mapping[str, Any], name: Any) -> Any:
+        values = obj.values if isinstance(obj, Fields) else obj
+        try:
+            return values[name]
+        except KeyError:
+            return self.undefined(obj=obj, name=name)
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        template = super()._parse(source, name, filename)
+        _Rewriting().visit(template)
+        return template.set_environment(self)  # type: ignore[return-value]
+
+
+class _Rewriting(NodeTransformer):
+    """Outputs are recorded; a missing value is unordered and prints nothing.
+
+    What is captured first and printed later (macros, `filter`, `set` and `call` blocks) is left as it is: a key inside
+    would go through filters and comparisons instead of the value.
+    """
+
+    def __init__(self) -> None:
+        self.captured = 0
+
+    def visit(self, node: nodes.Node, *arguments: Any, **named: Any) -> Any:
+        match node:
+            case nodes.Output():
+                node.nodes = [self._output(child) for child in node.nodes]
+                return node
+            case nodes.Macro() | nodes.CallBlock() | nodes.FilterBlock() | nodes.AssignBlock():
+                return self._capture(node)
+            case nodes.Include() | nodes.Block():
+                self.generic_visit(node)
+                return [_not_exact_mark(node), node] if self.captured else node
+            case nodes.Call() if _is_inherited(node):
+                self.generic_visit(node)
+                return _filtered(node, "_not_exact")
+            case nodes.Compare() if any(operand.op in ("lt", "lteq", "gt", "gteq") for operand in node.ops):
+                return self._compare(node)
+            case nodes.Concat():
+                self.generic_visit(node)
+                node.nodes = [_filtered(part, "_shown") for part in node.nodes]
+                return node
+        return self.generic_visit(node)
+
+    def _output(self, child: nodes.Expr) -> nodes.Expr:
+        if isinstance(child, nodes.TemplateData) or (_is_inherited(child) and not self.captured):
+            return child
+        rewritten: nodes.Expr = self.visit(child)
+        return rewritten if self.captured else _filtered(rewritten, "_recorded")
+
+    def _compare(self, compare: nodes.Compare) -> nodes.Compare:
+        self.generic_visit(compare)
+        compare.expr = _filtered(compare.expr, "_ordered")
+        for operand in compare.ops:
+            operand.expr = _filtered(operand.expr, "_ordered")
+        return compare
+
+    def _capture(self, node: nodes.Node) -> nodes.Node:
+        self.captured += 1
+        self.generic_visit(node)
+        self.captured -= 1
+        return node
+
+
+def _not_exact_mark(node: nodes.Node) -> nodes.Output:
+    return nodes.Output([_filtered(nodes.Const("", lineno=node.lineno), "_not_exact")], lineno=node.lineno)
+
+
+def _is_inherited(node: nodes.Node) -> bool:
+    """`super()`, `self.block()`, `loop(…)`: calls that give a piece of the template with recorded outputs in it."""
+    if not isinstance(node, nodes.Call):
+        return False
+    called = node.node
+    if isinstance(called, nodes.Getattr):
+        return isinstance(called.node, nodes.Name) and called.node.name == "self"
+    return isinstance(called, nodes.Name) and called.name in ("super", "loop")
+
+
+def _filtered(node: nodes.Expr, name: str) -> nodes.Filter:
+    return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
+
+
+class _Never:
+    """A missing value beside `<` or `>`: neither is true of it, as in conditions."""
+
+    def __lt__(self, other: object) -> bool:
+        return False
+
+    __le__ = __gt__ = __ge__ = __lt__
+
+
+def _ordered(value: Any) -> Any:
+    return _Never() if value is None else value
+
+
+def _missing_stays_missing(of_value: Callable[..., Any]) -> Callable[..., Any]:
+    position = 1 if hasattr(of_value, "jinja_pass_arg") else 0
+
+    @wraps(of_value)
+    def of_value_or_none(*arguments: Any, **named: Any) -> Any:
+        return None if arguments[position] is None else of_value(*arguments, **named)
+
+    return of_value_or_none
+
+
+def _default(value: Any, instead: Any = "", boolean: bool = False) -> Any:
+    """Jinja's own knows undefined names alone; here missing values get the default too."""
+    if value is None or isinstance(value, Undefined) or (boolean and not value):
+        return instead
+    return value
+
+
+def _in_zone(context: Context, value: Any) -> Any:
+    """The local day of a time: of the zone that the letter's `now` is in."""
+    now = context.resolve_or_missing("now")
+    if isinstance(value, datetime):
+        zone = now.tzinfo if isinstance(now, datetime) else None
+        return (value.astimezone(zone) if value.tzinfo and zone else value).date()
+    return value
+
+
+@pass_context
+def day(context: Context, value: Any) -> Any:
+    """A day in words, `22 November 2026`; of a time, the local day."""
+    local = _in_zone(context, value)
+    return f"{local.day} {local:%B %Y}" if isinstance(local, date) else local
+
+
+@pass_context
+def money(context: Context, value: Any, currency: str | None = None) -> Any:
+    """An amount with its currency, `€1,234.50`; without one named, in the account's."""
+    if value is None or isinstance(value, Undefined):
+        return value
+    known = context.resolve_or_missing("currency")
+    code = currency or (known if isinstance(known, str) else "")
+    exact = Decimal(str(value)).quantize(Decimal(1) if code in _WITHOUT_CENTS else Decimal("0.01"), ROUND_HALF_UP)
+    sign = "-" if exact < 0 else ""
+    return f"{sign}{_SIGNS.get(code, f'{code} ' if code else '')}{abs(exact):,}"
+
+
+@pass_context
+def _days_since(context: Context, value: Any) -> int | None:
+    """Local days from then to today; None where there is no date."""
+    local, today = _in_zone(context, value), context.resolve_or_missing("today")
+    return (today - local).days if isinstance(local, date) and isinstance(today, date) else None
+
+
+@pass_context
+def _days_until(context: Context, value: Any) -> int | None:
+    days: int | None = _days_since(context, value)
+    return None if days is None else -days
+
+
+def fields(context: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """A person's context with each mapping wrapped, so that a template reads fields and never methods."""
+    for name, value in context.items():
+        yield name, Fields(name, value) if isinstance(value, Mapping) else value

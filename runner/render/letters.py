@@ -1,0 +1,499 @@
+"""A template and a batch of people become groups of letters that share a skeleton, each with its own substitutions.
+
+A template is rendered once a person, with keys printed in place of what it puts out. People whose text is the same but
+for those values form a group, and MJML, styles and text part are made once a group. What a recipient sees is byte for
+byte what rendering the letter alone would have given.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from jinja2 import Template, TemplateError, TemplateNotFound, TemplateSyntaxError, UndefinedError
+from markupsafe import escape
+
+from connectors.base import Address
+from runner.errors import Fault
+from runner.render import pipeline
+from runner.render.environment import RECORDER, Environment, KeyTaken, Recorder, fields, shown
+from runner.settings import Sender
+from runner.yaml_file import closest
+
+#: Endings of a template's file, the first that is there counts.
+ENDINGS = (".mjml", ".html")
+
+
+class Links(Protocol):
+    """Who makes the signed addresses in a mail."""
+
+    public_url: str
+
+    def survey(self, send_id: str, contact_id: int) -> str: ...
+    def answer(self, send_id: str, contact_id: int, score: int) -> str: ...
+    def unsubscribe(self, send_id: str, contact_id: int) -> str: ...
+    def preferences(self, send_id: str, contact_id: int) -> str: ...
+    def review(self, send_id: str, contact_id: int) -> str: ...
+    def referral(self, send_id: str, contact_id: int) -> str: ...
+
+
+#: The functions that a template may call for a link.
+LINK_FUNCTIONS = ("survey", "answer_link", "review", "referral", "unsubscribe", "preferences")
+#: What every template may name besides the person's context.
+ALWAYS_KNOWN = (*LINK_FUNCTIONS, "sender", "subject", "preheader")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who gets a letter, and what the template may say of them."""
+
+    send_id: str
+    to: Address
+    #: `de` or `de-AT`, by which the template's own language version is chosen.
+    language: str | None
+    #: `contact` (with its `id` and every known field, None where missing), `company`, `enrollment`, `now`, `today` …
+    context: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Letters with one skeleton; each person's substitutions say what stands in place of its keys."""
+
+    subject: str
+    html: str
+    text: str
+    letters: Sequence[tuple[str, Mapping[str, str]]]
+    #: Names the wording: the template with everything it extends and includes, and the subject.
+    template_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class RenderFault:
+    """Why one person's letter could not be rendered."""
+
+    send_id: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """Every person is in one group or has a fault."""
+
+    groups: Sequence[Group]
+    faults: Sequence[RenderFault]
+
+
+@dataclass(slots=True)
+class _Draft:
+    """One person's render with keys in it; `values[n]` is what key n stands for."""
+
+    send_id: str
+    subject: str
+    source: str
+    #: The text part's own template, rendered; None where the text part is made from the HTML.
+    text_source: str | None
+    values: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """The files that serve a language, ready to render."""
+
+    body: Template
+    text: Template | None
+    template_hash: str
+    mjml: bool
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What the letters of one template version, rendered together, have in common."""
+
+    version: _Version
+    nonce: str
+    max_keys: int | None
+    max_bytes: int | None
+    key: re.Pattern[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.key = re.compile(rf"-r{self.nonce}\.(\d+a?)-")
+
+
+def unsubscribe_headers(links: Links, send_id: str, contact_id: int, public_url: str) -> dict[str, str]:
+    """The headers by which mail programs offer to unsubscribe. One-click (RFC 8058) is for https alone."""
+    headers = {"List-Unsubscribe": f"<{links.unsubscribe(send_id, contact_id)}>"}
+    if public_url.lower().startswith("https://"):
+        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    return headers
+
+
+class Templates:
+    """The templates of a workspace, read anew when they change."""
+
+    def __init__(self, folder: Path, links: Links, sender: Sender) -> None:
+        self.folder = folder
+        self.environment = Environment(folder)
+        self.plain_text = self.environment.overlay(autoescape=False)
+        self._links = links
+        self._sender = {"name": sender.name, "email": sender.email, "address": sender.address}
+
+    def names(self) -> list[str]:
+        """What a playbook may write after `template:`, sorted."""
+        found = (path.relative_to(self.folder) for ending in ENDINGS for path in self.folder.rglob(f"*{ending}"))
+        whole = (path for path in found if "." not in path.stem and not path.name.startswith("_"))
+        return sorted({path.with_suffix("").as_posix() for path in whole})
+
+    def mailings(
+        self,
+        template: str,
+        subject: str,
+        preheader: str | None,
+        people: Sequence[Person],
+        *,
+        max_keys: int | None,
+        max_bytes: int | None,
+    ) -> Rendered:
+        """The letters in as few groups as their texts allow; who cannot be rendered is told of and stops nobody.
+
+        `max_bytes` bounds the UTF-8 bytes of one letter's keys and texts.
+        """
+        groups: list[Group] = []
+        faults: list[RenderFault] = []
+        for file, readers in self._by_file(template, people).items():
+            try:
+                version = self._version(file, subject, preheader)
+                wording = self._wording(subject), self._wording(preheader or "")
+            except TemplateError as error:
+                faults += [RenderFault(person.send_id, self._told(error, file)) for person in readers]
+                continue
+            drafts, batch = self._drafts(version, wording, readers, faults, max_keys, max_bytes)
+            for alike in _alike(drafts, batch):
+                groups += self._groups(alike, batch, file, faults)
+        return Rendered(groups, faults)
+
+    def preview(
+        self, template: str, subject: str, person: Person, *, preheader: str | None = None
+    ) -> tuple[str, str, str]:
+        """Subject, HTML and text of one person's letter. Raises what the template raises."""
+        version = self._version(self._file_for(template, person.language), subject, preheader)
+        context = self._context(person, self._wording(subject), self._wording(preheader or ""))
+        html = pipeline.as_html(version.body.render(context), mjml=version.mjml)
+        text = version.text.render(context) if version.text else pipeline.as_text(html)
+        return context["subject"], html, text
+
+    def check(
+        self,
+        template: str,
+        subject: str,
+        known_fields: Mapping[str, Any],
+        sample_context: Mapping[str, Any],
+        *,
+        preheader: str | None = None,
+    ) -> list[Fault]:
+        """Every mistake in the template's files, then in what a sample person would get.
+
+        `known_fields` names what a template may use, and of each the fields it has (None: any). A fault of the
+        subject or preheader has no file, since they stand in the playbook; its `where` is `subject` or `preheader`.
+        """
+        from runner.render.checking import faults_of
+
+        return faults_of(self, template, subject, preheader, known_fields, sample_context)
+
+    def files(self, template: str) -> list[str]:
+        """The files of a template, one a language, the general one first; relative to the folder."""
+        for ending in ENDINGS:
+            if (self.folder / f"{template}{ending}").is_file():
+                stem = Path(template).name
+                versions = sorted((self.folder / template).parent.glob(f"{stem}.*{ending}"))
+                return [f"{template}{ending}", *(path.relative_to(self.folder).as_posix() for path in versions)]
+        return []
+
+    def label(self, file: str) -> str:
+        """A template's file as faults call it."""
+        return f"{self.folder.name}/{file}"
+
+    def place(self, error: BaseException) -> tuple[str, int] | None:
+        """The template's file and line where a render failed."""
+        if isinstance(error, TemplateSyntaxError):
+            return (self.label(error.name), error.lineno) if error.name else None
+        places, frame = [], error.__traceback__
+        while frame is not None:
+            path = Path(frame.tb_frame.f_code.co_filename)
+            if path.is_relative_to(self.folder):
+                places.append((self.label(path.relative_to(self.folder).as_posix()), frame.tb_lineno))
+            frame = frame.tb_next
+        return places[-1] if places else None
+
+    def _told(self, error: BaseException, named: str) -> str:
+        if isinstance(error, TemplateNotFound):
+            near = closest(str(error.name), self.names())
+            return f"there is no template {error.name!r}" + (f"; {near}" if near else "")
+        file, line = self.place(error) or (self.label(named), 0)
+        return f"{file}{f':{line}' if line else ''}: {words(error)}"
+
+    def _wording(self, text: str) -> Template:
+        """A subject or preheader: text of one line, in which nothing is escaped."""
+        return self.plain_text.from_string(text)
+
+    def _by_file(self, template: str, people: Sequence[Person]) -> dict[str, list[Person]]:
+        readers: dict[str, list[Person]] = {}
+        files = {language: self._file_for(template, language) for language in {person.language for person in people}}
+        for person in people:
+            readers.setdefault(files[person.language], []).append(person)
+        return readers
+
+    def _file_for(self, template: str, language: str | None) -> str:
+        """The file that serves a language; the template's own name where there is none at all."""
+        files = self.files(template) or [template]
+        ending = Path(files[0]).suffix
+        named = (f"{template}.{tag}{ending}" for tag in _language_tags(language))
+        return next((file for file in named if file in files), files[0])
+
+    def _version(self, file: str, subject: str, preheader: str | None) -> _Version:
+        beside = Path(file).with_suffix(".txt").as_posix()
+        body = self.environment.get_template(file)
+        text = self.environment.get_template(beside) if (self.folder / beside).is_file() else None
+        wording = hashlib.sha256("\0".join((subject, preheader or "")).encode())
+        for name in self.chain([file, *([beside] if text else [])]):
+            wording.update((self.folder / name).read_bytes())
+        return _Version(body, text, wording.hexdigest()[:32], file.endswith(".mjml"))
+
+    def chain(self, files: Sequence[str]) -> list[str]:
+        """These files and everything they extend, include or import by name, each once."""
+        from jinja2.meta import find_referenced_templates
+
+        found, waiting = [], list(files)
+        while waiting:
+            name = waiting.pop(0)
+            if name in found or not (self.folder / name).is_file():
+                continue
+            found.append(name)
+            try:
+                tree = self.environment.parse((self.folder / name).read_text(encoding="utf-8"), name)
+            except TemplateSyntaxError:
+                continue
+            waiting += [other for other in find_referenced_templates(tree) if other]
+        return found
+
+    def _drafts(
+        self,
+        version: _Version,
+        wording: tuple[Template, Template],
+        people: Sequence[Person],
+        faults: list[RenderFault],
+        max_keys: int | None,
+        max_bytes: int | None,
+    ) -> tuple[list[_Draft], _Batch]:
+        for nonce in _nonces(version.template_hash):
+            drafts, failed = [], []
+            try:
+                for person in people:
+                    try:
+                        drafts.append(self._draft(person, version, wording, nonce))
+                    except KeyTaken:
+                        raise
+                    except Exception as error:  # a template may raise anything
+                        failed.append(RenderFault(person.send_id, self._told(error, str(version.body.name))))
+            except KeyTaken:
+                continue
+            faults += failed
+            return drafts, _Batch(version, nonce, max_keys, max_bytes)
+        raise AssertionError("there is always another nonce")
+
+    def _draft(self, person: Person, version: _Version, wording: tuple[Template, Template], nonce: str) -> _Draft:
+        context = self._context(person, *wording)
+        recorder = context[RECORDER] = Recorder(nonce)
+        source = version.body.render(context)
+        text_source = version.text.render(context) if version.text else None
+        if recorder.exact:
+            return _Draft(person.send_id, context["subject"], source, text_source, recorder.values)
+        del context[RECORDER]
+        text_source = version.text.render(context) if version.text else None
+        return _Draft(person.send_id, context["subject"], version.body.render(context), text_source, [])
+
+    def _context(self, person: Person, subject: Template, preheader: Template) -> dict[str, Any]:
+        ids = person.send_id, person.context["contact"]["id"]
+        context: dict[str, Any] = dict(fields({"sender": self._sender, **person.context}))
+        context |= {
+            "survey": partial(self._links.survey, *ids),
+            "answer_link": partial(self._links.answer, *ids),
+            "review": partial(self._links.review, *ids),
+            "referral": partial(self._links.referral, *ids),
+            "unsubscribe": partial(self._links.unsubscribe, *ids),
+            "preferences": partial(self._links.preferences, *ids),
+        }
+        context["preheader"] = _one_line(preheader.render(context))
+        context["subject"] = _one_line(subject.render(context))
+        return context
+
+    def _groups(self, alike: list[_Draft], batch: _Batch, file: str, faults: list[RenderFault]) -> Iterator[Group]:
+        """One group, or each letter alone where keys would not give the very same bytes."""
+        try:
+            if len(alike) > 1 and (shared := _shared(alike, batch)) is not None:
+                yield from shared
+                return
+        except (OSError, ValueError):
+            pass
+        for draft in alike:
+            try:
+                yield _alone(draft, batch)
+            except (OSError, ValueError) as error:
+                faults.append(RenderFault(draft.send_id, f"{self.label(file)}: {words(error)}"))
+
+
+def words(error: BaseException) -> str:
+    """What went wrong, in words for the template's author."""
+    match error:
+        case UndefinedError() | TemplateSyntaxError():
+            return str(error.message)
+        case OSError() | ValueError():
+            return f"the MJML cannot be read: {error}"
+    return f"{type(error).__name__}: {error}"
+
+
+def _language_tags(language: str | None) -> list[str]:
+    """`de-AT` is served by `de-at`, else by `de`."""
+    whole = (language or "").strip().lower().replace("_", "-")
+    return list(dict.fromkeys(tag for tag in (whole, whole.partition("-")[0]) if tag))
+
+
+def _nonces(seed: str) -> Iterator[str]:
+    """Names for the keys, the same for the same wording so that its skeleton is stored once."""
+    number = 0
+    while True:
+        yield hashlib.sha256(f"{seed}.{number}".encode()).hexdigest()[:8]
+        number += 1
+
+
+def _one_line(text: str) -> str:
+    return " ".join(str(shown(text)).split())
+
+
+def _alike(drafts: Sequence[_Draft], batch: _Batch) -> list[list[_Draft]]:
+    """The drafts in groups of equal source, once what may not stand as a key has been written out."""
+    groups: dict[tuple[str, str | None], list[_Draft]] = {}
+    for same in _by_source(drafts).values():
+        alone = len(same) == 1
+        constant = {n for n, column in enumerate(zip(*(d.values for d in same), strict=True)) if len(set(column)) == 1}
+        shared = same[0].source if alone else _written_out(same[0].source, same[0].values, batch, constant)
+        opaque = set() if alone else {int(number) for number in pipeline.opaque_keys(shared, batch.key)}
+        for draft in same:
+            draft.source = _written_out(shared, draft.values, batch, opaque) if opaque else shared
+            groups.setdefault((draft.source, draft.text_source), []).append(draft)
+    return list(groups.values())
+
+
+def _by_source(drafts: Sequence[_Draft]) -> dict[tuple[str, str | None], list[_Draft]]:
+    groups: dict[tuple[str, str | None], list[_Draft]] = {}
+    for draft in drafts:
+        groups.setdefault((draft.source, draft.text_source), []).append(draft)
+    return groups
+
+
+def _written_out(source: str, values: Sequence[str], batch: _Batch, numbers: Container[int]) -> str:
+    """The source with these keys replaced by what a plain render prints in their place."""
+
+    def value(key: re.Match[str]) -> str:
+        number = int(key[1])
+        return str(escape(values[number])) if number in numbers else key[0]
+
+    return batch.key.sub(value, source)
+
+
+def _alone(draft: _Draft, batch: _Batch) -> Group:
+    """A letter rendered by itself: what the others must be equal to."""
+    every = range(len(draft.values))
+    html = pipeline.as_html(_written_out(draft.source, draft.values, batch, every), mjml=batch.version.mjml)
+    if draft.text_source is None:
+        text = pipeline.as_text(html)
+    else:
+        text = batch.key.sub(lambda key: draft.values[int(key[1])], draft.text_source)
+    return Group(draft.subject, html, text, [(draft.send_id, {})], batch.version.template_hash)
+
+
+class _Columns:
+    """The keys of a group's final texts: what all have in common is written out, equal columns share a key."""
+
+    def __init__(self, drafts: Sequence[_Draft], batch: _Batch) -> None:
+        self._drafts = drafts
+        self._batch = batch
+        #: Key to each letter's text, in the letters' order.
+        self.texts: dict[str, tuple[str, ...]] = {}
+
+    def part(self, text: str, form: Callable[[str, str], str]) -> str:
+        """One part with its final keys; `form` writes a value as this part needs it at a key's place."""
+        keys: dict[tuple[str, ...], str] = {}
+        places: dict[str, str] = {}
+        for number in dict.fromkeys(self._batch.key.findall(text)):
+            n = int(number.rstrip("a"))
+            places[number] = self.one(tuple(form(number, draft.values[n]) for draft in self._drafts), keys)
+        return self._batch.key.sub(lambda key: places[key[1]], text)
+
+    def one(self, column: tuple[str, ...], keys: dict[tuple[str, ...], str]) -> str:
+        """What stands in the skeleton for a column of texts."""
+        if column.count(column[0]) == len(column):
+            return column[0]
+        if column not in keys:
+            keys[column] = f"-r{self._batch.nonce}.{len(self.texts)}-"
+            self.texts[keys[column]] = column
+        return keys[column]
+
+    def substitutions(self, index: int) -> dict[str, str]:
+        return {key: column[index] for key, column in self.texts.items()}
+
+
+def _shared(drafts: list[_Draft], batch: _Batch) -> list[Group] | None:
+    """The group, and letters of their own for those over the limits; None where keys would not be exact."""
+    html = pipeline.as_html(drafts[0].source, mjml=batch.version.mjml)
+    text = pipeline.as_text(html) if drafts[0].text_source is None else drafts[0].text_source
+    try:
+        html = pipeline.with_attribute_keys(html, batch.key, rf"-r{batch.nonce}.\1a-")
+    except pipeline.NotExact:
+        return None
+    columns = _Columns(drafts, batch)
+    html = columns.part(html, _html_form)
+    text = columns.part(text, lambda _, value: value)
+    subject = columns.one(tuple(draft.subject for draft in drafts), {})
+    group = Group(subject, html, text, [], batch.version.template_hash)
+    worst = max(range(len(drafts)), key=lambda i: _marks(drafts[i]))
+    if _filled(group, drafts[worst].send_id, columns.substitutions(worst), batch) != _alone(drafts[worst], batch):
+        return None
+    return _within_limits(group, drafts, columns, batch)
+
+
+def _within_limits(group: Group, drafts: list[_Draft], columns: _Columns, batch: _Batch) -> list[Group]:
+    too_many = batch.max_keys is not None and len(columns.texts) > batch.max_keys
+    letters, alone = [], []
+    for index, draft in enumerate(drafts):
+        own = columns.substitutions(index)
+        if too_many or (batch.max_bytes is not None and _bytes(own) > batch.max_bytes):
+            alone.append(_filled(group, draft.send_id, own, batch))
+        else:
+            letters.append((draft.send_id, own))
+    return [replace(group, letters=letters), *alone] if letters else alone
+
+
+def _filled(group: Group, send_id: str, own: Mapping[str, str], batch: _Batch) -> Group:
+    """The letter as its recipient sees it."""
+    subject, html, text = (
+        batch.key.sub(lambda key: own[key[0]], part) for part in (group.subject, group.html, group.text)
+    )
+    return Group(subject, html, text, [(send_id, {})], group.template_hash)
+
+
+def _html_form(number: str, value: str) -> str:
+    return pipeline.in_attribute(value) if number.endswith("a") else pipeline.in_text(value)
+
+
+def _marks(draft: _Draft) -> int:
+    """How much in a person's values is written differently in HTML."""
+    return sum(value.count(mark) for value in draft.values for mark in "<>&\"'")
+
+
+def _bytes(own: Mapping[str, str]) -> int:
+    return sum(len(key) + len(text.encode()) for key, text in own.items())

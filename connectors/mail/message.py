@@ -107,8 +107,8 @@ def check(mailing: Mailing, *, system: str) -> None:
     faults = [*_header_faults(mailing.letters), *_key_faults(mailing)]
     if not mailing.html and not mailing.text:
         faults.append("the mailing has neither html nor text")
-    if not is_address(mailing.sender.email):
-        faults.append(f"the sender's address {mailing.sender.email!r} is not a mail address")
+    if ascii_address(mailing.sender.email) is None:
+        faults.append(f"the sender's address {mailing.sender.email!r} is not one that every mail server takes")
     if faults:
         raise Permanent("; ".join(faults), system=system, request="send")
 

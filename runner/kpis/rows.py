@@ -1,0 +1,82 @@
+"""Which rows count and for whom: what every family of KPIs asks of the store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from runner.kpis.measure import Asked
+from runner.store.tables import companies, contact_sources, contacts, sends
+
+#: What a message that never arrived is marked with.
+NOT_DELIVERED = ("bounced", "blocked", "dropped")
+
+
+def _merges() -> sa.CTE:
+    """Each contact that was merged, with those it was merged into, directly or by way of others."""
+    found = (
+        sa.select(contacts.c.id, contacts.c.merged_into.label("survivor"))
+        .where(contacts.c.merged_into.is_not(None))
+        .cte("merges", recursive=True)
+    )
+    further = sa.select(found.c.id, contacts.c.merged_into).join(contacts, contacts.c.id == found.c.survivor)
+    return found.union(further.where(contacts.c.merged_into.is_not(None)))
+
+
+_MERGES = _merges()
+
+
+def with_people(
+    asked: Asked, rows: sa.FromClause, contact_id: sa.ColumnElement[int]
+) -> tuple[sa.FromClause, sa.ColumnElement[int]]:
+    """The rows that count, and the id of the person whose they are: merged records are one person."""
+    person = contacts.alias()
+    joined = rows.outerjoin(_MERGES, _MERGES.c.id == contact_id).join(
+        person,
+        sa.and_(
+            person.c.id == sa.func.coalesce(_MERGES.c.survivor, contact_id),
+            person.c.merged_into.is_(None),
+            person.c.is_test.is_not(True),
+            asked.alive(person.c.deleted_at),
+        ),
+    )
+    return joined, person.c.id
+
+
+def with_customers(
+    asked: Asked, rows: sa.FromClause, contact_id: sa.ColumnElement[int]
+) -> tuple[sa.FromClause, sa.ColumnElement[int]]:
+    """The same for customers: persons or, where the account says so, the companies they belong to."""
+    joined, person_id = with_people(asked, rows, contact_id)
+    if asked.settings.customers == "contact":
+        return joined, person_id
+    company = companies.alias()
+    belongs = sa.and_(company.c.id == person_id.table.c.company_id, asked.alive(company.c.deleted_at))
+    return joined.join(company, belongs), company.c.id
+
+
+def with_sources(facts: sa.Table) -> sa.FromClause:
+    """The facts with `contact_sources`, whose `contact_id` says whose they are, once that person has arrived."""
+    return facts.join(contact_sources, contact_sources.c.id == facts.c.contact_source)
+
+
+def there(asked: Asked, facts: sa.Table) -> sa.ColumnElement[bool]:
+    """The fact was known at the as-of instant and had not disappeared."""
+    return sa.and_(asked.known(facts.c.seen_at), asked.alive(facts.c.deleted_at))
+
+
+def delivered(message: sa.FromClause = sends) -> sa.ColumnElement[bool]:
+    """Accepted by the provider and not sent back; a message of which nobody knows is not counted."""
+    returned = sa.func.coalesce(message.c.delivery, "").in_(NOT_DELIVERED)
+    return sa.and_(message.c.state == "accepted", ~returned)
+
+
+def one(condition: sa.ColumnElement[bool]) -> sa.Case[int]:
+    """1 where the condition holds, else 0: summed, the number of rows."""
+    return sa.case((condition, 1), else_=0)
+
+
+def total(amount: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """The sum; 0 of no rows."""
+    return sa.func.coalesce(sa.func.sum(amount), 0)

@@ -28,6 +28,9 @@ from tenacity import (
 from connectors.errors import Temporary
 
 T = TypeVar("T")
+
+#: Seconds added to a window: we count when a call starts, the provider when it arrives, and ways differ in length.
+SLACK = 0.25
 log = structlog.get_logger(__name__)
 
 
@@ -64,7 +67,7 @@ class Bucket:
             now = self._monotonic()
             start = now
             if len(self._given) == self._rate.calls:
-                start = max(now, self._given[0] + self._rate.seconds)
+                start = max(now, self._given[0] + self._rate.seconds + SLACK)
             self._given.append(start)
             return start - now
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from connectors.errors import AuthFailed, Permanent, Temporary
-from connectors.limits import Caller, Rate
+from connectors.limits import SLACK, Caller, Rate
 
 
 class Clock:
@@ -63,7 +63,18 @@ def test_a_rate_is_used_in_full() -> None:
     calling = caller(clock, {"search": Rate(5, 1.0)})
     for _ in range(50):
         calling.call(lambda: None, bucket="search")
-    assert clock.now == pytest.approx(9.0)
+    assert clock.now == pytest.approx(9 * (1.0 + SLACK))
+
+
+def test_calls_that_take_longer_on_the_way_stay_within_the_rate_on_arrival() -> None:
+    clock = Clock()
+    calling = caller(clock, {"search": Rate(5, 1.0)})
+    arrivals: list[float] = []
+    for i in range(50):
+        delay = 0.2 if i < 5 else 0.0
+        calling.call(lambda delay=delay: arrivals.append(clock.now + delay), bucket="search")  # type: ignore[misc]
+    for moment in arrivals:
+        assert sum(moment <= other < moment + 1.0 for other in arrivals) <= 5
 
 
 def test_threads_share_one_rate() -> None:
@@ -74,7 +85,8 @@ def test_threads_share_one_rate() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(waits) == [1.0] * 5 + [2.0] * 5 + [3.0] * 5
+    window = 1.0 + SLACK
+    assert sorted(waits) == [window] * 5 + [2 * window] * 5 + [3 * window] * 5
 
 
 def test_one_bucket_does_not_slow_another() -> None:
@@ -133,4 +145,4 @@ def test_each_try_takes_its_turn_in_the_bucket() -> None:
     clock = Clock()
     calling = caller(clock, {"search": Rate(1, 60.0)})
     calling.call(failing(away()), bucket="search")
-    assert clock.now == pytest.approx(60.0)
+    assert clock.now == pytest.approx(60.0 + SLACK)

@@ -88,16 +88,32 @@ def rows(answer: Answer, links: Sequence[str] = ()) -> Rows:
 
 
 def found(answer: Answer) -> Rows:
-    """A search's page: whoever has the last id may ask for what is above it, as long as the total promises more."""
+    """A search's page: whoever has the last id may ask for what is above it, as long as the total promises more.
+
+    Raises ValueError where the ids do not rise: what was passed over would never be asked for again.
+    """
     page = rows(answer)
-    more = page.rows and (page.after is not None or int(answer.get("total", 0)) > len(page.rows))
-    return Rows(page.rows, max((row.id for row in page.rows), key=int) if more else None, page.unreadable)
+    ids = [int(row.id) for row in page.rows]
+    if ids != sorted(ids):
+        raise ValueError("a search that is not in the order of ids")
+    more = ids and (page.after is not None or int(answer.get("total", 0)) > len(ids))
+    return Rows(page.rows, str(ids[-1]) if more else None, page.unreadable)
 
 
 def _row(one: Answer, links: Sequence[str]) -> Row:
     told = one.get("associations") or {}
     inline = {to: all_of_them for to in links if (all_of_them := _inline(told.get(to))) is not None}
-    return Row(str(one["id"]), one.get("properties") or {}, one.get("createdAt"), inline)
+    return Row(str(one["id"]), _texts(one.get("properties") or {}), one.get("createdAt"), inline)
+
+
+def _texts(properties: Mapping[str, Any]) -> Mapping[str, str | None]:
+    """The values as documented: text or nothing; JSON's own numbers and truths are written as HubSpot writes them."""
+    if TEXT_OR_NOTHING.issuperset(map(type, properties.values())):
+        return properties
+    return {name: value if type(value) in TEXT_OR_NOTHING else str(value).lower() for name, value in properties.items()}
+
+
+TEXT_OR_NOTHING = frozenset({str, type(None)})
 
 
 def _inline(told: Answer | None) -> tuple[Link, ...] | None:

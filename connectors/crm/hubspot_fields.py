@@ -171,6 +171,8 @@ def moment(text: str) -> datetime:
         if _is_epoch(text):
             return EPOCH + timedelta(milliseconds=int(text))
         parsed = datetime.fromisoformat(text)
+        if parsed.tzinfo is UTC:
+            return parsed
         return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError("no date and time such as 2027-03-01T09:30:00Z") from None
@@ -179,9 +181,23 @@ def moment(text: str) -> datetime:
 def day(text: str) -> date:
     """A date property is YYYY-MM-DD, formerly the epoch milliseconds of midnight UTC; of a time it is the UTC day."""
     try:
-        return moment(text).date() if _is_epoch(text) or len(text) > 10 else date.fromisoformat(text)
+        return moment(text).date() if len(text) > 10 or _is_epoch(text) else date.fromisoformat(text)
     except ValueError:
         raise ValueError("no date such as 2027-03-01") from None
+
+
+def iso_day(text: str) -> str:
+    at = day(text)
+    # A date as HubSpot writes it is one already; formatting costs more than reading.
+    return text if len(text) == 10 and text[7] == "-" else at.isoformat()
+
+
+def iso_moment(text: str) -> str:
+    """As `datetime.isoformat` writes it, at a third of its cost where HubSpot wrote `2027-03-01T09:30:00.123Z`."""
+    at = moment(text)
+    if len(text) != 24 or text[10] != "T" or text[23] != "Z":
+        return at.isoformat()
+    return f"{text[:23]}000+00:00" if at.microsecond else f"{text[:19]}+00:00"
 
 
 def amount(text: str) -> Decimal:
@@ -195,8 +211,13 @@ def amount(text: str) -> Decimal:
 
 
 def number(text: str) -> int | float:
-    value = amount(text)
-    return int(value) if value == value.to_integral_value() and abs(value) < 2**53 else float(value)
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError("no number such as 1234.50") from None
+    if not abs(value) < LARGEST:
+        raise ValueError("no number such as 1234.50")
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 
 def zone_name(text: str) -> str:
@@ -222,11 +243,11 @@ def _slug(text: str) -> str:
 
 
 def _is_epoch(text: str) -> bool:
-    return text.lstrip("-").isdigit() and len(text) > 8
+    return text[4:5] != "-" and len(text) > 8 and text.lstrip("-").isdigit()
 
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-LARGEST = Decimal(10) ** 18
+LARGEST = 10**18
 
 CONVERSIONS: Mapping[type, Convert | None] = {
     str: None,
@@ -240,8 +261,8 @@ CUSTOM_CONVERSIONS: Mapping[FieldType, Convert | None] = {
     FieldType.TEXT: None,
     FieldType.NUMBER: number,
     FieldType.BOOL: truth,
-    FieldType.DATE: lambda text: day(text).isoformat(),
-    FieldType.TIME: lambda text: moment(text).isoformat(),
+    FieldType.DATE: iso_day,
+    FieldType.TIME: iso_moment,
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from connectors.crm.hubspot_answers import Row, Stage
 from connectors.errors import AuthFailed
@@ -12,6 +12,9 @@ from connectors.records import Company, Contact, CustomValue, Deal, Link, Record
 
 if TYPE_CHECKING:
     from connectors.crm.hubspot_api import HubSpotApi
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class Account:
@@ -34,15 +37,20 @@ class Account:
 
     @cached_property
     def _owners(self) -> Mapping[str, str]:
-        try:
-            return self.api.owners()
-        except AuthFailed as error:
-            self.warnings.append(f"owners stay numbers: {error}")
-            return {}
+        return self._if_allowed(self.api.owners, "owners stay numbers")
 
     @cached_property
     def _stages(self) -> Mapping[tuple[str, str], Stage]:
-        return self.api.stages()
+        return self._if_allowed(self.api.stages, "whether a deal is won is told by the deal alone")
+
+    def _if_allowed(self, ask: Callable[[], Mapping[K, V]], otherwise: str) -> Mapping[K, V]:
+        try:
+            return ask()
+        except AuthFailed as error:
+            if error.status != 403:
+                raise
+            self.warnings.append(f"{otherwise}: {error}")
+            return {}
 
 
 Values = dict[str, Any]
@@ -108,6 +116,11 @@ RECORDS: Mapping[str, Callable[[Row, Values, Mapping[str, CustomValue], Linked, 
 
 def _merged_ids(row: Row) -> list[str]:
     """`1;2`, and with the moment of the merge `1:1700000000000;2:1700000000000`."""
-    told = [row.properties.get(name) or "" for name in ("hs_merged_object_ids", "hs_calculated_merged_vids")]
+    told = [text for name in MERGED if (text := row.properties.get(name))]
+    if not told:
+        return []
     ids = (part.split(":")[0].strip() for part in ";".join(told).split(";"))
     return [id for id in dict.fromkeys(ids) if id.isdigit() and id != row.id]
+
+
+MERGED = ("hs_merged_object_ids", "hs_calculated_merged_vids")

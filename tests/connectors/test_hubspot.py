@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 import pytest
 from pydantic import ValidationError
+from structlog.testing import capture_logs
 
 from connectors.base import Cursor, Page
 from connectors.crm.hubspot import HubSpotSettings, HubSpotSource
@@ -485,6 +486,61 @@ def test_owners_that_may_not_be_read_stay_numbers_with_a_warning(
     assert any("owners stay numbers" in warning for page in pages for warning in page.warnings)
 
 
+def test_pipelines_that_may_not_be_read_leave_the_deals_own_word(
+    hubspot: LoopbackHubSpot, source: HubSpotSource
+) -> None:
+    for name in ("hs_is_closed", "hs_is_closed_won"):
+        hubspot.define("deals", name, "bool")
+    hubspot.add("deals", dealstage="closedwon", pipeline="default", hs_is_closed="true", hs_is_closed_won="true")
+    hubspot.inject("403", path="/pipelines")
+    pages = everything(source)
+    assert records(pages, "deals")[0].is_won
+    assert any("told by the deal alone" in warning for page in pages for warning in page.warnings)
+
+
+def test_a_token_revoked_in_the_middle_ends_the_sync(hubspot: LoopbackHubSpot, source: HubSpotSource) -> None:
+    hubspot.add("contacts", hubspot_owner_id="5000")
+    hubspot.inject("401", path="/owners")
+    with pytest.raises(AuthFailed, match="401"):
+        everything(source)
+
+
+def test_a_search_out_of_order_is_refused_lest_it_skips_someone(
+    hubspot: LoopbackHubSpot, source: HubSpotSource
+) -> None:
+    cursor = everything(source)[-1].cursor
+    hubspot.contacts(300, at=NOW)
+    hubspot.inject("unsorted", times=100, path="/search")
+    with pytest.raises(Temporary, match="not what was asked for"):
+        changed(source, cursor, NOW + timedelta(minutes=5))
+
+
+def test_no_log_holds_the_token_or_an_address(
+    hubspot: LoopbackHubSpot, source: HubSpotSource, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    hubspot.add("contacts", email="ann@acme.example")
+    hubspot.inject("503")
+    with capture_logs() as told, caplog.at_level("DEBUG"):
+        everything(source)
+    assert [(one["action"], one["request"], one["status"]) for one in told] == [
+        ("retry", "GET /crm/v3/properties/companies", 503)
+    ]
+    printed = f"{told} {caplog.text} {capfd.readouterr()}"
+    assert "pat-test" not in printed
+    assert "ann@acme.example" not in printed
+
+
+def test_a_proxy_of_the_environment_is_not_used(
+    hubspot: LoopbackHubSpot, sources: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    hubspot.contacts(1)
+    assert len(ids(everything(sources()))) == 1
+
+
 def test_an_answer_that_is_no_json_is_quoted(hubspot: LoopbackHubSpot, source: HubSpotSource) -> None:
     hubspot.inject("html", times=100)
     with pytest.raises(Temporary, match=r"answered with text/html that is not what was asked for: .<!DOCTYPE html>"):
@@ -566,6 +622,14 @@ def test_values_are_read_by_their_type(
     hubspot.define("contacts", "it", kind)
     hubspot.add("contacts", it=text)
     assert only_contact(source).custom.get("it") == value
+
+
+def test_a_number_that_is_no_text_is_read_all_the_same(hubspot: LoopbackHubSpot, source: HubSpotSource) -> None:
+    hubspot.define("contacts", "score", "number")
+    numbers: dict[str, Any] = {"score": 7, "hs_email_optout": True}
+    hubspot.add("contacts", **numbers)
+    contact = only_contact(source)
+    assert (contact.custom["score"], contact.opted_out) == (7, True)
 
 
 def test_every_property_that_is_mapped_and_not_there_is_named_with_advice(

@@ -56,6 +56,7 @@ FAULTS = {
     "drop": "the connection is closed once the request is read",
     "cut": "the connection is closed in the middle of the answer",
     "slow": "no answer until the client gives up",
+    "unsorted": "results in the opposite order",
     "same page": "a listing whose next page is the one that was asked for",
 }
 
@@ -666,6 +667,8 @@ class _Handler(BaseHTTPRequestHandler):
                 207,
                 {**told, "errors": [{"status": "error", "category": "INTERNAL", "message": "try later"}]},
             )
+        if fault == "unsorted":
+            told["results"].reverse()
         if fault == "same page" and "paging" in told:
             told["paging"]["next"]["after"] = query.get("after", [told["paging"]["next"]["after"]])[0]
         return self._write(status, orjson.dumps(told), "application/json;charset=utf-8", cut=fault == "cut")

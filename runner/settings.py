@@ -199,7 +199,9 @@ def load_settings(workspace: Path, environment: Mapping[str, str] | None = None)
     """The workspace's settings. Raises Faults with every mistake found."""
     path = workspace / FILE
     if not path.exists():
-        raise Faults([Fault(FILE, 0, 0, "", f"there is none in {workspace}", "run `regulars init DIR` or give one with -C DIR")])
+        raise Faults(
+            [Fault(FILE, 0, 0, "", f"there is none in {workspace}", "run `regulars init DIR` or give one with -C DIR")]
+        )
     file = read_yaml(path, FILE)
     if isinstance(file, Fault):
         raise Faults([file])
@@ -212,7 +214,9 @@ def load_settings(workspace: Path, environment: Mapping[str, str] | None = None)
         raise Faults(missing + [f for f in (settings if isinstance(settings, list) else []) if f.where not in told])
     assert isinstance(settings, Settings)
     warnings = [
-        file.fault((key,), "not in this version yet: it is ignored", value=False) for key in NOT_YET if key in file.document
+        file.fault((key,), "not in this version yet: it is ignored", value=False)
+        for key in NOT_YET
+        if key in file.document
     ]
     return SettingsFile(settings, file, tuple(warnings))
 
@@ -225,7 +229,9 @@ def _variables(workspace: Path, environment: Mapping[str, str] | None) -> dict[s
     return told | dict(os.environ if environment is None else environment)
 
 
-def _with_variables(file: YamlFile, node: Any, path: tuple[str | int, ...], known: Mapping[str, str]) -> tuple[Any, list[Fault]]:
+def _with_variables(
+    file: YamlFile, node: Any, path: tuple[str | int, ...], known: Mapping[str, str]
+) -> tuple[Any, list[Fault]]:
     """The document with each `${NAME}` replaced, and a fault for each name that is nowhere."""
     faults: list[Fault] = []
     if isinstance(node, dict):
@@ -240,8 +246,8 @@ def _with_variables(file: YamlFile, node: Any, path: tuple[str | int, ...], know
     if isinstance(node, str):
         for name in re.findall(r"\$\{(\w+)\}", node):
             if name not in known:
-                faults.append(file.fault(path, f"the variable {name} is not set", f"set {name} in the environment or in .env"))
+                faults.append(
+                    file.fault(path, f"the variable {name} is not set", f"set {name} in the environment or in .env")
+                )
         return re.sub(r"\$\{(\w+)\}", lambda found: known.get(found[1], ""), node), faults
     return node, faults
-
-

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -16,8 +16,7 @@ from ruamel.yaml.error import MarkedYAMLError
 
 from runner.errors import Fault
 
-#: A key's path: names and list positions.
-Path_ = tuple[str | int, ...]
+M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +69,17 @@ def read_yaml(path: Path, name: str) -> YamlFile | Fault:
         return Fault(name, 1, 1, "", str(error).splitlines()[0])
 
 
-def validate(file: YamlFile, model: type[BaseModel], document: Any = None) -> BaseModel | list[Fault]:
-    """The document as the model, or every fault pydantic finds, with place and advice."""
+def validate(file: YamlFile, model: type[M], document: Any, *, at: Sequence[str | int] = ()) -> M | list[Fault]:
+    """The document, which stands `at` this path of the file, as the model; or every fault pydantic finds in it."""
     try:
-        return model.model_validate(file.document if document is None else document)
+        return model.model_validate(document)
     except ValidationError as error:
-        return [_as_fault(file, detail) for detail in error.errors(include_url=False)]
+        return [_as_fault(file, detail, at, model, document) for detail in error.errors(include_url=False)]
 
 
 def closest(word: str, known: Iterable[str]) -> str:
     """`did you mean 'renewal'?` or nothing."""
-    near = difflib.get_close_matches(word, list(known), 1)
+    near = difflib.get_close_matches(word, list(known), 1, cutoff=0.7)
     return f"did you mean {near[0]!r}?" if near else ""
 
 
@@ -92,31 +91,50 @@ def dotted(path: Sequence[str | int]) -> str:
     return text
 
 
-def _as_fault(file: YamlFile, detail: ErrorDetails) -> Fault:
-    path = _in_document(file.document, detail["loc"])
-    context = detail.get("ctx", {})
+def _as_fault(
+    file: YamlFile, detail: ErrorDetails, at: Sequence[str | int], model: type[BaseModel], document: Any
+) -> Fault:
+    path = (*at, *_in_document(document, detail["loc"]))
+    context, given = detail.get("ctx", {}), detail["input"]
     match detail["type"]:
         case "extra_forbidden":
-            known = context.get("known") or _known_keys(detail)
-            return file.fault(path, f"no key {path[-1]!r} here", closest(str(path[-1]), known), value=False)
+            known = _keys_at(model, detail["loc"][:-1])
+            return file.fault(
+                path, f"there is no key {str(path[-1])!r} here", closest(str(path[-1]), known), value=False
+            )
         case "missing":
-            return file.fault(path[:-1] or path, f"{detail['loc'][-1]!r} is missing", "add it")
+            return file.fault(path[:-1], f"{path[-1]!r} is missing", "add it", value=False)
         case "value_error" | "assertion_error":
             return file.fault(path, str(context.get("error", detail["msg"])))
-        case "fault":
-            return file.fault(path, detail["msg"], str(context.get("advice", "")), value=bool(context.get("at_value", True)))
         case "literal_error":
-            given = detail["input"]
-            near = closest(given, str(context["expected"]).replace("'", "").replace(" or ", ", ").split(", ")) if isinstance(given, str) else ""
-            return file.fault(path, f"must be {context['expected']}, is {given!r}", near)
-    return file.fault(path, f"{_lower_first(detail['msg'])}, is {detail['input']!r}")
+            expected = str(context["expected"])
+            near = (
+                closest(given, expected.replace("'", "").replace(" or ", ", ").split(", "))
+                if isinstance(given, str)
+                else ""
+            )
+            return file.fault(path, f"must be {expected}, is {given!r}", near)
+        case "none_required" | "is_instance_of":
+            return file.fault(path, f"is not understood: {given!r}")
+    return file.fault(path, f"{_lower_first(detail['msg']).removeprefix('input ')}, is {_short(given)}")
 
 
-def _known_keys(detail: ErrorDetails) -> list[str]:
-    return []
+def _keys_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
+    """The keys that the model has below this path."""
+    found: Any = model
+    for part in path:
+        field = next((f for name, f in found.model_fields.items() if part in (name, f.alias)), None)
+        parts = [a for a in (field.annotation, *get_args(field.annotation))] if field else []
+        found = next((a for a in parts if isinstance(a, type) and issubclass(a, BaseModel)), found)
+    return [field.alias or name for name, field in found.model_fields.items()]
 
 
-def _in_document(document: Any, loc: Sequence[str | int]) -> Path_:
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _in_document(document: Any, loc: Sequence[str | int]) -> tuple[str | int, ...]:
     """Pydantic's path without the union tags it puts in; the last part stays even when it is not there (yet)."""
     node, path = document, []
     for index, part in enumerate(loc):
@@ -141,9 +159,11 @@ def _alias(yaml: YAML, text: str) -> int | None:
 
 def _in_words(problem: str, text: str, line: int) -> tuple[str, str]:
     written = text.splitlines()[line - 1] if line <= len(text.splitlines()) else ""
-    if "mapping values are not allowed" in problem:
+    if "mapping values are not allowed" in problem or "but got ':'" in problem:
         return "a colon in an unquoted text", 'put the text in quotes: subject: "Hello: world"'
-    if "{{" in written and ("flow mapping" in problem or "block end" in problem or "comment or a line break" in problem):
+    if "{{" in written and (
+        "flow mapping" in problem or "block end" in problem or "comment or a line break" in problem
+    ):
         return "braces at the start of a text", 'put the text in quotes: "{{ contact.first_name }}"'
     if "\\t" in problem or "\t" in written:
         return "a tab", "indent with spaces"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runner.store.engine import Store
+from runner.store.engine import Store, changed
 from runner.store.migrate import migrate
 
-__all__ = ["Store", "migrate"]
+__all__ = ["Store", "changed", "migrate"]

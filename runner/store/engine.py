@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
+
+from runner.store.types import draw_of
 
 #: Seconds a writer waits for another one before it gives up.
 BUSY_TIMEOUT = 30
@@ -32,7 +33,7 @@ class Store:
             self.reader = _sqlite_engine(f"file:{path}?mode=ro", "BEGIN")
             self.inbox = _sqlite_engine(str(path.with_name("inbox.db")), "BEGIN IMMEDIATE")
         else:
-            self.writer = self.reader = self.inbox = sa.create_engine(self.url, pool_pre_ping=True)
+            self.writer = self.reader = self.inbox = _postgresql_engine(self.url)
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
@@ -59,6 +60,14 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def changed(connection: sa.Connection, statement: sa.Executable) -> int:
+    """Executes a writing statement; the number of rows it wrote. (Python's SQLite driver does not count after WITH.)"""
+    rows = int(connection.execute(statement).rowcount)
+    if rows < 0 and connection.dialect.name == "sqlite":
+        return int(connection.exec_driver_sql("SELECT changes()").scalar_one())
+    return max(0, rows)
 
 
 def _resolved(url: str, workspace: Path) -> sa.URL:
@@ -88,7 +97,7 @@ def _sqlite_engine(path: str, begin: str) -> sa.Engine:
         ):
             connection.execute(f"PRAGMA {pragma}")
         connection.create_function("lower", 1, _lower, deterministic=True)
-        connection.create_function("md5", 1, _md5, deterministic=True)
+        connection.create_function("draw", 1, draw_of, deterministic=True)
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
@@ -97,11 +106,17 @@ def _sqlite_engine(path: str, begin: str) -> sa.Engine:
     return engine
 
 
+def _postgresql_engine(url: sa.URL) -> sa.Engine:
+    engine = sa.create_engine(url, pool_pre_ping=True)
+
+    @sa.event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _: object) -> None:
+        connection.execute("SET TIME ZONE 'UTC'")
+        connection.commit()
+
+    return engine
+
+
 def _lower(text: str | None) -> str | None:
     """SQLite's own knows ASCII only."""
     return None if text is None else text.lower()
-
-
-def _md5(text: str | None) -> str | None:
-    """PostgreSQL has it built in; draws (holdouts, staggering) must be the same on both."""
-    return None if text is None else hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()

@@ -49,6 +49,8 @@ _TIMELINE: Mapping[str, str] = {
     "contracts": "ends_on",
     "invoices": "due_on",
 }
+#: Tables whose late arrivals must be found: a row that happened long before it was seen.
+_ARRIVALS = ("surveys", "events")
 
 
 def fact_tables(metadata: sa.MetaData) -> dict[str, sa.Table]:
@@ -82,4 +84,6 @@ def _fact_table(metadata: sa.MetaData, record: type[Record]) -> sa.Table:
         sa.Index(f"ix_{record.table}_{pointer}", table.c[pointer])
     if record.table in _TIMELINE:
         sa.Index(f"ix_{record.table}_time", table.c[_TIMELINE[record.table]])
+    if record.table in _ARRIVALS:
+        sa.Index(f"ix_{record.table}_seen_at", table.c.seen_at)
     return table

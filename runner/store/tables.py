@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from runner.store.facts import fact_tables
-from runner.store.types import Exact, Id, Instant, Json
+from runner.store.types import Exact, Id, Instant, Json, draw_of
 
 metadata = sa.MetaData(
     naming_convention={
@@ -41,6 +41,8 @@ contacts = sa.Table(
     sa.Column("id", Id, primary_key=True),
     #: The first source that told of this person, `connector:source id`; holdouts and splits are drawn by it.
     sa.Column("key", sa.Text, nullable=False, unique=True),
+    #: A number in [0, 1) drawn from the key, by which schedules are staggered.
+    sa.Column("draw", sa.Float, nullable=False, default=lambda row: draw_of(row.get_current_parameters()["key"])),
     sa.Column("email", sa.Text),
     #: The address in lower case where it is valid: the only one that is written to.
     sa.Column("address", sa.Text),
@@ -89,6 +91,7 @@ contacts = sa.Table(
 sa.Index("ix_contacts_address", contacts.c.address)
 sa.Index("ix_contacts_last_order_at", contacts.c.last_order_at)
 sa.Index("ix_contacts_customer_since", contacts.c.customer_since)
+sa.Index("ix_contacts_zone", contacts.c.zone, contacts.c.draw)
 
 #: Identities: one row a person and connector. A fact may name a source row whose contact has not arrived yet.
 contact_sources = sa.Table(
@@ -274,6 +277,9 @@ enrollments = sa.Table(
 )
 sa.Index(
     "ix_enrollments_due",
+    enrollments.c.playbook,
+    enrollments.c.version,
+    enrollments.c.step,
     enrollments.c.due_at,
     sqlite_where=sa.text("state = 'active'"),
     postgresql_where=sa.text("state = 'active'"),

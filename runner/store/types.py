@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
@@ -77,3 +78,59 @@ def _month_day_sqlite(element: month_day, compiler: SQLCompiler, **kw: Any) -> s
 def _month_day_postgresql(element: month_day, compiler: SQLCompiler, **kw: Any) -> str:
     day = compiler.process(element.clauses, **kw)
     return f"(CAST(extract(month from {day}) AS INTEGER) * 100 + CAST(extract(day from {day}) AS INTEGER))"
+
+
+class month_day_of_text(FunctionElement[int]):
+    """`month_day` of a date written in ISO 8601, as custom fields keep it."""
+
+    type = sa.Integer()
+    inherit_cache = True
+    name = "month_day_of_text"
+
+
+@compiles(month_day_of_text)
+def _month_day_of_text(element: month_day_of_text, compiler: SQLCompiler, **kw: Any) -> str:
+    day = compiler.process(element.clauses, **kw)
+    return f"(CAST(substr({day}, 6, 2) AS INTEGER) * 100 + CAST(substr({day}, 9, 2) AS INTEGER))"
+
+
+def draw_of(text: str) -> float:
+    """A number in [0, 1) drawn by a stable hash: the same person always draws the same, on both databases."""
+    return int(hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:8], 16) / 2**32
+
+
+class draw(FunctionElement[float]):
+    """`draw_of` in SQL."""
+
+    type = sa.Float()
+    inherit_cache = True
+    name = "draw"
+
+
+@compiles(draw, "sqlite")
+def _draw_sqlite(element: draw, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"draw({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(draw, "postgresql")
+def _draw_postgresql(element: draw, compiler: SQLCompiler, **kw: Any) -> str:
+    text = compiler.process(element.clauses, **kw)
+    return f"(('x' || substr(md5({text}), 1, 8))::bit(32)::bigint / 4294967296.0)"
+
+
+class json_object(FunctionElement[Any]):
+    """A JSON object from names and values in turn."""
+
+    type = Json
+    inherit_cache = True
+    name = "json_object"
+
+
+@compiles(json_object, "sqlite")
+def _json_object_sqlite(element: json_object, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"json_object({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(json_object, "postgresql")
+def _json_object_postgresql(element: json_object, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"jsonb_build_object({compiler.process(element.clauses, **kw)})"

@@ -1,0 +1,49 @@
+"""What an action is: a frozen model whose fields are its YAML keys and which can say what it would do."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from runner.settings import Part
+
+
+class Action(Part):
+    """What a step does."""
+
+    #: How YAML calls it.
+    name: ClassVar[str]
+    #: The step's own name, which stays when steps are inserted or moved.
+    id: str | None = Field(None, pattern=r"^[a-z][a-z0-9_]*$")
+
+    @abstractmethod
+    def says(self) -> str:
+        """What it would do, for `plan`."""
+
+
+class MailAction(Action):
+    """An action that writes to the contact."""
+
+    #: The template without ending: `email/thanks` is `templates/email/thanks.mjml`.
+    template: str
+    #: The subject line, with `{{ … }}` as in templates.
+    subject: str
+    #: The line that mail clients show after the subject.
+    preheader: str | None = None
+    #: What kind of mail it is, for those who choose what they get.
+    topic: str = "lifecycle"
+    #: `marketing` heeds opt-out, caps and holdout; `service` (a receipt, an answer) does not.
+    purpose: Literal["marketing", "service"] = "marketing"
+    #: Another sender than the account's.
+    sender: str | None = Field(None, alias="from")
+    reply_to: str | None = None
+
+    @property
+    def about(self) -> str | None:
+        """The survey's kind or the review site: what the answer will be about."""
+        return None
+
+    def says(self) -> str:
+        return f"mail {self.template}: {self.subject}"

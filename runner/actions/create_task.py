@@ -1,0 +1,24 @@
+"""Gives a person something to do."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from runner.actions.base import Action
+from runner.duration import Duration, Span
+
+
+class CreateTask(Action):
+    """Puts a task on the list of the contact's owner."""
+
+    name: ClassVar[str] = "create_task"
+
+    #: What is to be done, with `{{ … }}` as in templates.
+    subject: str
+    body: str | None = None
+    #: How soon.
+    due: Span = Duration(1, "day")
+    priority: Literal["low", "normal", "high"] = "normal"
+
+    def says(self) -> str:
+        return f"task in {self.due}: {self.subject}"

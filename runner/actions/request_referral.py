@@ -1,0 +1,18 @@
+"""Invites to recommend."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from runner.actions.base import MailAction
+
+
+class RequestReferral(MailAction):
+    """Sends the contact a personal code to pass on."""
+
+    name: ClassVar[str] = "request_referral"
+
+    subject: str = "Know somebody who would like us?"
+
+    def says(self) -> str:
+        return f"referral invitation {self.template}: {self.subject}"

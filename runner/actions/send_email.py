@@ -1,0 +1,13 @@
+"""Writes a mail."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from runner.actions.base import MailAction
+
+
+class SendEmail(MailAction):
+    """Sends the template to the contact."""
+
+    name: ClassVar[str] = "send_email"

@@ -1,0 +1,27 @@
+"""Asks for a score."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from runner.actions.base import MailAction
+from runner.duration import Duration, Span
+
+
+class Survey(MailAction):
+    """Sends a mail whose links lead to a page that records a score and words."""
+
+    name: ClassVar[str] = "survey"
+
+    #: `nps` 0-10, `csat` 1-5, `ces` 1-7.
+    kind: Literal["nps", "csat", "ces"] = "nps"
+    subject: str = "How are we doing?"
+    #: How long an answer counts.
+    close_after: Span = Duration(30, "day")
+
+    @property
+    def about(self) -> str:
+        return self.kind
+
+    def says(self) -> str:
+        return f"{self.kind.upper()} survey {self.template}: {self.subject}"

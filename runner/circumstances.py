@@ -1,0 +1,276 @@
+"""What must be known about people at this moment, so that a decision can be made: read in one go for a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from runner import clock
+from runner.conditions import Today
+from runner.playbook import Playbook
+from runner.settings import Settings
+from runner.store.tables import (
+    companies,
+    consents,
+    contact_sources,
+    contacts,
+    enrollments,
+    playbooks,
+    purchases,
+    sends,
+    suppressions,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An enrollment whose next step may be looked at: one that is stored, or one that `plan` imagines."""
+
+    #: None for one that is not stored.
+    id: int | None
+    contact_id: int
+    occasion: str
+    anchor: date | None
+    facts: Mapping[str, Any]
+    arm: str
+    step: str
+    attempt: int
+    #: Since when this step has been next.
+    step_since: datetime
+    entered_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """One person's, at one moment."""
+
+    #: The columns of `contacts` and, below `company`, of the company; custom fields below `custom`.
+    contact: Mapping[str, Any]
+    company: Mapping[str, Any] | None = None
+    source_id: str | None = None
+    #: Why we may not write: the reason of a suppression in force, and when it began.
+    suppressed: tuple[str, datetime] | None = None
+    #: The latest word on the topic: yes, no, or unknown.
+    consent: str = "unknown"
+    #: When the goal was reached after entering.
+    goal_at: datetime | None = None
+    #: Whether `exit_when` holds.
+    exits: bool = False
+
+    @property
+    def zone(self) -> str:
+        return str(self.contact["zone"])
+
+    @property
+    def address(self) -> str | None:
+        return self.contact["address"]
+
+    def values(self) -> dict[str, Any]:
+        """The fields by their full names, as conditions have them."""
+        named = {f"contact.{name}": value for name, value in _plain(self.contact).items()}
+        return named | {f"company.{name}": value for name, value in _plain(self.company or {}).items()}
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**(row.get("custom") or {}), **row}
+
+
+class Mailed:
+    """How much mail each address has had, kept up to date while a batch is decided: what the caps count."""
+
+    def __init__(self) -> None:
+        self.days: dict[str, list[date]] = {}
+        self.surveys: dict[str, date] = {}
+
+    def load(self, connection: sa.Connection, addresses: Iterable[str], since: date) -> None:
+        """Claimed, accepted and unsure marketing mail of these addresses since a local day."""
+        wanted = sorted(set(addresses) - self.days.keys())
+        self.days |= {address: [] for address in wanted}
+        if not wanted:
+            return
+        counting = sends.c.state.in_(["claimed", "accepted", "unsure"])
+        rows = connection.execute(
+            sa.select(sends.c.address, sends.c.local_day, sends.c.action).where(
+                sends.c.address.in_(wanted), counting, sends.c.local_day > since, sends.c.purpose == "marketing"
+            )
+        )
+        for address, day, action in rows:
+            self.add(address, day, survey=action == "survey")
+
+    def add(self, address: str, day: date, *, survey: bool) -> None:
+        self.days.setdefault(address, []).append(day)
+        if survey:
+            self.surveys[address] = max(day, self.surveys.get(address, day))
+
+    def on(self, address: str, day: date) -> int:
+        return sum(mailed == day for mailed in self.days.get(address, ()))
+
+    def within(self, address: str, day: date, days: int) -> list[date]:
+        """The days of mails in the rolling span that ends with this day, oldest first."""
+        return sorted(mailed for mailed in self.days.get(address, ()) if day - timedelta(days=days) < mailed <= day)
+
+
+def look_at(
+    connection: sa.Connection,
+    playbook: Playbook,
+    due: Sequence[Due],
+    *,
+    topic: str,
+    now: datetime,
+    zones: Sequence[str],
+) -> dict[int, Circumstances]:
+    """The circumstances of everybody in the batch, by contact."""
+    ids = [one.contact_id for one in due]
+    people = _people(connection, ids)
+    firms = _firms(connection, [p["company_id"] for p in people.values() if p["company_id"] is not None])
+    sources = dict(
+        connection.execute(
+            sa.select(contact_sources.c.contact_id, sa.func.min(contact_sources.c.source_id))
+            .where(contact_sources.c.contact_id.in_(ids))
+            .group_by(contact_sources.c.contact_id)
+        ).tuples()
+    )
+    noes = _suppressions(connection, people)
+    words = _consents(connection, ids, topic)
+    goals = _goals(connection, playbook, due, now)
+    leaving = _leaving(connection, playbook, ids, Today(now, zones))
+    return {
+        id: Circumstances(
+            contact=person,
+            company=firms.get(person["company_id"]),
+            source_id=sources.get(id),
+            suppressed=noes.get(id),
+            consent=words.get(id, "unknown"),
+            goal_at=goals.get(id),
+            exits=id in leaving,
+        )
+        for id, person in people.items()
+    }
+
+
+def _people(connection: sa.Connection, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
+    rows = connection.execute(sa.select(contacts).where(contacts.c.id.in_(ids))).mappings()
+    return {row["id"]: row for row in rows}
+
+
+def _firms(connection: sa.Connection, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
+    if not ids:
+        return {}
+    rows = connection.execute(sa.select(companies).where(companies.c.id.in_(set(ids)))).mappings()
+    return {row["id"]: row for row in rows}
+
+
+def _suppressions(
+    connection: sa.Connection, people: Mapping[int, Mapping[str, Any]]
+) -> dict[int, tuple[str, datetime]]:
+    """A no binds the person or the address; the first one in force is told."""
+    by_address: dict[str, list[int]] = {}
+    for id, person in people.items():
+        if person["address"]:
+            by_address.setdefault(person["address"], []).append(id)
+    one = suppressions.c
+    rows = connection.execute(
+        sa.select(one.contact_id, one.address, one.reason, one.at)
+        .where(one.lifted_at.is_(None), sa.or_(one.contact_id.in_(people), one.address.in_(by_address)))
+        .order_by(one.at.desc(), one.id.desc())
+    )
+    found: dict[int, tuple[str, datetime]] = {}
+    for contact_id, address, reason, at in rows:
+        for id in {contact_id} & people.keys() | set(by_address.get(address, ())):
+            found[id] = (reason, at)
+    return found
+
+
+def _consents(connection: sa.Connection, ids: Sequence[int], topic: str) -> dict[int, str]:
+    """The latest word of each person on the topic, or on marketing as a whole."""
+    one = consents.c
+    rows = connection.execute(
+        sa.select(one.contact_id, one.answer)
+        .where(one.contact_id.in_(ids), one.topic.in_([topic, "marketing"]))
+        .order_by(one.at, one.id)
+    )
+    return dict(rows.tuples())
+
+
+def _goals(connection: sa.Connection, playbook: Playbook, due: Sequence[Due], now: datetime) -> dict[int, datetime]:
+    """Who has ordered since entering, and when."""
+    if playbook.keys.goal is None:
+        return {}
+    entered = {one.contact_id: one.entered_at for one in due}
+    rows = connection.execute(
+        sa.select(purchases.c.contact_id, purchases.c.at)
+        .where(purchases.c.contact_id.in_(entered), purchases.c.at > min(entered.values()), purchases.c.at <= now)
+        .order_by(purchases.c.at.desc())
+    )
+    return {contact: at for contact, at in rows if at > entered[contact]}
+
+
+def _leaving(connection: sa.Connection, playbook: Playbook, ids: Sequence[int], today: Today) -> set[int]:
+    if playbook.exit_when is None:
+        return set()
+    return set(
+        connection.scalars(
+            sa.select(contacts.c.id)
+            .outerjoin_from(contacts, companies, companies.c.id == contacts.c.company_id)
+            .where(contacts.c.id.in_(ids), playbook.exit_when.sql(today))
+        )
+    )
+
+
+def due_enrollments(connection: sa.Connection, playbook: Playbook, step: str, now: datetime, limit: int) -> list[Due]:
+    """The oldest enrollments whose step is due; on PostgreSQL they are ours until the transaction ends."""
+    rows = connection.execute(
+        sa.select(enrollments)
+        .where(
+            enrollments.c.state == "active",
+            enrollments.c.playbook == playbook.id,
+            enrollments.c.version == playbook.version,
+            enrollments.c.step == step,
+            enrollments.c.due_at <= now,
+        )
+        .order_by(enrollments.c.due_at, enrollments.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).mappings()
+    return [
+        Due(
+            id=row["id"],
+            contact_id=row["contact_id"],
+            occasion=row["occasion"],
+            anchor=row["anchor"],
+            facts=row["facts"],
+            arm=row["arm"],
+            step=row["step"],
+            attempt=row["attempt"],
+            step_since=row["step_since"],
+            entered_at=row["entered_at"],
+        )
+        for row in rows
+    ]
+
+
+def due_steps(connection: sa.Connection, now: datetime) -> list[tuple[str, str, str]]:
+    """Playbook, version and step of everything that is due, paused playbooks left out; in a stable order."""
+    one = enrollments.c
+    paused = sa.select(playbooks.c.id).where(playbooks.c.paused_at.is_not(None))
+    rows = connection.execute(
+        sa.select(one.playbook, one.version, one.step)
+        .distinct()
+        .where(one.state == "active", one.due_at <= now, one.playbook.not_in(paused))
+        .order_by(one.playbook, one.version, one.step)
+    )
+    return [tuple(row) for row in rows]  # type: ignore[misc]
+
+
+def local_day(now: datetime, zone: str) -> date:
+    return clock.local(now, zone).date()
+
+
+def caps_since(settings: Settings, now: datetime) -> date:
+    """The first local day that any cap still counts."""
+    days = max(8, settings.caps.survey_every.days + 2 if settings.caps.survey_every else 0)
+    return now.date() - timedelta(days=days)

@@ -1,0 +1,198 @@
+"""What is done about one person's next step, and why: Do, Hold, Skip or End. Pure: the same facts, the same decision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from runner import clock
+from runner.actions import MailAction, Survey, Wait
+from runner.circumstances import Circumstances, Due, Mailed
+from runner.playbook import Playbook, Step
+from runner.settings import QuietHours, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Do:
+    """The step is done now."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The step waits."""
+
+    until: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """The step is left out; the next one may follow."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The playbook is over for this occasion."""
+
+    reason: str
+
+
+Decision = Do | Hold | Skip | End
+
+#: Why somebody is suppressed, in words.
+NOES = {
+    "unsubscribed": "unsubscribed",
+    "bounced": "the address bounced",
+    "complained": "marked our mail as spam",
+    "crm": "opted out in the CRM",
+    "manual": "suppressed by hand",
+}
+
+
+def decide(
+    due: Due,
+    playbook: Playbook,
+    step: Step,
+    facts: Circumstances,
+    mailed: Mailed,
+    now: datetime,
+    settings: Settings,
+) -> Decision:
+    """What becomes of the step that is next for this person."""
+    if (over := _over(due, playbook, facts)) is not None:
+        return over
+    match step.action:
+        case Wait() as wait:
+            until = wait.until(due.step_since, facts.zone)
+            return Hold(until, wait.says()) if now < until else Do(wait.says())
+        case MailAction() as mail:
+            return _mail(due, playbook, mail, facts, mailed, now, settings)
+    return Do(playbook.trigger.why(due.facts, due.anchor))
+
+
+def _over(due: Due, playbook: Playbook, facts: Circumstances) -> End | None:
+    """Whether there is nothing left to do for this person, whatever the step."""
+    contact, keys = facts.contact, playbook.keys
+    if contact["deleted_at"] is not None:
+        return End("the contact was deleted")
+    if contact["merged_into"] is not None:
+        return End("the contact was merged into another one")
+    if facts.goal_at is not None and keys.goal is not None:
+        zone = ZoneInfo(facts.zone)
+        return End(f"goal reached: an order on {facts.goal_at.astimezone(zone).date().isoformat()}")
+    if facts.exits and playbook.exit_when is not None:
+        return End(f"exit_when: {playbook.exit_when.source}")
+    return None
+
+
+def _mail(
+    due: Due,
+    playbook: Playbook,
+    mail: MailAction,
+    facts: Circumstances,
+    mailed: Mailed,
+    now: datetime,
+    settings: Settings,
+) -> Decision:
+    if (no := _may_not(mail, facts, settings)) is not None:
+        return no
+    lateness = playbook.keys.max_lateness or settings.max_lateness
+    wait = _wait(playbook, mail, facts, mailed, now, settings)
+    if now - due.step_since > lateness.span:
+        return End(f"too late: {wait.reason if wait else 'held'} for more than {lateness}")
+    if wait is None:
+        return Do(playbook.trigger.why(due.facts, due.anchor))
+    if isinstance(wait, Hold) and wait.until - due.step_since > lateness.span:
+        return End(f"too late: {wait.reason}, would be held until {wait.until:%Y-%m-%d}, max_lateness is {lateness}")
+    return wait
+
+
+def _may_not(mail: MailAction, facts: Circumstances, settings: Settings) -> Decision | None:
+    """Nobody is written to who said no, and nobody without an address."""
+    if facts.suppressed is not None:
+        reason, at = facts.suppressed
+        marketing_only = reason in ("unsubscribed", "crm")
+        if mail.purpose == "marketing" or not marketing_only:
+            return End(f"{NOES[reason]} on {at:%Y-%m-%d}")
+    if facts.address is None:
+        given = facts.contact["email"]
+        return Skip(f"no valid address: {given!r}" if given else "no address")
+    if mail.purpose == "service":
+        return None
+    if facts.contact["opted_out"]:
+        return End("opted out in the CRM")
+    if facts.consent == "no":
+        return End("said no to this topic")
+    if settings.consent == "required" and facts.consent != "yes":
+        return Skip("no consent on record; consent: required")
+    if facts.contact["is_test"]:
+        return Skip("a test contact")
+    return None
+
+
+def _wait(
+    playbook: Playbook, mail: MailAction, facts: Circumstances, mailed: Mailed, now: datetime, settings: Settings
+) -> Hold | Skip | None:
+    """Quiet hours and caps: when it may go out, where not now."""
+    if mail.purpose == "service":
+        return None
+    if settings.quiet_hours is not None and (end := quiet_until(now, facts.zone, settings.quiet_hours)) is not None:
+        return Hold(end, "quiet hours")
+    if not playbook.keys.limits.cap or facts.address is None:
+        return None
+    return _capped(mail, facts.address, facts.zone, mailed, now, settings)
+
+
+def _capped(
+    mail: MailAction, address: str, zone: str, mailed: Mailed, now: datetime, settings: Settings
+) -> Hold | Skip | None:
+    caps, today = settings.caps, clock.local(now, zone).date()
+    over: list[tuple[date, str]] = []
+    if caps.per_day is not None and mailed.on(address, today) >= caps.per_day:
+        over.append((today + timedelta(days=1), f"cap: {caps.per_day} a day"))
+    if caps.per_week is not None:
+        week = mailed.within(address, today, 7)
+        if len(week) >= caps.per_week:
+            free = week[len(week) - caps.per_week] + timedelta(days=7)
+            over.append((free, f"cap: {caps.per_week} in seven days"))
+    if isinstance(mail, Survey) and caps.survey_every is not None and address in mailed.surveys:
+        free = mailed.surveys[address] + timedelta(days=caps.survey_every.days)
+        if free > today:
+            over.append((free, f"cap: one survey every {caps.survey_every}"))
+    if not over:
+        return None
+    free, reason = max(over)
+    if caps.when_over == "skip":
+        return Skip(reason)
+    return Hold(_opens(free, zone, settings.quiet_hours), reason)
+
+
+def _opens(day: date, zone: str, quiet: QuietHours | None) -> datetime:
+    """The first instant of a local day at which somebody may be written to."""
+    start = clock.midnight(day, zone)
+    if quiet is None:
+        return start
+    return quiet_until(start, zone, quiet) or start
+
+
+def quiet_until(at: datetime, zone: str, quiet: QuietHours) -> datetime | None:
+    """When the quiet hours that this instant lies in end; None outside of them."""
+    local = clock.local(at, zone)
+    if quiet.weekends == "quiet" and local.weekday() >= 5:
+        monday = local.date() + timedelta(days=7 - local.weekday())
+        return clock.at_local(monday, quiet.end if quiet.begin > quiet.end else time(), zone)
+    if not _within(local.time(), quiet.begin, quiet.end):
+        return None
+    # Past midnight's side of the night ends today, the evening's side tomorrow.
+    day = local.date() + timedelta(days=int(quiet.begin > quiet.end and local.time() >= quiet.begin))
+    end = clock.at_local(day, quiet.end, zone)
+    return quiet_until(end, zone, quiet) or end
+
+
+def _within(hour: time, begin: time, end: time) -> bool:
+    return begin <= hour < end if begin <= end else hour >= begin or hour < end

@@ -1,0 +1,175 @@
+"""The stage itself: batch after batch is claimed, rendered, handed over and settled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+
+from connectors.base import Address, Letter, Mailing, Outcome, Verdict
+from connectors.errors import AuthFailed, ConnectorError, Permanent, Temporary
+from runner.actions import MailAction
+from runner.circumstances import due_steps
+from runner.deliver import outcomes, settle
+from runner.deliver.claim import Claim, claim
+from runner.deliver.office import Office
+from runner.playbook import Playbook, Step
+from runner.render import Group, Person, unsubscribe_headers
+
+#: Enrollments decided in one transaction, and letters of a mailing at the most.
+BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What a delivery did."""
+
+    accepted: int = 0
+    refused: int = 0
+    returned: int = 0
+    unsure: int = 0
+    done: int = 0
+    held: int = 0
+    skipped: int = 0
+    ended: int = 0
+    #: Mailer errors in words, each once.
+    failures: tuple[str, ...] = ()
+
+    def __add__(self, other: Delivered) -> Delivered:
+        counts = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self) if f.name != "failures"}
+        return Delivered(**counts, failures=tuple(dict.fromkeys(self.failures + other.failures)))
+
+
+def deliver(office: Office, now: datetime, *, stop: Callable[[], bool] = lambda: False) -> Delivered:
+    """Everything due at `now`, step after step, until nothing is; `stop` ends it after the batch in hand."""
+    settle.sweep(office, now)
+    settle.take_up(office, now)
+    total = Delivered()
+    while not stop() and not total.failures:
+        with office.store.read() as connection:
+            steps = due_steps(connection, now)
+        looked_at = 0
+        for playbook, step in _known(office, steps):
+            while not stop() and not total.failures:
+                seen, did = _batch(office, playbook, step, now)
+                looked_at += seen
+                total += did
+                if seen < BATCH:
+                    break
+        if not looked_at:
+            break
+    return total
+
+
+def _known(office: Office, steps: Sequence[tuple[str, str, str]]) -> list[tuple[Playbook, Step]]:
+    """The steps that are still there; people whose playbook does not run wait where they are."""
+    found = []
+    for id, version, step_id in steps:
+        playbook = office.versions.of(id, version)
+        if playbook is not None and (step := playbook.step(step_id)) is not None:
+            found.append((playbook, step))
+    return found
+
+
+def _batch(office: Office, playbook: Playbook, step: Step, now: datetime) -> tuple[int, Delivered]:
+    batch = claim(office, playbook, step, now, BATCH)
+    did = Delivered(done=batch.done, held=batch.held, skipped=batch.skipped, ended=batch.ended)
+    if batch.claims:
+        did += hand_over(office, playbook, step, batch.claims, now)
+    return batch.looked_at, did
+
+
+def hand_over(office: Office, playbook: Playbook, step: Step, claims: Sequence[Claim], now: datetime) -> Delivered:
+    """Renders what was claimed and gives it to the mailer; every letter's outcome is written before the next mailing."""
+    mail = step.action
+    assert isinstance(mail, MailAction)
+    by_id = {claim.send_id: claim for claim in claims}
+    people = [_person(office, playbook, claim, now) for claim in claims]
+    rendered = office.templates.mailings(
+        mail.template,
+        mail.subject,
+        mail.preheader,
+        people,
+        max_keys=office.mailer.max_keys,
+        max_bytes=office.mailer.max_substitution_bytes,
+    )
+    total = Delivered()
+    if rendered.faults:
+        broken = [
+            Outcome(fault.send_id, Verdict.REFUSED, reason=f"template: {fault.message}") for fault in rendered.faults
+        ]
+        total += outcomes.write(office, playbook, step, by_id, broken, now)
+    for group in _in_mailings(rendered.groups, office.mailer.batch_size):
+        ours = outcomes.renew(office, [send_id for send_id, _ in group.letters])
+        letters = [letter for letter in group.letters if letter[0] in ours]
+        if letters and not total.failures:
+            told, failure = _send(office, playbook, mail, replace(group, letters=letters), by_id)
+        else:
+            told, failure = [Outcome(id, Verdict.RETURNED, reason="not tried") for id, _ in letters], None
+        total += outcomes.write(office, playbook, step, by_id, told, now, group=group)
+        if failure:
+            total += Delivered(failures=(failure,))
+    return total
+
+
+def _person(office: Office, playbook: Playbook, claim: Claim, now: datetime) -> Person:
+    contact = claim.facts.contact
+    name = " ".join(part for part in (contact["first_name"], contact["last_name"]) if part)
+    assert claim.facts.address is not None
+    return Person(
+        send_id=claim.send_id,
+        to=Address(claim.facts.address, name or None),
+        language=contact["language"],
+        context=office.context(claim.due, playbook, claim.facts, now),
+    )
+
+
+def _in_mailings(groups: Sequence[Group], size: int) -> list[Group]:
+    size = max(1, min(size, BATCH))
+    return [
+        replace(group, letters=group.letters[start : start + size])
+        for group in groups
+        for start in range(0, len(group.letters), size)
+    ]
+
+
+def _send(
+    office: Office, playbook: Playbook, mail: MailAction, group: Group, by_id: dict[str, Claim]
+) -> tuple[Sequence[Outcome], str | None]:
+    """The mailer's verdicts, one a letter; and in words why nothing more should be tried now."""
+    mailing = Mailing(
+        sender=office.sender(mail.sender),
+        reply_to=Address(mail.reply_to) if mail.reply_to else None,
+        subject=group.subject,
+        html=group.html,
+        text=group.text,
+        letters=[_letter(office, by_id[send_id], texts) for send_id, texts in group.letters],
+        categories=[playbook.id],
+    )
+    try:
+        told = office.mailer.send(mailing)
+    except (Temporary, AuthFailed) as error:
+        retry_after = error.retry_after if isinstance(error, Temporary) else None
+        return _all(group, Verdict.RETURNED, error, retry_after), str(error)
+    except Permanent as error:
+        return _all(group, Verdict.REFUSED, error), None
+    missing = {send_id for send_id, _ in group.letters} - {outcome.send_id for outcome in told}
+    unsaid = [Outcome(send_id, Verdict.UNSURE, reason="the mailer said nothing of it") for send_id in missing]
+    back = next((o.reason for o in told if o.verdict is Verdict.RETURNED), None)
+    return [*told, *unsaid], f"{office.mailer_name}: {back}" if back else None
+
+
+def _all(group: Group, verdict: Verdict, error: ConnectorError, retry_after: float | None = None) -> list[Outcome]:
+    return [Outcome(id, verdict, reason=error.words, retry_after=retry_after) for id, _ in group.letters]
+
+
+def _letter(office: Office, claim: Claim, texts: object) -> Letter:
+    contact = claim.facts.contact
+    name = " ".join(part for part in (contact["first_name"], contact["last_name"]) if part)
+    assert claim.facts.address is not None
+    return Letter(
+        send_id=claim.send_id,
+        to=Address(claim.facts.address, name or None),
+        substitutions=texts,  # type: ignore[arg-type]
+        headers=unsubscribe_headers(office.links, claim.send_id, claim.due.contact_id, office.settings.public_url),
+    )

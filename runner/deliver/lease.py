@@ -1,0 +1,62 @@
+"""Who holds a claimed send: a process that can be seen to live, or a time that runs out."""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from datetime import datetime, timedelta
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows: leases run out by time alone
+    fcntl = None  # type: ignore[assignment]
+
+#: Longer than any call to a mailer may take.
+LASTS = timedelta(minutes=5)
+
+
+class Lease:
+    """This process's mark on what it claims. The file lock goes with the process, however it dies."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.owner = f"{socket.gethostname()}/{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self._path = self._path_of(self.owner)
+        self._file = self._path.open("w")
+        if fcntl is not None:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def is_over(self, owner: str | None, until: datetime | None, machine_now: datetime) -> bool:
+        """Whether whoever held it is gone: its process is dead, or its time has run out."""
+        if owner == self.owner:
+            return False
+        if until is None or until < machine_now:
+            return True
+        return owner is not None and owner.startswith(f"{socket.gethostname()}/") and self._is_dead(owner)
+
+    def _is_dead(self, owner: str) -> bool:
+        path = self._path_of(owner)
+        if fcntl is None or not path.exists():
+            # Not of this workspace's folder: only time can tell.
+            return False
+        with path.open("r+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                return False
+        return True
+
+    def forget(self, owner: str) -> None:
+        """Removes a dead process's mark."""
+        if owner != self.owner:
+            self._path_of(owner).unlink(missing_ok=True)
+
+    def _path_of(self, owner: str) -> Path:
+        return self.folder / f"{owner.rpartition('/')[2]}.lease"
+
+    def close(self) -> None:
+        self._path.unlink(missing_ok=True)
+        self._file.close()

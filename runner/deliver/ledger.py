@@ -1,0 +1,100 @@
+"""What a batch writes: where each enrollment goes next, and one row of the action log a step."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from runner.circumstances import Due
+from runner.playbook import Playbook, Step
+from runner.store import Store
+from runner.store.tables import decisions, enrollments
+
+
+class Book:
+    """Collects a batch's consequences for one step and writes them with two statements."""
+
+    def __init__(self, playbook: Playbook, step: Step, now: datetime) -> None:
+        self.playbook = playbook
+        self.step = step
+        self.now = now
+        self._following = playbook.after(step.id)
+        self._moves: list[dict[str, Any]] = []
+        self._rows: list[dict[str, Any]] = []
+
+    def hold(self, one: Due, until: datetime, reason: str) -> None:
+        self._move(one, state="active", due_at=until)
+        self._log(one, "held", reason, until=until)
+
+    def advance(self, one: Due, status: str, reason: str, *, send_id: str | None = None) -> None:
+        """The step is over; the next one may be looked at, or the playbook is finished."""
+        if self._following is None:
+            self._move(one, state="done", ended_at=self.now, reason="finished")
+        else:
+            self._move(one, state="active", step=self._following.id, attempt=0, step_since=self.now, due_at=self.now)
+        self._log(one, status, reason, send_id=send_id)
+
+    def end(self, one: Due, reason: str) -> None:
+        self._move(one, state="ended", ended_at=self.now, reason=reason)
+        self._log(one, "ended", reason)
+
+    def sending(self, one: Due) -> None:
+        self._move(one, state="sending")
+
+    def unsure(self, one: Due, reason: str, send_id: str) -> None:
+        self._move(one, state="unsure")
+        self._log(one, "unsure", reason, send_id=send_id)
+
+    def _move(self, one: Due, **to: Any) -> None:
+        stays = {
+            "step": one.step,
+            "attempt": one.attempt,
+            "step_since": one.step_since,
+            "due_at": self.now,
+            "ended_at": None,
+            "reason": None,
+        }
+        self._moves.append({"enrollment": one.id, **stays, **to})
+
+    def _log(
+        self, one: Due, status: str, reason: str, *, until: datetime | None = None, send_id: str | None = None
+    ) -> None:
+        self._rows.append(
+            {
+                "at": self.now,
+                "playbook": self.playbook.id,
+                "version": self.playbook.version,
+                "contact_id": one.contact_id,
+                "occasion": one.occasion,
+                "enrollment_id": one.id,
+                "step": self.step.id,
+                "action": self.step.action.name,
+                "arm": one.arm,
+                "status": status,
+                "reason": reason,
+                "until": until,
+                "send_id": send_id,
+            }
+        )
+
+    def write(self, connection: sa.Connection, store: Store) -> None:
+        if self._moves:
+            names = [name for name in self._moves[0] if name != "enrollment"]
+            connection.execute(
+                enrollments.update()
+                .where(enrollments.c.id == sa.bindparam("enrollment"))
+                .values({name: sa.bindparam(name) for name in names}),
+                self._moves,
+            )
+        if self._rows:
+            insert = store.insert(decisions)
+            kept = ("at", "version", "enrollment_id", "action", "status", "reason", "until", "send_id")
+            connection.execute(
+                insert.on_conflict_do_update(
+                    index_elements=["playbook", "contact_id", "occasion", "step"],
+                    set_={name: insert.excluded[name] for name in kept},
+                ),
+                self._rows,
+            )

@@ -1,0 +1,100 @@
+"""What a delivery works with: the store, the mailer, the templates and the playbooks in every version."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from connectors.base import Address, Mailer
+from runner import clock
+from runner.circumstances import Circumstances, Due
+from runner.conditions import Fields
+from runner.deliver.lease import Lease
+from runner.links import Links
+from runner.playbook import Playbook, assemble
+from runner.render import Templates
+from runner.settings import Settings
+from runner.store import Store
+from runner.store.tables import playbook_versions
+from runner.yaml_file import YamlFile
+
+
+class Versions:
+    """The playbooks that run, each in the version that somebody entered with."""
+
+    def __init__(self, store: Store, running: Sequence[Playbook], fields: Fields) -> None:
+        self.running: Mapping[str, Playbook] = {playbook.id: playbook for playbook in running}
+        self._store = store
+        self._fields = fields
+        self._older: dict[tuple[str, str], Playbook | None] = {}
+
+    def of(self, id: str, version: str) -> Playbook | None:
+        """The playbook as it was; None when it does not run today or its old text cannot be read any more."""
+        current = self.running.get(id)
+        if current is None or current.version == version:
+            return current
+        if (id, version) not in self._older:
+            self._older[id, version] = self._read(id, version)
+        return self._older[id, version]
+
+    def _read(self, id: str, version: str) -> Playbook | None:
+        with self._store.read() as connection:
+            body = connection.scalar(
+                sa.select(playbook_versions.c.body).where(
+                    playbook_versions.c.playbook == id, playbook_versions.c.version == version
+                )
+            )
+        return assemble(YamlFile(f"{id}@{version}", body), id, self._fields).playbook if body else None
+
+
+@dataclass(frozen=True)
+class Office:
+    """Everything that delivering needs; opened once a command, used tick after tick."""
+
+    store: Store
+    settings: Settings
+    #: The mailer and how the settings call it.
+    mailer: Mailer
+    mailer_name: str
+    templates: Templates
+    links: Links
+    fields: Fields
+    versions: Versions
+    lease: Lease
+    #: Makes send ids of this store unlike those of any other.
+    epoch: str
+    zones: Sequence[str]
+    machine_now: Callable[[], datetime] = field(default=clock.machine_now)
+
+    def send_id(self, enrollment: int, step: str, attempt: int) -> str:
+        """The same for the same letter, so that a mailer which recognises it sends it once."""
+        mark = hashlib.blake2b(f"{step}|{attempt}".encode(), digest_size=4).hexdigest()
+        return f"{self.epoch}-{enrollment:09x}-{mark}"
+
+    def sender(self, playbook_from: str | None) -> Address:
+        return Address(playbook_from or self.settings.sender.email, self.settings.sender.name)
+
+    def context(self, due: Due, playbook: Playbook, facts: Circumstances, now: datetime) -> dict[str, Any]:
+        """What a template may name: the contact with every known field, the company, and what the trigger brought."""
+        values = facts.values()
+        local = clock.local(now, facts.zone)
+        context: dict[str, Any] = {
+            "contact": self._named("contact", values) | {"id": due.contact_id},
+            "company": self._named("company", values),
+            "enrollment": {"playbook": playbook.id, "occasion": due.occasion, "entered_at": due.entered_at},
+            "now": local,
+            "today": local.date(),
+            "currency": self.settings.currency,
+        }
+        if "score" in due.facts:
+            context["answer"] = {name: due.facts.get(name) for name in ("kind", "score", "comment")}
+        return context
+
+    def _named(self, word: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        names = (name.split(".", 1)[1] for name in self.fields.names if name.startswith(f"{word}."))
+        return {name: values.get(f"{word}.{name}") for name in names}

@@ -1,0 +1,126 @@
+"""What the mailer said, written down: the send's state, where its enrollment goes, and the log."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from connectors.base import Outcome, Verdict
+from runner.deliver import ledger
+from runner.deliver.claim import Claim
+from runner.deliver.lease import LASTS
+from runner.deliver.office import Office
+from runner.playbook import Playbook, Step
+from runner.render import Group
+from runner.store.tables import sends, skeletons
+
+if TYPE_CHECKING:
+    from runner.deliver.deliver import Delivered
+
+#: When a letter that came back is tried again where nobody said.
+RETRY = timedelta(minutes=5)
+
+
+def renew(office: Office, send_ids: Sequence[str]) -> set[str]:
+    """Takes the lease anew right before the call; what somebody else has swept meanwhile is not ours any more."""
+    if not send_ids:
+        return set()
+    mine = (sends.c.id.in_(send_ids), sends.c.state == "claimed", sends.c.lease_owner == office.lease.owner)
+    with office.store.write() as connection:
+        connection.execute(sends.update().where(*mine).values(lease_until=office.machine_now() + LASTS))
+        return set(connection.scalars(sa.select(sends.c.id).where(*mine)))
+
+
+def write(
+    office: Office,
+    playbook: Playbook,
+    step: Step,
+    claims: Mapping[str, Claim],
+    told: Sequence[Outcome],
+    now: datetime,
+    *,
+    group: Group | None = None,
+) -> Delivered:
+    """Settles each letter by its verdict; a rejected one concerns that one only."""
+    from runner.deliver.deliver import Delivered
+
+    book = ledger.Book(playbook, step, now)
+    settled: list[dict[str, Any]] = []
+    back: list[str] = []
+    texts = dict(group.letters) if group else {}
+    for outcome in told:
+        claim = claims[outcome.send_id]
+        match outcome.verdict:
+            case Verdict.ACCEPTED:
+                book.advance(claim.due, "done", claim.reason, send_id=claim.send_id)
+            case Verdict.REFUSED:
+                book.advance(claim.due, "failed", f"refused: {outcome.reason}", send_id=claim.send_id)
+            case Verdict.UNSURE:
+                book.unsure(claim.due, f"nobody knows whether it went out: {outcome.reason}", claim.send_id)
+            case Verdict.RETURNED:
+                back.append(claim.send_id)
+                wait = timedelta(seconds=max(60, outcome.retry_after)) if outcome.retry_after else RETRY
+                book.hold(claim.due, now + wait, f"came back: {outcome.reason}")
+                continue
+        settled.append(_settled(outcome, now, group, texts))
+    with office.store.write() as connection:
+        skeleton = _keep_skeleton(office, connection, group, now) if group and settled else None
+        if settled:
+            rows = [row | {"in_skeleton": skeleton} for row in settled]
+            connection.execute(_SETTLE, rows)
+        if back:
+            connection.execute(sends.delete().where(sends.c.id.in_(back), sends.c.state == "claimed"))
+        book.write(connection, office.store)
+    counts = {verdict: sum(o.verdict is verdict for o in told) for verdict in Verdict}
+    return Delivered(
+        accepted=counts[Verdict.ACCEPTED],
+        refused=counts[Verdict.REFUSED],
+        returned=counts[Verdict.RETURNED],
+        unsure=counts[Verdict.UNSURE],
+    )
+
+
+_SETTLE = (
+    sends.update()
+    .where(sends.c.id == sa.bindparam("send"), sends.c.state == "claimed")
+    .values(
+        state=sa.bindparam("to_state"),
+        settled_at=sa.bindparam("at"),
+        reason=sa.bindparam("why"),
+        message_id=sa.bindparam("message"),
+        skeleton=sa.bindparam("in_skeleton"),
+        texts=sa.bindparam("own_texts"),
+        template_hash=sa.bindparam("template"),
+        lease_owner=None,
+        lease_until=None,
+    )
+)
+
+
+def _settled(
+    outcome: Outcome, now: datetime, group: Group | None, texts: Mapping[str, Mapping[str, str]]
+) -> dict[str, Any]:
+    return {
+        "send": outcome.send_id,
+        "to_state": str(outcome.verdict),
+        "at": now,
+        "why": outcome.reason,
+        "message": outcome.message_id,
+        "own_texts": dict(texts.get(outcome.send_id, {})),
+        "template": group.template_hash if group else None,
+    }
+
+
+def _keep_skeleton(office: Office, connection: sa.Connection, group: Group, now: datetime) -> str:
+    """The shared text, kept once; the hash by which a send names it."""
+    digest = hashlib.sha256("\0".join((group.subject, group.html, group.text)).encode()).hexdigest()[:32]
+    connection.execute(
+        office.store.insert(skeletons)
+        .values(hash=digest, subject=group.subject, html=group.html, text=group.text, at=now)
+        .on_conflict_do_nothing()
+    )
+    return digest

@@ -1,0 +1,259 @@
+"""Contacts whose trigger fires enter, once per occasion; who fired and may not is written down with the reason."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from runner.playbook import Playbook
+from runner.settings import Brake, Settings
+from runner.store import Store, changed
+from runner.store.tables import companies, contacts, decisions, enrollments, playbook_versions, playbooks
+from runner.store.types import Instant, draw
+from runner.triggers import Window
+
+#: The share of hash draws is compared with; the salt keeps a playbook's holdout its own.
+HOLDOUT_SALT = "holdout:"
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """What one playbook's tick did to its door."""
+
+    playbook: str
+    entered: int = 0
+    holdout: int = 0
+    refused: int = 0
+    #: People held back by the brake until somebody approves.
+    braked: int = 0
+
+
+def zones_in_use(connection: sa.Connection) -> tuple[str, ...]:
+    """The time zones people live in; a jump from one to the next in the index, not a look at every contact."""
+    first = sa.select(sa.func.min(contacts.c.zone).label("zone")).cte("zones", recursive=True)
+    following = sa.select(sa.func.min(contacts.c.zone)).where(contacts.c.zone > first.c.zone).scalar_subquery()
+    zones = first.union_all(sa.select(following).where(first.c.zone.is_not(None)))
+    return tuple(connection.scalars(sa.select(zones.c.zone).where(zones.c.zone.is_not(None))))
+
+
+def candidates(playbook: Playbook, window: Window, settings: Settings) -> sa.Select[Any]:
+    """Everybody whose trigger fired and who is not inside for this occasion, with `refusal`: why not, NULL for welcome."""
+    match = playbook.trigger.matches(window).cte("matches")
+    inside = sa.exists().where(
+        enrollments.c.playbook == playbook.id,
+        enrollments.c.contact_id == match.c.contact_id,
+        enrollments.c.occasion == match.c.occasion,
+    )
+    # One number a person, or a company where that is the customer: nobody learns of the mail from a colleague.
+    unit = contacts.c.key
+    if settings.customers == "company":
+        unit = sa.func.coalesce(companies.c.key, contacts.c.key)
+    drawn = draw(sa.literal(f"{HOLDOUT_SALT}{playbook.id}:") + unit)
+    held_out = drawn < playbook.keys.holdout if playbook.keys.holdout else sa.false()
+    return (
+        sa.select(
+            match.c.contact_id,
+            match.c.occasion,
+            match.c.anchor,
+            match.c.occurred_at,
+            match.c.facts,
+            sa.case((held_out, "holdout"), else_="treated").label("arm"),
+            _refusal(playbook, window, match).label("refusal"),
+        )
+        .join_from(match, contacts, contacts.c.id == match.c.contact_id)
+        .outerjoin(companies, companies.c.id == contacts.c.company_id)
+        .where(contacts.c.merged_into.is_(None), contacts.c.deleted_at.is_(None), ~inside)
+    )
+
+
+def _refusal(playbook: Playbook, window: Window, match: Any) -> Any:
+    """The first reason that keeps somebody out."""
+    earlier = sa.select(enrollments.c.id).where(
+        enrollments.c.playbook == playbook.id, enrollments.c.contact_id == match.c.contact_id
+    )
+    reasons: list[tuple[Any, str]] = []
+    if (lateness := playbook.trigger.lateness) is not None:
+        too_late = match.c.occurred_at <= sa.literal(window.now - lateness.span, Instant())
+        reasons.append((too_late, f"too late: catch_up is {lateness}"))
+    elif playbook.trigger.name == "low_score":
+        too_late = match.c.occurred_at <= sa.literal(window.now - window.max_lateness.span, Instant())
+        reasons.append((too_late, f"too late: max_lateness is {window.max_lateness}"))
+    if playbook.audience is not None:
+        reasons.append(
+            (sa.not_(playbook.audience.sql(window.today)), f"not in the audience: {playbook.audience.source}")
+        )
+    if playbook.keys.reenter == "never":
+        reasons.append((sa.exists(earlier), "was here before; reenter: never"))
+    if (again := playbook.reenter_after) is not None:
+        recent = earlier.where(enrollments.c.entered_at > sa.literal(window.now - again.span, Instant()))
+        reasons.append((sa.exists(recent), f"was here less than {again} ago"))
+    if (rearm := getattr(playbook.trigger, "rearm", None)) is not None:
+        moved = earlier.where(_days_apart(enrollments.c.anchor, match.c.anchor) < rearm.days)
+        reasons.append((sa.exists(moved), f"the date moved by less than {rearm}: the same occasion"))
+    if not reasons:
+        return sa.cast(sa.null(), sa.Text)
+    return sa.case(*((condition, sa.literal(words)) for condition, words in reasons), else_=sa.cast(sa.null(), sa.Text))
+
+
+def _days_apart(one: Any, other: Any) -> Any:
+    from runner.conditions.sql import days_between
+
+    return sa.func.abs(days_between(one, other))
+
+
+def enroll(store: Store, playbook: Playbook, window: Window, settings: Settings, *, brake: Brake | None) -> Entered:
+    """Lets everybody in whose trigger fired in the window: one INSERT … SELECT, nobody twice for one occasion."""
+    with store.write() as connection:
+        welcome = sa.select(candidates(playbook, window, settings).subquery("candidate"))
+        refused = _write_refusals(store, connection, playbook, window, welcome)
+        entered = _write_enrollments(store, connection, playbook, window, welcome)
+        _forget_refusals(connection, playbook, window)
+        holdout = _write_holdout(store, connection, playbook, window)
+        braked = _brake(connection, playbook, window, brake, entered)
+        connection.execute(playbooks.update().where(playbooks.c.id == playbook.id).values(last_tick_at=window.now))
+    return Entered(playbook.id, entered - braked - (0 if braked else holdout), holdout, refused, braked)
+
+
+def _write_enrollments(
+    store: Store, connection: sa.Connection, playbook: Playbook, window: Window, welcome: sa.Select[Any]
+) -> int:
+    now = sa.literal(window.now, Instant())
+    one = welcome.selected_columns
+    rows = sa.select(
+        sa.literal(playbook.id),
+        sa.literal(playbook.version),
+        one.contact_id,
+        one.occasion,
+        one.anchor,
+        one.facts,
+        one.arm,
+        sa.case((one.arm == "holdout", "done"), else_="active"),
+        sa.literal(playbook.steps[0].id),
+        sa.literal(0),
+        one.occurred_at,
+        now,
+        now,
+        now,
+        sa.case((one.arm == "holdout", now), else_=sa.cast(sa.null(), Instant)),
+        sa.case((one.arm == "holdout", "holdout"), else_=sa.cast(sa.null(), sa.Text)),
+    ).where(one.refusal.is_(None))
+    columns = (
+        "playbook version contact_id occasion anchor facts arm state step attempt"
+        " occurred_at step_since due_at entered_at ended_at reason"
+    )
+    written = store.insert(enrollments).from_select(columns.split(), rows).on_conflict_do_nothing()
+    return changed(connection, written)
+
+
+def _write_refusals(
+    store: Store, connection: sa.Connection, playbook: Playbook, window: Window, welcome: sa.Select[Any]
+) -> int:
+    """One row an occasion, updated when the reason changes; the occasion is not used up while it may still begin."""
+    one = welcome.selected_columns
+    rows = _decision_rows(playbook, window, one, one.refusal, "skipped").where(one.refusal.is_not(None))
+    insert = store.insert(decisions).from_select(_DECISION_COLUMNS, rows)
+    upsert = insert.on_conflict_do_update(
+        index_elements=[decisions.c.playbook, decisions.c.contact_id, decisions.c.occasion, decisions.c.step],
+        set_={"reason": insert.excluded.reason, "at": insert.excluded.at, "version": insert.excluded.version},
+        where=decisions.c.reason != insert.excluded.reason,
+    )
+    return changed(connection, upsert)
+
+
+def _write_holdout(store: Store, connection: sa.Connection, playbook: Playbook, window: Window) -> int:
+    one = enrollments.c
+    reason = sa.literal("in the holdout: not written to, so that the effect can be told")
+    rows = _decision_rows(playbook, window, one, reason, "skipped").where(
+        one.playbook == playbook.id, one.entered_at == sa.literal(window.now, Instant()), one.arm == "holdout"
+    )
+    insert = store.insert(decisions).from_select(_DECISION_COLUMNS, rows).on_conflict_do_nothing()
+    return changed(connection, insert)
+
+
+_DECISION_COLUMNS = ["at", "playbook", "version", "contact_id", "occasion", "step", "action", "arm", "status", "reason"]
+
+
+def _decision_rows(playbook: Playbook, window: Window, one: Any, reason: Any, status: str) -> sa.Select[Any]:
+    return sa.select(
+        sa.literal(window.now, Instant()),
+        sa.literal(playbook.id),
+        sa.literal(playbook.version),
+        one.contact_id,
+        one.occasion,
+        sa.literal(""),
+        sa.literal("enter"),
+        one.arm,
+        sa.literal(status),
+        reason,
+    )
+
+
+def _forget_refusals(connection: sa.Connection, playbook: Playbook, window: Window) -> None:
+    """Whoever came in after all is refused no longer."""
+    came_in = sa.exists().where(
+        enrollments.c.playbook == playbook.id,
+        enrollments.c.entered_at == sa.literal(window.now, Instant()),
+        enrollments.c.contact_id == decisions.c.contact_id,
+        enrollments.c.occasion == decisions.c.occasion,
+    )
+    connection.execute(decisions.delete().where(decisions.c.playbook == playbook.id, decisions.c.step == "", came_in))
+
+
+def _brake(connection: sa.Connection, playbook: Playbook, window: Window, brake: Brake | None, entered: int) -> int:
+    """Holds what this tick let in when it is more than the brake allows; 0 when it may go on."""
+    if brake is None or not entered:
+        return 0
+    people = connection.scalar(sa.select(sa.func.count()).select_from(contacts).where(contacts.c.deleted_at.is_(None)))
+    allowed = min(brake.people, max(brake.at_least - 1, int(brake.share * (people or 0))))
+    mine = (
+        enrollments.c.playbook == playbook.id,
+        enrollments.c.state == "active",
+        enrollments.c.entered_at == window.now,
+    )
+    treated = connection.scalar(sa.select(sa.func.count()).select_from(enrollments).where(*mine)) or 0
+    if treated <= allowed:
+        return 0
+    connection.execute(enrollments.update().where(*mine).values(state="braked", reason="waits for approval"))
+    waiting, digest = braked_plan(connection, playbook.id)
+    connection.execute(
+        playbooks.update()
+        .where(playbooks.c.id == playbook.id)
+        .values(braked_at=window.now, braked_people=waiting, braked_hash=digest)
+    )
+    return int(treated)
+
+
+def braked_plan(connection: sa.Connection, playbook: str) -> tuple[int, str]:
+    """How many people the brake holds, and the hash of exactly these: what an approval is bound to."""
+    rows = connection.execute(
+        sa.select(enrollments.c.contact_id, enrollments.c.occasion, enrollments.c.version)
+        .where(enrollments.c.playbook == playbook, enrollments.c.state == "braked")
+        .order_by(enrollments.c.contact_id, enrollments.c.occasion)
+    )
+    digest, count = hashlib.sha256(), 0
+    for count, row in enumerate(rows, 1):  # noqa: B007
+        digest.update(repr(tuple(row)).encode())
+    return count, digest.hexdigest()[:12]
+
+
+def register(store: Store, healthy: Sequence[Playbook], now: datetime) -> None:
+    """Makes the playbooks known to the store: first tick, version, and the indexes that find who is due."""
+    with store.write() as connection:
+        for playbook in healthy:
+            connection.execute(
+                store.insert(playbooks)
+                .values(id=playbook.id, version=playbook.version, first_tick_at=now, last_tick_at=now)
+                .on_conflict_do_update(index_elements=["id"], set_={"version": playbook.version})
+            )
+            connection.execute(
+                store.insert(playbook_versions)
+                .values(playbook=playbook.id, version=playbook.version, body=playbook.body, at=now)
+                .on_conflict_do_nothing()
+            )
+        for anchor in {anchor for playbook in healthy for anchor in playbook.anchors}:
+            connection.execute(anchor.ddl(connection.dialect))

@@ -1,0 +1,293 @@
+"""A playbook: one YAML file, checked into a trigger, an audience and steps; every mistake in it a fault."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from runner import actions, triggers
+from runner.actions import Action, MailAction
+from runner.conditions import Condition, ConditionFault, Fields
+from runner.duration import Duration, Span, parse
+from runner.errors import Fault
+from runner.settings import Brake, Part, Share
+from runner.triggers import Anchor, Trigger
+from runner.yaml_file import YamlFile, closest, read_yaml, validate
+
+
+class Limits(Part):
+    """How a playbook stands among the others."""
+
+    priority: Literal["low", "normal", "high"] = "normal"
+    #: Whether the caps on mail a person hold for it.
+    cap: bool = True
+
+
+class Goal(Part):
+    """What the playbook is for: it ends when this happened."""
+
+    event: Literal["order"] = "order"
+    within: Span = Duration(60, "day")
+
+
+class PlaybookKeys(Part):
+    """The keys of a playbook's file."""
+
+    #: What people call it.
+    name: str
+    #: What it is for, in a sentence.
+    description: str = ""
+    #: Whom to ask about it.
+    owner: str | None = None
+    enabled: bool = True
+    #: Its id where that is not the file's name.
+    id: str | None = Field(None, pattern=r"^[a-z][a-z0-9_-]*$")
+    #: An older id, under which people may still be inside.
+    was: str | None = None
+    #: What makes a contact enter: one trigger.
+    trigger: Any
+    #: Who may enter: a condition.
+    audience: str | None = None
+    #: `every occasion`, `never`, or `after 90 days`.
+    reenter: str = "every occasion"
+    #: The share of people who are not written to, so that the effect can be told.
+    holdout: Share = 0.0
+    limits: Limits = Limits()
+    #: The steps, in order: each one action.
+    actions: list[Any] = Field(min_length=1)
+    goal: Goal | None = None
+    #: A condition that ends it for a contact.
+    exit_when: str | None = None
+    #: Whether those inside `keep` the version they entered with, or `move` to an edited one.
+    on_edit: Literal["keep", "move"] = "keep"
+    #: A hold longer than this ends as too late.
+    max_lateness: Span | None = None
+    brake: Brake | None = None
+    #: Examples that the playbook must pass.
+    tests: list[Any] = Field(default_factory=list)
+    # Of the language, not in this version yet.
+    to: Any = None
+    mode: Any = None
+
+    @field_validator("reenter")
+    @classmethod
+    def _reenter(cls, text: str) -> str:
+        if text not in ("every occasion", "never"):
+            if not text.startswith("after "):
+                raise ValueError(f"must be 'every occasion', 'never' or 'after 90 days', is {text!r}")
+            parse(text)
+        return text
+
+
+#: Keys of the language that this version does not act on yet.
+NOT_YET = ("to", "mode", "tests")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One named entry of `actions:`."""
+
+    id: str
+    action: Action
+
+
+@dataclass(frozen=True)
+class Playbook:
+    """A playbook that may run."""
+
+    id: str
+    #: The hash of its normalised YAML.
+    version: str
+    body: Mapping[str, Any]
+    keys: PlaybookKeys
+    trigger: Trigger
+    steps: Sequence[Step]
+    audience: Condition | None
+    exit_when: Condition | None
+    #: The indexes that find who can be due.
+    anchors: Sequence[Anchor]
+    file: YamlFile
+
+    @property
+    def name(self) -> str:
+        return self.keys.name
+
+    def step(self, id: str) -> Step | None:
+        return next((step for step in self.steps if step.id == id), None)
+
+    def after(self, id: str) -> Step | None:
+        """The step that follows; None after the last."""
+        ids = [step.id for step in self.steps]
+        index = ids.index(id) + 1 if id in ids else len(ids)
+        return self.steps[index] if index < len(ids) else None
+
+    @property
+    def reenter_after(self) -> Duration | None:
+        """How long after the last time somebody may enter again; None for every occasion."""
+        return parse(self.keys.reenter) if self.keys.reenter.startswith("after ") else None
+
+    def mails(self) -> Sequence[tuple[Step, MailAction]]:
+        return [(step, step.action) for step in self.steps if isinstance(step.action, MailAction)]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a playbook's file gave: a playbook or faults, and what is worth a warning."""
+
+    id: str
+    file: str
+    playbook: Playbook | None
+    faults: tuple[Fault, ...] = ()
+    warnings: tuple[Fault, ...] = ()
+
+
+def read_playbooks(workspace: Path, fields: Fields) -> list[Reading]:
+    """Every `playbooks/*.yaml`, healthy or not, by id."""
+    paths = sorted((workspace / "playbooks").glob("*.yaml"))
+    readings = [read_playbook(path, f"playbooks/{path.name}", fields) for path in paths]
+    seen: dict[str, str] = {}
+    for index, reading in enumerate(readings):
+        if (first := seen.setdefault(reading.id, reading.file)) != reading.file:
+            fault = Fault(reading.file, 1, 1, "id", f"the id {reading.id!r} is taken by {first}", "give it another one")
+            readings[index] = Reading(reading.id, reading.file, None, (*reading.faults, fault))
+    return readings
+
+
+def read_playbook(path: Path, name: str, fields: Fields) -> Reading:
+    file = read_yaml(path, name)
+    if isinstance(file, Fault):
+        return Reading(path.stem, name, None, (file,))
+    return assemble(file, path.stem, fields)
+
+
+def assemble(file: YamlFile, stem: str, fields: Fields) -> Reading:
+    """The playbook that a document describes; `stem` is its id unless it says another."""
+    document = file.document
+    if not isinstance(document, dict):
+        fault = Fault(file.name, 1, 1, "", "is empty", "a playbook has a name, a trigger and actions")
+        return Reading(stem, file.name, None, (fault,))
+    keys = validate(file, PlaybookKeys, document)
+    faults = list(keys) if isinstance(keys, list) else []
+    warnings: list[Fault] = []
+    trigger = _read_trigger(file, document.get("trigger"), faults, warnings, fields) if "trigger" in document else None
+    steps = _read_steps(file, document.get("actions"), faults)
+    audience = _read_condition(file, document, "audience", faults, warnings, fields)
+    exit_when = _read_condition(file, document, "exit_when", faults, warnings, fields)
+    warnings += [
+        file.fault((key,), "not in this version yet: it is ignored", value=False) for key in NOT_YET if key in document
+    ]
+    id = str(document.get("id") or stem)
+    waiting = (audience is None and "audience" in document) or (exit_when is None and "exit_when" in document)
+    if faults or isinstance(keys, list) or trigger is None or not steps or waiting:
+        return Reading(id, file.name, None, tuple(faults), tuple(warnings))
+    body = json.loads(json.dumps(document, default=str))
+    anchors = trigger.anchors(fields)
+    playbook = Playbook(id, _version(body), body, keys, trigger, steps, audience, exit_when, anchors, file)
+    return Reading(id, file.name, playbook, (), tuple(warnings))
+
+
+def _version(body: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _read_trigger(
+    file: YamlFile, written: Any, faults: list[Fault], warnings: list[Fault], fields: Fields
+) -> Trigger | None:
+    found = _single(file, ("trigger",), written, triggers.TRIGGERS, triggers.NOT_YET, faults)
+    if found is None:
+        return None
+    name, below = found
+    path = ("trigger", name)
+    trigger = validate(file, triggers.TRIGGERS[name], below or {}, at=path)
+    if isinstance(trigger, list):
+        faults += trigger
+        return None
+    for field in trigger.names():
+        if (fault := _unknown_date(file, field, (*path, "of"), fields)) is not None:
+            (warnings if field not in fields and not fields.complete else faults).append(fault)
+            return None
+    return trigger
+
+
+def _unknown_date(file: YamlFile, name: str, path: Sequence[str | int], fields: Fields) -> Fault | None:
+    """A trigger's field must be there and hold a date or time."""
+    if not name.startswith("contact."):
+        return file.fault(path, f"must be a field of the contact, is {name!r}", "write contact.birthday, say")
+    if name not in fields:
+        known = [field for field in fields.names if field.startswith("contact.")]
+        advice = closest(name, known) or (
+            "map it under fields: of the connector" if fields.complete else "run `regulars sync` first"
+        )
+        return file.fault(path, f"there is no {name!r}", advice)
+    if (kind := fields[name].kind) not in ("date", "time"):
+        return file.fault(path, f"{name!r} is a {kind}, a date is needed")
+    return None
+
+
+def _read_steps(file: YamlFile, written: Any, faults: list[Fault]) -> list[Step]:
+    steps: list[Step] = []
+    for index, entry in enumerate(written if isinstance(written, list) else []):
+        path = ("actions", index)
+        found = _single(file, path, entry, actions.ACTIONS, actions.NOT_YET, faults)
+        if found is None:
+            continue
+        name, below = found
+        action = validate(file, actions.ACTIONS[name], below if below is not None else {}, at=(*path, name))
+        if isinstance(action, list):
+            faults += action
+            continue
+        id = action.id or f"{name}-{sum(step.action.name == name for step in steps) + 1}"
+        if any(step.id == id for step in steps):
+            faults.append(
+                file.fault((*path, name, "id"), f"the id {id!r} is taken by an earlier step", "give it another one")
+            )
+        steps.append(Step(id, action))
+    return steps
+
+
+def _single(
+    file: YamlFile,
+    path: Sequence[str | int],
+    written: Any,
+    known: Mapping[str, Any],
+    not_yet: Sequence[str],
+    faults: list[Fault],
+) -> tuple[str, Any] | None:
+    """The one name and its keys, `{anniversary: {…}}`; None, with a fault, for anything else."""
+    what = "a trigger" if path[0] == "trigger" else "an action"
+    if isinstance(written, str) and written in known:
+        return written, None
+    if not isinstance(written, dict) or len(written) != 1:
+        said = ", ".join(map(str, written)) if isinstance(written, dict) else repr(written)
+        faults.append(file.fault(path, f"must be {what} with its keys below it, is {said or 'empty'}", "one a line"))
+        return None
+    ((name, below),) = written.items()
+    if name in known:
+        return str(name), below
+    word = what.split()[1]
+    if name in not_yet:
+        faults.append(file.fault((*path, name), f"the {word} {name!r} is not in this version yet", value=False))
+    else:
+        advice = closest(str(name), [*known, *not_yet]) or f"there are {', '.join(known)}"
+        faults.append(file.fault((*path, name), f"there is no {word} {name!r}", advice, value=False))
+    return None
+
+
+def _read_condition(
+    file: YamlFile, document: Mapping[str, Any], key: str, faults: list[Fault], warnings: list[Fault], fields: Fields
+) -> Condition | None:
+    source = document.get(key)
+    if not isinstance(source, str):
+        return None
+    try:
+        return Condition(source, fields)
+    except ConditionFault as error:
+        fault = file.fault((key,), error.message, error.advice)
+        (warnings if error.unknown_field and not fields.complete else faults).append(fault)
+        return None

@@ -1,0 +1,80 @@
+"""A yearly day comes round: a birthday, a year as a customer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, time
+from typing import Any, ClassVar, Literal
+
+import sqlalchemy as sa
+
+from runner.conditions import Fields
+from runner.duration import Duration, Span
+from runner.settings import Hour
+from runner.store.tables import contacts
+from runner.store.types import json_object
+from runner.triggers.base import (
+    Anchor,
+    Trigger,
+    Window,
+    back_to,
+    day_table,
+    due_days,
+    match_columns,
+    yearly,
+    yearly_anchor,
+)
+
+
+class Anniversary(Trigger):
+    """Fires on the yearly day of a date, in the contact's own zone."""
+
+    name: ClassVar[str] = "anniversary"
+
+    #: The date whose yearly day it is.
+    of: str = "contact.customer_since"
+    #: The local hour.
+    at: Hour = time(9)
+    #: Where somebody born on 29 February has the day in a common year: `feb28`, `mar1`, or `skip` the year.
+    leap_day: Literal["feb28", "mar1", "skip"] = "feb28"
+    #: How late the day may still be kept after the machine was off.
+    catch_up: Span = Duration(3, "day")
+    #: Only these years: the first, the fifth.
+    years: tuple[int, ...] | None = None
+
+    @property
+    def lateness(self) -> Duration:
+        return self.catch_up
+
+    def names(self) -> Sequence[str]:
+        return [self.of]
+
+    def anchors(self, fields: Fields) -> Sequence[Anchor]:
+        return [yearly_anchor(fields[self.of])]
+
+    def matches(self, window: Window) -> sa.Select[Any]:
+        field = window.fields[self.of]
+        began = field.column
+        word = self.of.split(".", 1)[1]
+        days = day_table(
+            due_days(window, self.at, offset=0, back_to=back_to(window, self.catch_up)),
+            f"{word} {{year}}",
+            leap_day=self.leap_day,
+        ).c
+        years = sa.extract("year", days.target) - sa.extract("year", began)
+        return (
+            sa.select(
+                *match_columns(
+                    occasion=days.occasion, occurred_at=days.due_at, anchor=days.target, facts=json_object("of", began)
+                )
+            )
+            .join_from(
+                contacts, days.zone.table, sa.and_(contacts.c.zone == days.zone, yearly(field) == days.month_day)
+            )
+            .where(years.in_(self.years) if self.years else years >= 1)
+        )
+
+    def why(self, facts: Mapping[str, Any], anchor: date | None) -> str:
+        began = date.fromisoformat(facts["of"][:10])
+        years = anchor.year - began.year if anchor else 0
+        return f"{years} year{'' if years == 1 else 's'} since {self.of.split('.', 1)[1]} {began.isoformat()}"

@@ -1,0 +1,207 @@
+"""What a trigger is: a frozen model whose fields are its YAML keys and which gives one SELECT of who fires."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from calendar import isleap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+
+from runner import clock
+from runner.conditions import Field, Fields, Kind, Today
+from runner.duration import Duration
+from runner.settings import Part
+from runner.store.tables import contact_sources, contacts
+from runner.store.types import Id, Instant, Json, month_day, month_day_of_text
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The span of time a tick looks at: everything that came due in (since, now]."""
+
+    #: The playbook's own first tick: what was so before it is existing and does not fire.
+    first: datetime
+    since: datetime
+    now: datetime
+    #: A fact older than this starts nothing any more.
+    max_lateness: Duration
+    #: The time zones people live in.
+    zones: tuple[str, ...]
+    fields: Fields
+
+    @property
+    def today(self) -> Today:
+        return Today(self.now, self.zones)
+
+
+class Trigger(Part):
+    """An edge that makes contacts enter, once an occasion."""
+
+    #: How YAML calls it.
+    name: ClassVar[str]
+
+    @abstractmethod
+    def matches(self, window: Window) -> sa.Select[Any]:
+        """Who fired, with the columns of `match_columns`; at most one row a contact and occasion."""
+
+    @abstractmethod
+    def why(self, facts: Mapping[str, Any], anchor: date | None) -> str:
+        """The reason in words, from what the SELECT brought: `2 years since customer_since`."""
+
+    @property
+    def lateness(self) -> Duration | None:
+        """How late an occasion may still begin; None where being late does no harm."""
+        return None
+
+    def names(self) -> Sequence[str]:
+        """The fields it reads, so that `check` can tell whether they are there."""
+        return ()
+
+    def anchors(self, fields: Fields) -> Sequence[Anchor]:
+        """The indexes by which the database finds who can be due."""
+        return ()
+
+
+def match_columns(
+    *, contact: Any = contacts.c.id, occasion: Any, occurred_at: Any, anchor: Any = None, facts: Any
+) -> list[sa.Label[Any]]:
+    """The columns every trigger's SELECT has, in their order."""
+    return [
+        sa.type_coerce(contact, Id).label("contact_id"),
+        sa.type_coerce(occasion, sa.Text).label("occasion"),
+        sa.cast(sa.null(), sa.Date).label("anchor")
+        if anchor is None
+        else sa.type_coerce(anchor, sa.Date).label("anchor"),
+        sa.type_coerce(occurred_at, Instant).label("occurred_at"),
+        sa.type_coerce(facts, Json).label("facts"),
+    ]
+
+
+def person(source: Any) -> sa.ScalarSelect[Any]:
+    """The contact a source row stands for today, mergers followed."""
+    own = contacts.alias("own")
+    return (
+        sa.select(sa.func.coalesce(own.c.merged_into, own.c.id))
+        .join(contact_sources, contact_sources.c.contact_id == own.c.id)
+        .where(contact_sources.c.id == source)
+        .scalar_subquery()
+    )
+
+
+#: Before everything.
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class DueDay:
+    """A local day on which something is due in one zone, and the day it is about."""
+
+    zone: str
+    #: The day the occasion is about: the due day, or one before or after it.
+    target: date
+    day: date
+    due_at: datetime
+
+
+def due_days(window: Window, at: time, *, offset: int, back_to: datetime) -> Iterator[DueDay]:
+    """The local days whose hour `at` came in (back_to, now]; the target lies `offset` days before the due day."""
+    for zone in window.zones:
+        day = clock.local(window.now, zone).date()
+        while (due_at := clock.at_local(day, at, zone)) > back_to:
+            if due_at <= window.now:
+                yield DueDay(zone, day - timedelta(days=offset), day, due_at)
+            day -= timedelta(days=1)
+
+
+def back_to(window: Window, catch_up: Duration) -> datetime:
+    """How far a date trigger looks: to the last tick, at least by `catch_up`, never further than that before the first."""
+    return max(min(window.since, window.now - catch_up.span), window.first - catch_up.span)
+
+
+def month_days(target: date, leap_day: str) -> list[int]:
+    """The yearly days that fall on this date: its own, and 29 February where the year has none."""
+    found = [target.month * 100 + target.day]
+    stands_in = {"feb28": (2, 28), "mar1": (3, 1)}.get(leap_day)
+    if not isleap(target.year) and (target.month, target.day) == stands_in:
+        found.append(229)
+    return found
+
+
+class DayTable:
+    """Due days as rows for a SELECT to join: `zone`, the target's `month_day`, `target`, its `start_at` and `end_at`, `due_at`, `occasion`."""
+
+    COLUMNS: ClassVar[Mapping[str, Any]] = {
+        "zone": sa.Text,
+        "month_day": sa.Integer,
+        "target": sa.Date,
+        "target_text": sa.Text,
+        "start_at": Instant,
+        "end_at": Instant,
+        "due_at": Instant,
+        "occasion": sa.Text,
+    }
+
+    def __init__(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        nothing = ("", 0, LONG_AGO.date(), "", LONG_AGO, LONG_AGO, LONG_AGO, "")
+        columns = [sa.column(name, kind) for name, kind in self.COLUMNS.items()]
+        self.values = sa.values(*columns, name="due_days").data(list(rows) or [nothing]).cte("due_days")
+
+    @property
+    def c(self) -> Any:
+        return self.values.c
+
+
+def day_rows(days: Iterable[DueDay], occasion: str, *, leap_day: str | None = None) -> list[tuple[Any, ...]]:
+    """The due days as rows; `occasion` may name {target} and {year}, the year of the target."""
+    rows: list[tuple[Any, ...]] = []
+    for due in days:
+        start, end = clock.midnight(due.target, due.zone), clock.midnight(due.target + timedelta(days=1), due.zone)
+        text = due.target.isoformat()
+        name = occasion.format(target=text, year=due.target.year)
+        for number in month_days(due.target, leap_day) if leap_day else [0]:
+            rows.append((due.zone, number, due.target, text, start, end, due.due_at, name))
+    return rows
+
+
+def day_table(days: Iterable[DueDay], occasion: str, *, leap_day: str | None = None) -> DayTable:
+    """`day_rows` as a table."""
+    return DayTable(day_rows(days, occasion, leap_day=leap_day))
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """An index on contacts by which the database finds who can be due; made when a playbook that needs it is loaded."""
+
+    name: str
+    expressions: tuple[Any, ...] = field(compare=False)
+
+    def ddl(self, dialect: sa.Dialect) -> sa.TextClause:
+        bare = {"include_table": False, "literal_binds": True}
+        parts = ", ".join(f"({e.compile(dialect=dialect, compile_kwargs=bare)})" for e in self.expressions)
+        return sa.text(f"CREATE INDEX IF NOT EXISTS {self.name} ON contacts ({parts})".replace(":", r"\:"))
+
+
+def yearly_anchor(field: Field) -> Anchor:
+    """The index that serves a yearly day of a field."""
+    return Anchor(f"ix_anchor_{field.word}_yearly", (yearly(field), contacts.c.zone))
+
+
+def dated_anchor(field: Field) -> Anchor:
+    """The index that serves a field's own day."""
+    return Anchor(f"ix_anchor_{field.word}", (field.written,))
+
+
+def yearly(field: Field) -> Any:
+    """The field's month and day as the due days have it."""
+    return month_day_of_text(field.written) if field.is_custom else month_day(field.column)
+
+
+def on_target(field: Field, days: Any) -> Any:
+    """Whether the field lies on the day the occasion is about."""
+    if field.kind is Kind.TIME:
+        return sa.and_(field.column >= days.start_at, field.column < days.end_at)
+    return field.written == days.target_text if field.is_custom else field.column == days.target

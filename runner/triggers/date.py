@@ -1,0 +1,99 @@
+"""A date draws near, comes or has passed: a renewal, the days after an order."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal, Self
+
+import sqlalchemy as sa
+from pydantic import model_validator
+
+from runner.conditions import Fields
+from runner.duration import Duration, Span
+from runner.settings import Hour
+from runner.store.tables import contacts
+from runner.store.types import json_object
+from runner.triggers.base import (
+    Anchor,
+    Trigger,
+    Window,
+    back_to,
+    dated_anchor,
+    day_table,
+    due_days,
+    match_columns,
+    on_target,
+    yearly,
+    yearly_anchor,
+)
+
+
+class Date(Trigger):
+    """Fires some days before or after a date of the contact, or on it; once, or every year."""
+
+    name: ClassVar[str] = "date"
+
+    #: The date or time: `contact.renewal_date`, `contact.last_order_at`.
+    of: str
+    #: How long before it.
+    before: Span | None = None
+    #: How long after it.
+    after: Span | None = None
+    #: Whether it comes round every year.
+    yearly: bool = False
+    #: The local hour.
+    at: Hour = dt.time(9)
+    #: Where 29 February lies in a common year, for a yearly date.
+    leap_day: Literal["feb28", "mar1", "skip"] = "feb28"
+    #: How late it may still begin after the machine was off.
+    catch_up: Span = Duration(3, "day")
+    #: A date that moves by less than this is the same one.
+    rearm: Span = Duration(14, "day")
+
+    @model_validator(mode="after")
+    def _one_side(self) -> Self:
+        if self.before and self.after:
+            raise ValueError("has both before: and after:; keep one")
+        return self
+
+    @property
+    def lateness(self) -> Duration:
+        return self.catch_up
+
+    @property
+    def offset(self) -> int:
+        """Days from the date to the day it fires."""
+        return self.after.days if self.after else -self.before.days if self.before else 0
+
+    def names(self) -> Sequence[str]:
+        return [self.of]
+
+    def anchors(self, fields: Fields) -> Sequence[Anchor]:
+        field = fields[self.of]
+        return [yearly_anchor(field) if self.yearly else dated_anchor(field)]
+
+    def matches(self, window: Window) -> sa.Select[Any]:
+        field = window.fields[self.of]
+        word = self.of.split(".", 1)[1]
+        days = day_table(
+            due_days(window, self.at, offset=self.offset, back_to=back_to(window, self.catch_up)),
+            f"{word} {{year}}" if self.yearly else f"{word} {{target}}",
+            leap_day=self.leap_day if self.yearly else None,
+        ).c
+        on_day = yearly(field) == days.month_day if self.yearly else on_target(field, days)
+        return sa.select(
+            *match_columns(
+                occasion=days.occasion,
+                occurred_at=days.due_at,
+                anchor=days.target,
+                facts=json_object("of", field.column),
+            )
+        ).join_from(contacts, days.zone.table, sa.and_(contacts.c.zone == days.zone, on_day))
+
+    def why(self, facts: Mapping[str, Any], anchor: dt.date | None) -> str:
+        word = self.of.split(".", 1)[1]
+        on = anchor.isoformat() if anchor else facts["of"][:10]
+        if self.before:
+            return f"{self.before} before {word} {on}"
+        return f"{self.after} after {word} {on}" if self.after else f"{word} {on}"

@@ -1,0 +1,94 @@
+"""Somebody has not been heard of for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, time, timedelta
+from typing import Any, ClassVar, Literal
+
+import sqlalchemy as sa
+from pydantic import Field
+
+from runner import clock
+from runner.duration import Duration, Span
+from runner.store.tables import contact_sources, contacts, events, purchases
+from runner.store.types import json_object
+from runner.triggers.base import LONG_AGO, DayTable, Trigger, Window, day_rows, due_days, match_columns
+
+
+class Inactivity(Trigger):
+    """Fires once a lapse: when more than so many local days have passed since the last order or event."""
+
+    name: ClassVar[str] = "inactivity"
+
+    #: How long nothing has happened.
+    for_: Span = Field(Duration(90, "day"), alias="for")
+    #: What counts as activity: `order`, an event's kind, or `any`.
+    event: str = "order"
+    #: Whether those who had lapsed before the playbook's first tick enter too.
+    existing: Literal["skip", "enter"] = "skip"
+
+    def names(self) -> Sequence[str]:
+        return ["contact.last_order_at"] if self.event == "order" else []
+
+    def matches(self, window: Window) -> sa.Select[Any]:
+        days = self._days(window).c
+        if self.event == "order":
+            contact, at, key = contacts.c.id, contacts.c.last_order_at, contacts.c.last_order_id
+            joined = sa.join(contacts, days.zone.table, self._lapsed(days, at))
+            last: Any = sa.true()
+        else:
+            activity = self._activity("activity")
+            later = self._activity("later")
+            contact, at, key = activity.c.contact_id, activity.c.at, activity.c.key
+            joined = sa.join(activity, contacts, contacts.c.id == contact).join(days.zone.table, self._lapsed(days, at))
+            last = ~sa.exists().where(later.c.contact_id == contact, later.c.at > at, later.c.at <= window.now)
+        facts = json_object("last", at, "event", self.event)
+        return (
+            sa.select(
+                *match_columns(
+                    contact=contact, occasion=sa.literal("lapse ") + key, occurred_at=days.due_at, facts=facts
+                )
+            )
+            .select_from(joined)
+            .where(last)
+        )
+
+    def why(self, facts: Mapping[str, Any], anchor: date | None) -> str:
+        what = "order" if self.event == "order" else "activity" if self.event == "any" else self.event
+        return f"no {what} for more than {self.for_}, the last on {facts['last'][:10]}"
+
+    @staticmethod
+    def _lapsed(days: Any, at: Any) -> Any:
+        return sa.and_(contacts.c.zone == days.zone, at >= days.start_at, at < days.end_at)
+
+    def _days(self, window: Window) -> DayTable:
+        """A lapse begins at the local midnight after the last whole day of grace; a state is never too late."""
+        back_to = max(window.first, min(window.since, window.now - window.max_lateness.span))
+        days = list(due_days(window, time(), offset=self.for_.days + 1, back_to=back_to))
+        ever = window.since == window.first and self.existing == "enter"
+        return DayTable(
+            day_rows(days, "") + ([self._ever_before(window, zone) for zone in window.zones] if ever else [])
+        )
+
+    def _ever_before(self, window: Window, zone: str) -> tuple[Any, ...]:
+        """Whoever had lapsed before the playbook's first tick."""
+        last_day = clock.local(window.first, zone).date() - timedelta(days=self.for_.days)
+        return (zone, 0, last_day, last_day.isoformat(), LONG_AGO, clock.midnight(last_day, zone), window.now, "")
+
+    def _activity(self, name: str) -> Any:
+        """Everything that counts, one row each: whose, when, and what it is called."""
+        told = (
+            sa.select(
+                sa.func.coalesce(contacts.c.merged_into, contacts.c.id).label("contact_id"),
+                events.c.at.label("at"),
+                (events.c.connector + ":" + events.c.source_id).label("key"),
+            )
+            .join_from(events, contact_sources, contact_sources.c.id == events.c.contact_source)
+            .join(contacts, contacts.c.id == contact_sources.c.contact_id)
+            .where(events.c.deleted_at.is_(None))
+        )
+        if self.event != "any":
+            return told.where(events.c.kind == self.event).subquery(name)
+        bought = sa.select(purchases.c.contact_id, purchases.c.at, purchases.c.order_key.label("key"))
+        return sa.union_all(told, bought).subquery(name)

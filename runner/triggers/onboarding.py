@@ -1,0 +1,50 @@
+"""Somebody became a customer some days ago."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, time
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+from pydantic import Field
+
+from runner.duration import Duration, Span
+from runner.settings import Hour
+from runner.store.tables import contacts
+from runner.store.types import json_object
+from runner.triggers.base import Trigger, Window, back_to, day_table, due_days, match_columns
+
+
+class Onboarding(Trigger):
+    """Fires a number of days after a contact became a customer, once in a lifetime."""
+
+    name: ClassVar[str] = "onboarding"
+
+    #: Days after `customer_since`.
+    day: int = Field(7, ge=0)
+    #: The local hour.
+    at: Hour = time(9)
+    #: How late it may still begin after the machine was off.
+    catch_up: Span = Duration(3, "day")
+
+    @property
+    def lateness(self) -> Duration:
+        return self.catch_up
+
+    def names(self) -> Sequence[str]:
+        return ["contact.customer_since"]
+
+    def matches(self, window: Window) -> sa.Select[Any]:
+        days = day_table(
+            due_days(window, self.at, offset=self.day, back_to=back_to(window, self.catch_up)), "becoming a customer"
+        ).c
+        since = contacts.c.customer_since
+        return sa.select(
+            *match_columns(
+                occasion=days.occasion, occurred_at=days.due_at, anchor=days.target, facts=json_object("since", since)
+            )
+        ).join_from(contacts, days.zone.table, sa.and_(contacts.c.zone == days.zone, since == days.target))
+
+    def why(self, facts: Mapping[str, Any], anchor: date | None) -> str:
+        return f"a customer since {facts['since'][:10]}, {self.day} day{'' if self.day == 1 else 's'} ago"

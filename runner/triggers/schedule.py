@@ -1,0 +1,54 @@
+"""The calendar says so: every so many days, a different share of the audience each day."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, time
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+
+from runner.duration import Duration, Span
+from runner.settings import Hour
+from runner.store.tables import contacts
+from runner.store.types import json_object
+from runner.triggers.base import Trigger, Window, back_to, day_table, due_days, match_columns
+
+
+class Schedule(Trigger):
+    """Fires every so many days for each contact, staggered evenly: each has a day of the period by a stable draw."""
+
+    name: ClassVar[str] = "schedule"
+
+    #: The period, in days or weeks.
+    every: Span
+    #: The local hour.
+    at: Hour = time(9)
+    #: How late it may still begin after the machine was off.
+    catch_up: Span = Duration(3, "day")
+
+    @property
+    def lateness(self) -> Duration:
+        return self.catch_up
+
+    def matches(self, window: Window) -> sa.Select[Any]:
+        period = self.every.days
+        days = list(due_days(window, self.at, offset=0, back_to=back_to(window, self.catch_up)))
+        table = day_table(days, "scheduled {target}")
+        slots = {due.target: due.target.toordinal() % period for due in days}
+        slot = sa.case(
+            *((table.c.target == sa.literal(day, sa.Date()), sa.literal(number)) for day, number in slots.items()),
+            else_=-1,
+        )
+        mine = contacts.c.draw * float(period)
+        return sa.select(
+            *match_columns(
+                occasion=table.c.occasion,
+                occurred_at=table.c.due_at,
+                anchor=table.c.target,
+                facts=json_object("every", str(self.every)),
+            )
+        ).join_from(contacts, table.values, sa.and_(contacts.c.zone == table.c.zone, mine >= slot, mine < slot + 1))
+
+    def why(self, facts: Mapping[str, Any], anchor: date | None) -> str:
+        return f"every {facts['every']}"

@@ -125,12 +125,17 @@ def _header_faults(letters: Iterable[Letter]) -> list[str]:
 def _key_faults(mailing: Mailing) -> list[str]:
     """A letter without a key that the skeleton holds would show the key itself to its reader."""
     skeleton = "\0".join((mailing.subject, mailing.html, mailing.text))
-    wanted = {key for letter in mailing.letters for key in letter.substitutions if key in skeleton}
+    wanted = {key for key in keys_of(mailing) if key in skeleton}
     return [
         f"letter {letter.send_id} has no text for the key {key!r}"
         for letter in mailing.letters
         for key in sorted(wanted.difference(letter.substitutions))
     ]
+
+
+def keys_of(mailing: Mailing) -> set[str]:
+    """Every key that some letter has a text for."""
+    return {key for letter in mailing.letters for key in letter.substitutions}
 
 
 def message_id(mailing: Mailing, letter: Letter) -> str:

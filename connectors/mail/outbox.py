@@ -5,8 +5,10 @@ from __future__ import annotations
 import html
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -18,7 +20,7 @@ import structlog
 
 from connectors.base import ConnectorSettings, Letter, Mailer, Mailing, Outcome, Verdict
 from connectors.errors import Temporary
-from connectors.mail.message import check, copy_of, is_address, message_id, mime, one_line, plain, utc_now, well_formed
+from connectors.mail.message import check, fill, is_address, message_id, mime, one_line, plain, utc_now, well_formed
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +28,8 @@ log = structlog.get_logger(__name__)
 SHOWN = 500
 #: One line a letter, from which the page is made.
 LEDGER = "index.jsonl"
+#: The ending of a file that is being written; a minute later its writer was killed.
+DRAFT = ".part"
 
 
 class OutboxSettings(ConnectorSettings):
@@ -75,8 +79,7 @@ class Outbox(Mailer):
         """Lists the letters before they are written: a file that nobody lists would look like a letter not sent."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            new = [letter for letter in letters if not self._file(letter, "eml").exists()]
-            self._index.add([_entry(mailing, letter, at) for letter in new])
+            self._index.add([_entry(mailing, letter, at) for letter in letters])
         except OSError as error:
             raise Temporary(
                 f"cannot write to {self.folder}: {error.strerror}; free space or choose another `path:`",
@@ -121,19 +124,22 @@ def _entry(mailing: Mailing, letter: Letter, at: datetime) -> _Entry:
         send_id=letter.send_id,
         at=at.astimezone(UTC).isoformat(timespec="seconds"),
         to=f"{name} <{email}>" if name else email,
-        subject=copy_of(mailing, letter).subject,
+        subject=one_line(fill(mailing.subject, letter.substitutions)),
         category=", ".join(mailing.categories),
     )
 
 
 def _page_of(mailing: Mailing, letter: Letter) -> bytes:
-    own = copy_of(mailing, letter)
-    return well_formed(own.html or f"<!doctype html><meta charset=utf-8><pre>{html.escape(own.text)}</pre>").encode()
+    page = fill(mailing.html, letter.substitutions)
+    if not page:
+        text = html.escape(fill(mailing.text, letter.substitutions))
+        page = f"<!doctype html><meta charset=utf-8><pre>{text}</pre>"
+    return well_formed(page).encode()
 
 
 def _write_whole(path: Path, content: bytes) -> None:
     """The file appears with all of its content or not at all, also when two write it at once."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}{DRAFT}")
     draft.write_bytes(content)
     draft.replace(path)
 
@@ -148,12 +154,13 @@ class _Index:
         self._ledger = folder / LEDGER
         self._page = folder / "index.html"
         self._rows: deque[str] = deque(maxlen=SHOWN)
-        self._count = 0
+        self._known: set[str] = set()
         self._size = 0
         self._cut_short = False
 
     def add(self, entries: Sequence[_Entry]) -> None:
         self._catch_up()
+        entries = [entry for entry in entries if entry.send_id not in self._known]
         if not entries:
             return
         lines = b"".join(orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE) for entry in entries)
@@ -166,10 +173,11 @@ class _Index:
         self._take(entries)
 
     def write_page(self) -> None:
-        hidden = self._count - len(self._rows)
+        count = len(self._known)
+        hidden = count - len(self._rows)
         more = f'<p class="more">and {hidden:,} older ones in this folder</p>' if hidden else ""
         rows = "\n".join(reversed(self._rows)) or "<p>No letter yet.</p>"
-        page = _PAGE.format(count=f"{self._count:,}", letters="letter" if self._count == 1 else "letters")
+        page = _PAGE.format(count=f"{count:,}", letters="letter" if count == 1 else "letters")
         _write_whole(self._page, page.replace("<!--rows-->", f"{rows}\n{more}").encode())
 
     def _catch_up(self) -> None:
@@ -177,7 +185,9 @@ class _Index:
         if size == self._size:
             return
         self._rows.clear()
-        self._count, self._size = 0, size
+        self._known.clear()
+        self._size = size
+        _sweep(self._ledger.parent)
         if size == 0:
             return
         entries = _read(self._ledger)
@@ -186,7 +196,7 @@ class _Index:
             self._take(some)
 
     def _take(self, entries: Sequence[_Entry]) -> None:
-        self._count += len(entries)
+        self._known.update(entry.send_id for entry in entries)
         self._rows.extend(_row(entry) for entry in entries[-SHOWN:])
 
 
@@ -202,6 +212,14 @@ def _read(ledger: Path) -> Iterator[_Entry]:
             if entry.send_id not in seen:
                 seen.add(entry.send_id)
                 yield entry
+
+
+def _sweep(folder: Path) -> None:
+    """Removes what killed writers left unfinished."""
+    for draft in folder.glob(f".*{DRAFT}"):
+        with suppress(FileNotFoundError):
+            if time.time() - draft.stat().st_mtime > 60:
+                draft.unlink()
 
 
 def _ends_a_line(ledger: Path) -> bool:

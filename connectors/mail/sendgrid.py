@@ -24,6 +24,7 @@ from connectors.mail.message import (
     ascii_address,
     check,
     copy_of,
+    keys_of,
     one_line,
     quoted,
     utc_now,
@@ -219,7 +220,7 @@ def _party(address: Address) -> dict[str, str]:
 
 def _check_limits(mailing: Mailing) -> None:
     """Raises Permanent for what no splitting could make fit."""
-    faults = [f"the key {key!r} is part of another key" for key in sorted(_nested(_keys(mailing)))]
+    faults = [f"the key {key!r} is part of another key" for key in sorted(_nested(keys_of(mailing)))]
     if len(mailing.categories) > MAX_CATEGORIES or len(set(mailing.categories)) < len(mailing.categories):
         faults.append(f"at most {MAX_CATEGORIES} categories, each once")
     faults += [
@@ -231,11 +232,7 @@ def _check_limits(mailing: Mailing) -> None:
         raise Permanent("; ".join(faults), system=SYSTEM, request="send")
 
 
-def _keys(mailing: Mailing) -> tuple[str, ...]:
-    return tuple(sorted({key for letter in mailing.letters for key in letter.substitutions}))
-
-
-def _nested(keys: tuple[str, ...]) -> frozenset[str]:
+def _nested(keys: set[str]) -> frozenset[str]:
     """Keys inside other keys: SendGrid's order of replacing is undocumented."""
     return frozenset(inner for inner, outer in permutations(keys, 2) if inner in outer)
 
@@ -253,7 +250,7 @@ def _calls(mailing: Mailing) -> Iterator[Mailing]:
     """The mailing in parts that each fit one call: a thousand letters, an address once, under 30 MB."""
     rounds: dict[int, list[Letter]] = {}
     seen: Counter[str] = Counter()
-    find = _finder(_keys(mailing))
+    find = _finder(keys_of(mailing))
     for letter in mailing.letters:
         address = (ascii_address(letter.to.email) or "").lower()
         if not address:
@@ -268,7 +265,7 @@ def _calls(mailing: Mailing) -> Iterator[Mailing]:
             yield from _under_size(replace(mailing, letters=letters[start : start + MAX_LETTERS]))
 
 
-def _finder(keys: Sequence[str]) -> re.Pattern[str] | None:
+def _finder(keys: set[str]) -> re.Pattern[str] | None:
     return re.compile("|".join(re.escape(key) for key in keys)) if keys else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email import policy
@@ -118,6 +119,17 @@ def test_a_line_cut_short_in_the_ledger_costs_nothing_else(tmp_path: Path) -> No
     outbox(tmp_path).send(mailing([letter(2)]))
     assert outbox(tmp_path).send(mailing([letter(3)]))[0].verdict is Verdict.ACCEPTED
     assert page(tmp_path).count("<article>") == 3
+
+
+def test_a_killed_writer_leaves_nothing_behind(tmp_path: Path) -> None:
+    outbox(tmp_path).send(mailing([letter(1)]))
+    (tmp_path / "outbox" / "send-0001.eml").unlink()
+    draft = tmp_path / "outbox" / ".send-0001.eml.1.1.part"
+    draft.write_text("half a let")
+    os.utime(draft, (1, 1))
+    outbox(tmp_path).send(mailing([letter(1), letter(2)]))
+    assert not draft.exists()
+    assert page(tmp_path).count("<article>") == 2
 
 
 def test_a_send_id_cannot_leave_the_folder(tmp_path: Path) -> None:

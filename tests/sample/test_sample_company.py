@@ -112,7 +112,7 @@ def test_a_day_brings_its_own_rows_and_answers(tmp_path: Path) -> None:
         new = rows(tmp_path, "orders")[known:]
         known += len(new)
         came = [*day.mail_events, *day.answers, *day.unsubscribes]
-        assert {one.at.astimezone(WARSAW).date() for one in came} == {today}
+        assert {one.at.astimezone(WARSAW).date() for one in came} <= {today}
         assert {local_day(row["ordered_at"]) for row in new} == {today}
 
 

@@ -27,10 +27,9 @@ from runner.store.tables import (
     suppressions,
 )
 from tests.web import given
-from tests.web.given import NOON, event, letter, only, person, rows, ticket
+from tests.web.given import LATER, NOON, event, letter, only, person, rows, ticket
 
 HOUR = timedelta(hours=1)
-LATER = NOON + HOUR
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from runner.store import Store
 from runner.store.tables import contacts, mail_events, sends
 
 #: Events of one transaction: pages must not wait longer than some 50 ms for the write lock.
-BATCH = 1000
+BATCH = 400
 
 #: How far a letter came; the higher rank stays, since events arrive in any order. A delivered letter may still bounce.
 DELIVERY_RANKS: Mapping[str, int] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,6 +13,7 @@ from runner.store import Store
 from runner.store.tables import contacts, enrollments, sends
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
+LATER = NOON + timedelta(hours=1)
 
 
 def person(store: Store, address: str = "ada@example.org", **columns: Any) -> int:

@@ -1,0 +1,50 @@
+"""One FastAPI app: who knocks is guarded at the edge, then led to a page or a webhook."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from runner.collect import UnknownSend
+from runner.links import BadLink
+from runner.web import public, webhooks
+from runner.web.desk import Desk
+from runner.web.guard import BodyLimit, Edge, RateLimit
+from runner.web.pages import Pages
+
+
+def create_app(desk: Desk) -> FastAPI:
+    """The app for this workspace. Nothing in it needs JavaScript, sets a cookie or asks another site for anything."""
+    app = FastAPI(title="Regulars", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    app.state.desk, app.state.pages = desk, Pages(desk)
+    app.include_router(public.router)
+    app.include_router(webhooks.router)
+    app.add_exception_handler(BadLink, _no_such_link)
+    app.add_exception_handler(UnknownSend, _no_such_link)
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    # The last one added is the first to see a request.
+    app.add_middleware(BodyLimit, pages=app.state.pages)
+    app.add_middleware(RateLimit, pages=app.state.pages)
+    app.add_middleware(Edge, pages=app.state.pages)
+    return app
+
+
+def _no_such_link(request: Request, _: Exception) -> Response:
+    return _pages(request).problem(request.url.path, "link", 404)
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    kind = {404: "missing", 405: "method"}.get(error.status_code, "request")
+    return _pages(request).problem(request.url.path, kind, error.status_code, error.headers)
+
+
+def _malformed(request: Request, _: Exception) -> Response:
+    return _pages(request).problem(request.url.path, "request", 400)
+
+
+def _pages(request: Request) -> Pages:
+    pages: Pages = request.app.state.pages
+    return pages

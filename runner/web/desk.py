@@ -1,0 +1,27 @@
+"""What the pages work with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from connectors.base import Mailer
+from runner.links import Links
+from runner.settings import Settings
+from runner.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One workspace, opened for visitors."""
+
+    store: Store
+    settings: Settings
+    links: Links
+    #: By the name that stands in the webhook's path.
+    mailers: Mapping[str, Mailer]
+    #: The workspace's `templates/`; a page it does not bring is the shipped one.
+    templates_folder: Path
+    now: Callable[[], datetime]

@@ -1,0 +1,45 @@
+"""What providers and load balancers call: a body is verified, kept, and only then acknowledged."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import sqlalchemy as sa
+import structlog
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from runner import collect
+from runner.web.public import SHOWN, TheDesk
+
+log = structlog.get_logger()
+router = APIRouter()
+
+
+async def body_of(request: Request) -> bytes:
+    return await request.body()
+
+
+@router.post("/webhooks/{name}")
+def webhook(name: str, request: Request, desk: TheDesk, body: Annotated[bytes, Depends(body_of)]) -> Response:
+    """200 once the body is on disk; anything else makes the provider try again."""
+    mailer = desk.mailers.get(name)
+    if mailer is None:
+        return PlainTextResponse("no mailer has this name\n", 404)
+    if not mailer.verify(dict(request.headers), body, now=desk.now()):
+        log.warning("a webhook's signature is wrong; the body was refused", action="webhook", mailer=name)
+        return PlainTextResponse("the signature is wrong\n", 401)
+    collect.receive(desk.store, name, body, desk.now())
+    return PlainTextResponse("kept\n")
+
+
+@router.api_route("/healthz", methods=SHOWN)
+def healthz(desk: TheDesk) -> Response:
+    """Whether the store answers."""
+    try:
+        with desk.store.read() as connection:
+            connection.execute(sa.text("SELECT 1"))
+    except sa.exc.SQLAlchemyError as error:
+        log.error("the store does not answer", action="healthz", error=type(error).__name__)
+        return JSONResponse({"status": "the store does not answer"}, 503)
+    return JSONResponse({"status": "ok"})

@@ -1,0 +1,87 @@
+"""Every word the pages say, in one place; `{company}` and `{mail}` are the sender's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+LANGUAGE = "en"
+
+WORDS: Mapping[str, str] = {
+    # Survey: the question, and what the two ends of its scale mean.
+    "survey.title": "Your opinion",
+    "survey.nps.question": "How likely are you to recommend {company} to a friend or colleague?",
+    "survey.nps.low": "Not at all likely",
+    "survey.nps.high": "Extremely likely",
+    "survey.csat.question": "How satisfied are you with {company}?",
+    "survey.csat.low": "Very dissatisfied",
+    "survey.csat.high": "Very satisfied",
+    "survey.ces.question": "{company} made it easy for me. Do you agree?",
+    "survey.ces.low": "Strongly disagree",
+    "survey.ces.high": "Strongly agree",
+    "survey.exit.question": "What made you leave {company}?",
+    "survey.exit.comment": "In your own words",
+    "survey.again": "You have answered before. You can change your answer here.",
+    "survey.comment": "What is the main reason for your answer?",
+    "survey.optional": "optional",
+    "survey.send": "Send my answer",
+    "survey.fault": "Something is missing",
+    # Thanks
+    "thanks.title": "Thank you",
+    "thanks.text": "{company} has your answer and will read it.",
+    "thanks.score": "Your answer: {score}",
+    "thanks.change": "Change my answer",
+    "thanks.close": "You can close this page.",
+    # Unsubscribe and preferences
+    "unsubscribe.title": "Stop mail from {company}?",
+    "unsubscribe.text": "One click and {company} will send you no more offers, surveys or news.",
+    "unsubscribe.button": "Stop the mail",
+    "unsubscribe.stay": "If you want to go on getting it, close this page: nothing has changed.",
+    "preferences.title": "Mail from {company}",
+    "preferences.subscribed.title": "You get mail from {company}",
+    "preferences.subscribed.text": "Nothing else to do. You can stop it at any time.",
+    "preferences.unsubscribed.title": "You are unsubscribed",
+    "preferences.unsubscribed.text": "{company} will send you no more offers, surveys or news.",
+    "preferences.change": "Changed your mind?",
+    "preferences.return": "Get mail again",
+    "preferences.agree": "Yes, {company} may write to me again",
+    "preferences.unticked": "Please tick the box first, so that we know you mean it.",
+    "preferences.button": "Get mail again",
+    "preferences.blocked.title": "You get no mail from {company}",
+    "preferences.blocked.text": (
+        "Mail to this address was reported as unwanted, could not be delivered, or was stopped by {company}. "
+        "To get it again, write to {mail}."
+    ),
+    # Review
+    "review.title": "Share your experience",
+    "review.heading": "How was it with {company}?",
+    "review.text": "Good or bad: what you write helps others decide, and helps {company} get better.",
+    "review.link": "Write a review on {site}",
+    "review.leave": "This leads to another site.",
+    "review.none": "There is nothing to do here at the moment. To tell {company} how it was, write to {mail}.",
+    # Referral
+    "referral.title": "Tell a friend",
+    "referral.heading": "Know somebody who would like {company}?",
+    "referral.text": "This is your personal code. Whoever brings it was sent by you.",
+    "referral.code": "Your code",
+    "referral.forward": "A text to pass on",
+    "referral.message": "I buy from {company} and thought of you. If you try it, mention my code: {code}",
+    "referral.subject": "Try {company}",
+    "referral.mail": "Pass it on by mail",
+    # Problems: what happened, and what to do.
+    "problem.link.title": "This link does not work",
+    "problem.link.text": (
+        "It may have been cut short on its way. Open the mail again and click the link there, or write to {mail}."
+    ),
+    "problem.missing.title": "There is no such page",
+    "problem.missing.text": "Open the mail again and click the link there, or write to {mail}.",
+    "problem.method.title": "That cannot be done here",
+    "problem.method.text": "Open the mail again and click the link there, or write to {mail}.",
+    "problem.request.title": "That could not be read",
+    "problem.request.text": "Go back and try once more, or write to {mail}.",
+    "problem.long.title": "That was too long",
+    "problem.long.text": "Go back, shorten your words and send them again. Nothing has been kept yet.",
+    "problem.often.title": "One moment, please",
+    "problem.often.text": "Many pages were opened from your connection. Wait half a minute and try again.",
+    "problem.ours.title": "That went wrong on our side",
+    "problem.ours.text": "What you sent has not been kept yet. Please try again in a few minutes.",
+}

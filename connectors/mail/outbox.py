@@ -112,18 +112,18 @@ class _Entry:
 
     send_id: str
     at: str
-    to: str
+    name: str
+    email: str
     subject: str
     category: str
 
 
 def _entry(mailing: Mailing, letter: Letter, at: datetime) -> _Entry:
-    name = one_line(letter.to.name or "")
-    email = one_line(letter.to.email)
     return _Entry(
         send_id=letter.send_id,
         at=at.astimezone(UTC).isoformat(timespec="seconds"),
-        to=f"{name} <{email}>" if name else email,
+        name=one_line(letter.to.name or ""),
+        email=one_line(letter.to.email),
         subject=one_line(fill(mailing.subject, letter.substitutions)),
         category=", ".join(mailing.categories),
     )
@@ -234,7 +234,7 @@ def _row(entry: _Entry) -> str:
     category = f'<span class="category">{html.escape(entry.category)}</span>' if entry.category else ""
     return (
         f'<article><a href="{name}.html"><b>{html.escape(entry.subject) or "(no subject)"}</b>'
-        f"<span>{html.escape(entry.to)}</span></a>"
+        f"<span><bdi>{html.escape(entry.name)}</bdi> <bdi>{html.escape(entry.email)}</bdi></span></a>"
         f'<footer><time datetime="{entry.at}">{at:%d %b %Y, %H:%M} UTC</time>{category}'
         f'<a href="{name}.eml">.eml</a></footer></article>'
     )
@@ -261,7 +261,8 @@ article {{ margin-bottom: .6rem; padding: .8rem 1rem; background: var(--card);
   border: 1px solid var(--line); border-radius: .6rem }}
 article > a {{ display: block; color: inherit; text-decoration: none; overflow-wrap: anywhere }}
 article > a:hover b {{ color: var(--mark); text-decoration: underline }}
-b, article > a span {{ display: block; unicode-bidi: plaintext }}
+b, article > a span {{ display: block }}
+b {{ unicode-bidi: plaintext }}
 article > a span, footer {{ color: var(--soft); font-size: .875rem }}
 footer {{ display: flex; flex-wrap: wrap; gap: .25rem .75rem; align-items: center; margin-top: .4rem }}
 footer a {{ margin-left: auto; color: var(--mark) }}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -185,8 +186,8 @@ class SendGridMailer(Mailer):
         }
         if call.reply_to:
             body["reply_to"] = _party(call.reply_to)
-        if call.categories:
-            body["categories"] = list(call.categories)
+        if labels := _labels(call.categories):
+            body["categories"] = labels
         if settings.unsubscribe_group is not None:
             body["asm"] = {"group_id": settings.unsubscribe_group}
         if settings.sandbox:
@@ -221,15 +222,16 @@ def _party(address: Address) -> dict[str, str]:
 def _check_limits(mailing: Mailing) -> None:
     """Raises Permanent for what no splitting could make fit."""
     faults = [f"the key {key!r} is part of another key" for key in sorted(_nested(keys_of(mailing)))]
-    if len(mailing.categories) > MAX_CATEGORIES or len(set(mailing.categories)) < len(mailing.categories):
-        faults.append(f"at most {MAX_CATEGORIES} categories, each once")
-    faults += [
-        f"the category {category!r} must be plain ASCII, at most 255 characters"
-        for category in mailing.categories
-        if not category.isascii() or len(category) > 255
-    ]
+    if len(_labels(mailing.categories)) > MAX_CATEGORIES:
+        faults.append(f"at most {MAX_CATEGORIES} categories, not {len(mailing.categories)}")
     if faults:
         raise Permanent("; ".join(faults), system=SYSTEM, request="send")
+
+
+def _labels(categories: Sequence[str]) -> list[str]:
+    """The categories as SendGrid takes them, ASCII and each once; a label is no reason to keep a mail back."""
+    plain = (unicodedata.normalize("NFKD", category).encode("ascii", "ignore").decode() for category in categories)
+    return list(dict.fromkeys(label[:255] for label in map(one_line, plain) if label))
 
 
 def _nested(keys: set[str]) -> frozenset[str]:

@@ -20,6 +20,8 @@ from sendgrid import SendGridAPIClient
 from connectors.errors import AuthFailed, ConnectorError, Permanent, Temporary
 
 SYSTEM = "SendGrid"
+#: Seconds; nothing that SendGrid limits takes longer to come back.
+LONGEST_PAUSE = 86_400.0
 REQUEST = "POST /v3/mail/send"
 
 # At DEBUG the SDK logs the key and every mail.
@@ -173,7 +175,7 @@ def _pause(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds until calls are taken again, None where SendGrid does not say."""
     for name, since in (("Retry-After", 0.0), ("X-RateLimit-Reset", now)):
         try:
-            return max(0.0, float(headers[name]) - since)
+            return min(max(0.0, float(headers[name]) - since), LONGEST_PAUSE)
         except (KeyError, TypeError, ValueError):
             continue
     return None

@@ -131,6 +131,7 @@ def _kpi(measure: Measure, part: str, figure: Figure, asked: Asked) -> Kpi:
         period=asked.period,
         as_of=asked.as_of,
         definition=f"{about.formula} {figure.note}".strip(),
+        note=figure.note,
         target=target,
         status=_status(figure, about.unit, target, asked.settings.kpis.minimum_n),
     )

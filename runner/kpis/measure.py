@@ -245,6 +245,8 @@ class Kpi:
     period: Period
     as_of: datetime
     definition: str
+    #: The part of the definition that settings and the history decide; it stands beside the number.
+    note: str
     target: Target | None
     status: Status | None
 

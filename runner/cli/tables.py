@@ -1,0 +1,248 @@
+"""Figures and log rows as tables for a terminal: calm, aligned, readable at 100 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from itertools import islice
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from runner import clock
+from runner.kpis import Kpi, Status, Unit
+from runner.log import LoggedSend, LogRow, PlaybookSummary
+
+#: Rows of the log laid out at a time, so that a long one appears at once.
+PAGE = 200
+#: Each status has its colour; the word always stands beside it.
+_COLOURS = {
+    "done": "green",
+    "held": "yellow",
+    "skipped": "yellow",
+    "ended": "dim",
+    "failed": "red",
+    "unsure": "bold red",
+}
+_STATUS_WORDS = {
+    Status.MET: ("met", "green"),
+    Status.MISSED: ("missed", "red"),
+    Status.UNCLEAR: ("short, perhaps by chance", "yellow"),
+    Status.TOO_FEW: ("too few to judge", "yellow"),
+}
+_DELIVERY_WORDS = {
+    "processed": "on its way",
+    "delivered": "delivered",
+    "deferred": "delayed",
+    "bounced": "bounced",
+    "blocked": "blocked",
+    "dropped": "dropped",
+}
+#: Accepted needs no word, and unsure is the decision's own status.
+_STATE_WORDS = {"claimed": "being sent", "refused": "refused"}
+_READER_WORDS = {False: "opened", True: "clicked"}
+
+
+def kpi_table(kpis: Sequence[Kpi], *, zone: str = "UTC") -> RenderableType:
+    """The figures of one period with interval and cases; parts that are zero or without value are left out."""
+    if not kpis:
+        return Text("No KPI was asked for.")
+    table = _table()
+    table.add_column("KPI", no_wrap=True)
+    for head in ("Value", "95 % interval", "n"):
+        table.add_column(head, justify="right", no_wrap=True)
+    table.add_column("Target", ratio=1, min_width=18)
+    table.caption, table.caption_style, table.caption_justify = _notes(kpis), "dim", "left"
+    for kpi in kpis:
+        if not kpi.part_of:
+            table.add_row(Text(kpi.name, "bold"), *_cells(kpi))
+        elif kpi.value:
+            table.add_row(Text(f"  {kpi.name}", "dim"), *_cells(kpi))
+    return Group(_heading(kpis[0], zone), table)
+
+
+def log_table(rows: Iterable[LogRow], *, zone: str = "UTC", show_header: bool = True) -> Table:
+    """Decisions, one a line: when, who, by which playbook and step, what happened and why."""
+    table = _table(show_header=show_header)
+    table.add_column("When", width=16, no_wrap=True)
+    table.add_column("Contact", ratio=6, no_wrap=True, overflow="ellipsis")
+    table.add_column("Playbook", ratio=4, no_wrap=True, overflow="ellipsis")
+    table.add_column("Step", ratio=3, no_wrap=True, overflow="ellipsis")
+    table.add_column("", width=7, no_wrap=True)
+    table.add_column("Why, and what came back", ratio=9)
+    for row in rows:
+        table.add_row(
+            f"{clock.local(row.at, zone):%Y-%m-%d %H:%M}",
+            _plain(row.contact.email or row.contact.source_id),
+            _plain(row.playbook),
+            _plain(row.step),
+            Text(row.status, _COLOURS.get(row.status, "")),
+            _why(row, zone),
+        )
+    return table
+
+
+def log_pages(rows: Iterable[LogRow], *, zone: str = "UTC") -> Iterator[Table]:
+    """A log of any length as tables that stand under one another as one."""
+    remaining = iter(rows)
+    first = True
+    while page := list(islice(remaining, PAGE)):
+        yield log_table(page, zone=zone, show_header=first)
+        first = False
+
+
+def summary_table(playbooks: Sequence[PlaybookSummary]) -> RenderableType:
+    """What each playbook did, and below it the commonest reasons of what it did not do."""
+    if not playbooks:
+        return Text("Nothing has been decided yet.")
+    statuses = [status for status in _COLOURS if any(playbook.counts.get(status) for playbook in playbooks)]
+    table = _table()
+    table.add_column("Playbook", ratio=1, min_width=20)
+    for head in ("People", "Sent", "Opened", "Answered", *(status.capitalize() for status in statuses)):
+        table.add_column(head, justify="right", no_wrap=True)
+    for playbook in playbooks:
+        numbers = (playbook.people, playbook.sent, playbook.opened, playbook.answered)
+        counted = [Text(_number(playbook.counts.get(s, 0)), _COLOURS[s]) for s in statuses]
+        table.add_row(_plain(playbook.playbook), *map(_number, numbers), *counted)
+    table.caption = "Sent: messages the mailer accepted. Opened: by a person. The rest: decisions in the log."
+    table.caption_style, table.caption_justify = "dim", "left"
+    if not any(playbook.reasons for playbook in playbooks):
+        return table
+    return Group(table, Text(), _reasons(playbooks))
+
+
+def _reasons(playbooks: Sequence[PlaybookSummary]) -> Table:
+    table = _table()
+    table.add_column("Why not", ratio=1, min_width=20)
+    table.add_column("", no_wrap=True)
+    table.add_column("Times", justify="right", no_wrap=True)
+    table.add_column("Commonest reasons", ratio=3)
+    for playbook in playbooks:
+        name = playbook.playbook
+        for status, reasons in playbook.reasons.items():
+            for told in reasons:
+                table.add_row(
+                    _plain(name), Text(status, _COLOURS.get(status, "")), _number(told.count), _plain(told.reason)
+                )
+                name = ""
+    return table
+
+
+def _table(*, show_header: bool = True) -> Table:
+    return Table(
+        box=SIMPLE_HEAD, expand=True, pad_edge=False, show_header=show_header, show_edge=False, padding=(0, 1, 0, 0)
+    )
+
+
+def _heading(kpi: Kpi, zone: str) -> Text:
+    period, days = kpi.period, kpi.period.days
+    text = Text(f"{_day(period.start)} to {_day(period.last_day)}", "bold")
+    known = clock.local(kpi.as_of, zone)
+    return text.append(
+        f"  {days} {'day' if days == 1 else 'days'}, as known on {_day(known.date())} at {known:%H:%M} ({zone})", "dim"
+    ).append("\n")
+
+
+def _notes(kpis: Sequence[Kpi]) -> str | None:
+    """What a reader must know beside the numbers, once each."""
+    return "\n".join(dict.fromkeys(kpi.note for kpi in kpis if kpi.note)) or None
+
+
+def _cells(kpi: Kpi) -> tuple[RenderableType, RenderableType, RenderableType, RenderableType]:
+    if kpi.value is None:
+        return Text("–", "dim"), "", _number(kpi.n) if kpi.n else "", Text(kpi.why, "dim")
+    interval = Text(_interval(kpi), "dim")
+    cases = "" if kpi.unit is Unit.COUNT else _number(kpi.n)
+    return Text(_value(kpi.value, kpi.unit)), interval, cases, _against_target(kpi)
+
+
+def _against_target(kpi: Kpi) -> Text:
+    target = Text()
+    if kpi.target is not None:
+        bounds = (("≥", kpi.target.at_least), ("≤", kpi.target.at_most))
+        target.append(" ".join(f"{sign} {_value(bound, kpi.unit)}" for sign, bound in bounds if bound is not None))
+    if kpi.status is None:
+        return target
+    words, colour = _STATUS_WORDS[kpi.status]
+    return target.append("  " if target else "").append(words, colour)
+
+
+def _interval(kpi: Kpi) -> str:
+    if kpi.low is None or kpi.high is None:
+        return ""
+    low, high = _value(kpi.low, kpi.unit), _value(kpi.high, kpi.unit)
+    return f"{low.removesuffix(' %')} to {high}"
+
+
+def _value(value: float, unit: Unit) -> str:
+    """The value as people read it; halves are rounded up."""
+    match unit:
+        case Unit.RATIO:
+            return f"{_rounded(100 * value, '0.1')} %"
+        case Unit.POINTS:
+            points = _rounded(value, "1")
+            return f"{points:+}".replace("-", "−") if points else "0"
+        case Unit.SCORE:
+            return str(_rounded(value, "0.01"))
+        case Unit.COUNT:
+            return _number(int(value))
+
+
+def _rounded(value: float, to: str) -> Decimal:
+    # Twelve digits first: 100 × 0.2875 is 28.749999999999996 to a computer and 28.75 to everybody else.
+    return Decimal(f"{value:.12g}").quantize(Decimal(to), ROUND_HALF_UP)
+
+
+def _why(row: LogRow, zone: str) -> Text:
+    """`quiet hours, until Tue 3 Mar 08:00` · `birthday today · opened, answered 9`"""
+    text = _plain(row.reason)
+    if row.arm == "holdout" and "holdout" not in row.reason:
+        text.append(" (holdout)", "dim")
+    if row.until is not None:
+        text.append(f", until {_until(row.until, row.at, zone)}")
+    if row.send is not None and (came := _came_back(row.send)):
+        text.append(" · ", "dim").append_text(_plain(came))
+    return text
+
+
+def _came_back(send: LoggedSend) -> str:
+    """How far a message came, and what its reader did."""
+    people = "human" in (send.opened, send.clicked)
+    told = [_READER_WORDS[send.clicked == "human"] if people else _arrival(send)]
+    if not people and (send.opened or send.clicked):
+        machine = "machine" in (send.opened, send.clicked)
+        told.append("opened by a machine" if machine else "opened by whom, unknown")
+    if send.answered is not None:
+        told.append(f"answered {send.answered}")
+    if send.unsubscribed is not None:
+        told.append("unsubscribed")
+    if send.complained is not None:
+        told.append("called it spam")
+    return ", ".join(filter(None, told))
+
+
+def _arrival(send: LoggedSend) -> str:
+    return _DELIVERY_WORDS.get(send.delivery or "", _STATE_WORDS.get(send.state, ""))
+
+
+def _plain(text: str) -> Text:
+    """What came from outside, without the control characters that a terminal would obey."""
+    return Text("".join(letter if letter.isprintable() else " " for letter in text))
+
+
+def _number(number: int) -> str:
+    return f"{number:,}"
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%b %Y}"
+
+
+def _until(until: datetime, at: datetime, zone: str) -> str:
+    """`Tue 3 Mar 08:00`, with the year where that is another one."""
+    local = clock.local(until, zone)
+    year = "" if local.year == clock.local(at, zone).year else f" {local.year}"
+    return f"{local:%a} {local.day} {local:%b}{year} {local:%H:%M}"

@@ -21,6 +21,9 @@ from connectors.crm.csv_header import Unreadable
 from connectors.errors import Permanent
 from connectors.records import BY_TABLE, TABLES, FieldType
 
+#: Cursors of another format start from the first rows; counts up when `Place` changes.
+_CURSOR_FORMAT = 1
+
 
 class Mode(StrEnum):
     """What the files mean."""
@@ -78,13 +81,17 @@ class CsvFolder(Source):
     type = "csv"
     settings_model = CsvSettings
 
+    @classmethod
+    def open(cls, settings: CsvSettings, *, workspace: Path, timezone: str) -> CsvFolder:
+        return cls(settings, workspace=workspace, timezone=timezone)
+
     def __init__(self, settings: CsvSettings, *, workspace: Path, timezone: str = "UTC") -> None:
         self._settings = settings
         self._folder = workspace / settings.path
         zone = settings.timezone or timezone
         self._meaning = Meaning(_zone(zone), settings.fields, settings.mode is Mode.SNAPSHOT)
         #: Files that were read under other settings are read again.
-        self._meaning_digest = _digest([zone, dict(settings.fields), settings.mode])
+        self._meaning_digest = _digest([_CURSOR_FORMAT, zone, dict(settings.fields), settings.mode])
         self._kinds: dict[str, Mapping[str, FieldType]] = {}
         self._mapped: set[str] = set()
 
@@ -106,6 +113,9 @@ class CsvFolder(Source):
 
     def _file(self, table: str, path: Path, places: dict[str, Any]) -> Iterator[Page]:
         known = places.get(table)
+        if not path.is_file():
+            yield self._set_aside(table, places, [SetAside(path.name, "", "", "is no file, so it cannot be read")])
+            return
         try:
             with path.open("rb") as opened:
                 file = CsvFile(BY_TABLE[table], path.name, opened, self._meaning, Place(**known) if known else None)

@@ -281,7 +281,7 @@ def test_a_folder_in_a_files_place_does_not_stop_the_rest(folder: Folder) -> Non
     (folder.path / "orders.csv").mkdir()
     folder.write("refunds", "refund_id,refunded_at,amount\nr1,2026-01-01,5\n")
     assert len(folder.sync()) == 1
-    assert [(row.where, row.words) for row in folder.set_aside] == [("orders.csv", "cannot be read: Is a directory")]
+    assert [(row.where, row.words) for row in folder.set_aside] == [("orders.csv", "is no file, so it cannot be read")]
 
 
 @pytest.mark.parametrize(

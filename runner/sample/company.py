@@ -103,6 +103,8 @@ class SampleCompany:
             raise ValueError("write_history comes before the first day")
         if day != self._tomorrow:
             raise ValueError(f"the next day is {self._tomorrow}, not {day}")
+        if strangers := sorted({letter.source_id for letter in mails} - self._places.keys()):
+            raise ValueError(f"nobody in the sample company has the id {strangers[0]!r}")
         self._tomorrow += timedelta(days=1)
         for letter in mails:
             self._receive(letter, day)
@@ -148,8 +150,6 @@ class SampleCompany:
         return Effect(tuple(people))
 
     def _receive(self, letter: Received, day: date) -> None:
-        if letter.source_id not in self._places:
-            raise ValueError(f"nobody in the sample company has the id {letter.source_id!r}")
         place = self._places[letter.source_id]
         written_on = self._span.day_of(letter.at)
         works_from = max(written_on + timedelta(days=1), day)

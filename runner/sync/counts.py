@@ -1,0 +1,54 @@
+"""How much a sync read, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+
+from connectors.base import SetAside
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of a chunk of rows of one table."""
+
+    #: The numbers of all its rows in the store, the unchanged ones too.
+    numbers: Sequence[int]
+    new: int
+    changed: int
+    aside: Sequence[SetAside] = ()
+    #: Rows, alive so far, which their own record now calls deleted.
+    gone: Sequence[int] = ()
+
+
+@dataclass(slots=True)
+class Counts:
+    """One table's rows in one sync."""
+
+    read: int = 0
+    new: int = 0
+    changed: int = 0
+    deleted: int = 0
+    set_aside: int = 0
+
+
+@dataclass(slots=True)
+class Synced:
+    """What one sync of one connector did."""
+
+    connector: str
+    tables: dict[str, Counts] = field(default_factory=dict)
+    #: Requests made to the outside system.
+    calls: int = 0
+    warnings: list[str] = field(default_factory=list)
+    #: Purchases whose currency has no exchange rate: they count as orders, and not in anybody's revenue.
+    without_rate: int = 0
+    #: Rows that are gone at the source and were not deleted, because they are too many; by table.
+    held_back: dict[str, int] = field(default_factory=dict)
+
+    def of(self, table: str) -> Counts:
+        return self.tables.setdefault(table, Counts())
+
+    def document(self) -> Mapping[str, object]:
+        """As `sync --json` tells it."""
+        return {"tables": {table: asdict(counts) for table, counts in self.tables.items()}, "calls": self.calls}

@@ -1,0 +1,145 @@
+"""Keeps a source's pages: rows, what was set aside and the cursor in one commit, so that no kill loses anything."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+
+from connectors.base import Cursor, Page, SetAside
+from connectors.records import Company, Contact
+from runner.store import Store
+from runner.store.tables import cursors
+from runner.sync.aside import forget_older, keep_aside, warnings_aside
+from runner.sync.bulk import chunks
+from runner.sync.companies import store_companies
+from runner.sync.contacts import store_contacts
+from runner.sync.counts import Stored, Synced
+from runner.sync.facts import store_facts
+from runner.sync.gone import Numbers, delete, named, too_many, unseen
+from runner.sync.rows import Pull, Row, rows_of
+
+#: Rows read of a table so far.
+Progress = Callable[[str, int], None]
+
+
+class Intake:
+    """One pull being kept, page by page.
+
+    What is gone is deleted when its table is through, because only then it is known how much it is; until then the
+    cursor stays where it was, so that a killed sync is told of it again.
+    """
+
+    def __init__(self, store: Store, pull: Pull, *, yes_delete: bool, progress: Progress | None) -> None:
+        self.synced = Synced(pull.connector)
+        self._store = store
+        self._pull = pull
+        self._yes_delete = yes_delete
+        self._progress = progress
+        self._seen: dict[str, Numbers] = defaultdict(Numbers)
+        self._gone: set[int] = set()
+        self._gone_of = ""
+        self._held: Cursor | None = None
+        self._kept: Cursor | None = None
+
+    def keep(self, page: Page) -> None:
+        if page.table != self._gone_of:
+            self.flush()
+            self._gone_of = page.table
+        counts = self.synced.of(page.table)
+        counts.read += len(page.records)
+        self.synced.warnings += page.warnings
+        rows, unstorable = rows_of(self._pull, page.table, page.records)
+        aside = [*page.set_aside, *unstorable, *warnings_aside(page.table, page.warnings)]
+        counts.set_aside += len(page.set_aside) + len(unstorable)
+        *portions, last = chunks(rows)
+        for portion in portions:
+            with self._writing() as connection:
+                self._keep_rows(connection, page.table, portion)
+        if last or aside or page.deleted or page.cursor != self._kept:
+            with self._writing() as connection:
+                self._keep_last(connection, page, last, aside)
+        if page.complete:
+            self._complete(page)
+        if self._progress:
+            self._progress(page.table, counts.read)
+
+    def flush(self) -> None:
+        """Deletes what is gone of the table that is through, and lets its cursor go on."""
+        gone, table = sorted(self._gone), self._gone_of
+        self._gone = set()
+        if gone and not self._yes_delete and self._too_many(table, len(gone)):
+            self.synced.held_back[table] = len(gone)
+            gone = []
+        *portions, last = chunks(gone)
+        for portion in portions:
+            with self._writing() as connection:
+                delete(connection, self._store, self._pull, table, portion)
+        if last or self._held is not None:
+            with self._writing() as connection:
+                if last:
+                    delete(connection, self._store, self._pull, table, last)
+                self._go_on(connection)
+        if gone:
+            self.synced.of(table).deleted += len(gone)
+
+    def _keep_rows(self, connection: sa.Connection, table: str, rows: Sequence[Row]) -> None:
+        stored = self._store_rows(connection, table, rows)
+        counts = self.synced.of(table)
+        counts.new += stored.new
+        counts.changed += stored.changed
+        counts.set_aside += len(stored.aside)
+        keep_aside(connection, self._store, self._pull, stored.aside)
+        self._seen[table].add(stored.numbers)
+        self._gone.difference_update(stored.numbers)
+        self._gone.update(stored.gone)
+
+    def _keep_last(self, connection: sa.Connection, page: Page, rows: Sequence[Row], aside: Sequence[SetAside]) -> None:
+        """The page's last rows, with the cursor unless somebody is yet to be deleted."""
+        if rows:
+            self._keep_rows(connection, page.table, rows)
+        keep_aside(connection, self._store, self._pull, aside)
+        self._gone.update(named(connection, self._pull, page.table, page.deleted))
+        self._held = page.cursor
+        if not self._gone and not page.complete:
+            self._go_on(connection)
+
+    def _store_rows(self, connection: sa.Connection, table: str, rows: Sequence[Row]) -> Stored:
+        match table:
+            case Contact.table:
+                return store_contacts(connection, self._store, self._pull, rows)
+            case Company.table:
+                return store_companies(connection, self._store, self._pull, rows)
+        return store_facts(connection, self._store, self._pull, table, rows)
+
+    def _complete(self, page: Page) -> None:
+        """The table was listed from its first row to its last: what was not among them is gone."""
+        with self._store.read() as connection:
+            self._gone.update(unseen(connection, self._pull, page.table, self._seen.pop(page.table, Numbers())))
+        self._held = page.cursor
+        self.flush()
+        with self._writing() as connection:
+            forget_older(connection, self._pull, page.table, self._pull.now)
+
+    def _too_many(self, table: str, gone: int) -> bool:
+        with self._store.read() as connection:
+            return too_many(connection, self._pull, table, gone)
+
+    def _go_on(self, connection: sa.Connection) -> None:
+        if self._held is None:
+            return
+        upsert = self._store.insert(cursors).values(connector=self._pull.connector, cursor=dict(self._held))
+        connection.execute(
+            upsert.on_conflict_do_update(index_elements=["connector"], set_={"cursor": upsert.excluded.cursor})
+        )
+        self._kept, self._held = self._held, None
+
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        """A short transaction. Two syncs at once must not take one new person for two, so they take turns."""
+        with self._store.write() as connection:
+            if not self._store.is_sqlite:
+                connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('regulars sync'))"))
+            yield connection

@@ -1,0 +1,112 @@
+"""The table `purchases`: every order or won deal that counts, net of refunds, with the person it belongs to today."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from runner.settings import Settings
+from runner.store import Store
+from runner.store.tables import deals, orders, purchases, refunds
+from runner.sync.basis import Basis
+from runner.sync.netting import BOUGHT, Purchase, Repayment, netted
+from runner.sync.whose import Whose
+
+_COLUMNS = ("contact_id", "at", "total", "net", "currency", "seen_at")
+
+
+def purchases_of(
+    connection: sa.Connection, of: Whose, basis: Basis, settings: Settings, now: datetime
+) -> dict[int, list[Purchase]]:
+    """Each person's purchases up to now, oldest first."""
+    bought = (
+        _orders(connection, of, basis, settings, now)
+        if basis.orders_of
+        else _deals(connection, of, basis, settings, now)
+    )
+    repaid = _refunds(connection, of, now) if basis.orders_of else {}
+    return {person: netted(own, repaid.get(person, ())) for person, own in bought.items()}
+
+
+def keep_purchases(
+    connection: sa.Connection, store: Store, of: Whose, bought: Mapping[int, Sequence[Purchase]]
+) -> None:
+    """Writes what differs from what is there."""
+    p = purchases.c
+    here = p.contact_id.in_(sorted({*of.people, *of.of_contact}))
+    before = {row.order_key: row for row in connection.execute(sa.select(purchases).where(here))}
+    now = {
+        purchase.order_key: {
+            "contact_id": person,
+            "at": purchase.at,
+            "total": purchase.total,
+            "net": purchase.net,
+            "currency": purchase.currency,
+            "seen_at": purchase.seen_at,
+        }
+        for person, own in bought.items()
+        for purchase in own
+    }
+    differing = [
+        {"order_key": key, **values}
+        for key, values in now.items()
+        if key not in before or any(getattr(before[key], name) != values[name] for name in _COLUMNS)
+    ]
+    gone = [row.id for key, row in before.items() if key not in now]
+    if gone:
+        connection.execute(sa.delete(purchases).where(p.id.in_(gone)))
+    if differing:
+        upsert = store.insert(purchases)
+        set_ = {name: upsert.excluded[name] for name in _COLUMNS}
+        connection.execute(upsert.on_conflict_do_update(index_elements=["order_key"], set_=set_), differing)
+
+
+def _orders(
+    connection: sa.Connection, of: Whose, basis: Basis, settings: Settings, now: datetime
+) -> dict[int, list[Purchase]]:
+    o = orders.c
+    bought = sa.or_(o.status.is_(None), sa.func.lower(o.status).in_(BOUGHT))
+    counting = o.deleted_at.is_(None), o.ordered_at <= now, o.total > 0, bought, o.connector.in_(basis.orders_of)
+    columns = o.contact_source, o.connector, o.order_id, o.ordered_at, o.total, o.currency, o.seen_at
+    own = defaultdict(list)
+    for row in connection.execute(sa.select(*columns).where(o.contact_source.in_(sorted(of.of_source)), *counting)):
+        key = f"{row.connector}:{row.order_id}"
+        currency = row.currency or settings.currency
+        purchase = Purchase(
+            key, row.connector, row.order_id, row.ordered_at, row.total, row.total, currency, row.seen_at
+        )
+        own[of.of_source[row.contact_source]].append(purchase)
+    return own
+
+
+def _deals(
+    connection: sa.Connection, of: Whose, basis: Basis, settings: Settings, now: datetime
+) -> dict[int, list[Purchase]]:
+    d = deals.c
+    at = sa.func.coalesce(d.closed_at, d.created_at, type_=d.closed_at.type)
+    counting = [d.deleted_at.is_(None), at <= now, d.is_won, d.amount > 0]
+    if basis.deals_of is not None:
+        counting.append(d.connector.in_(basis.deals_of))
+    columns = d.contact_source, d.connector, d.deal_id, at.label("at"), d.amount, d.currency, d.seen_at
+    own = defaultdict(list)
+    for row in connection.execute(sa.select(*columns).where(d.contact_source.in_(sorted(of.of_source)), *counting)):
+        key = f"{row.connector}:deal:{row.deal_id}"
+        currency = row.currency or settings.currency
+        own[of.of_source[row.contact_source]].append(
+            Purchase(key, row.connector, "", row.at, row.amount, row.amount, currency, row.seen_at)
+        )
+    return own
+
+
+def _refunds(connection: sa.Connection, of: Whose, now: datetime) -> dict[int, list[Repayment]]:
+    r = refunds.c
+    columns = r.contact_source, r.connector, r.order_id, r.refunded_at, r.amount
+    counting = r.contact_source.in_(sorted(of.of_source)), r.deleted_at.is_(None), r.refunded_at <= now, r.amount > 0
+    own = defaultdict(list)
+    for row in connection.execute(sa.select(*columns).where(*counting).order_by(r.refunded_at, r.id)):
+        repaid = Repayment(row.connector, row.order_id, row.refunded_at, row.amount)
+        own[of.of_source[row.contact_source]].append(repaid)
+    return own

@@ -1,0 +1,228 @@
+"""Each contact's summary: what the facts up to now come to, so that conditions and letters need one look.
+
+Facts dated later than now are left out and counted when their time has come: `advance` finds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from runner import clock
+from runner.settings import Settings
+from runner.store import Store
+from runner.store.tables import (
+    answers,
+    contact_changes,
+    contact_sources,
+    contacts,
+    facts,
+    meta,
+    stale_contacts,
+)
+from runner.sync.basis import Basis, basis_of
+from runner.sync.bulk import CHUNK, chunks, update_rows
+from runner.sync.changes import changes
+from runner.sync.money import Rates
+from runner.sync.netting import Purchase
+from runner.sync.purchases import keep_purchases, purchases_of
+from runner.sync.rest import rest_of
+from runner.sync.whose import Whose, whose
+
+#: The instant the summaries are true for.
+_AT = "summary_at"
+#: Table, column: facts that begin or end to count at that time.
+_INSTANTS = (
+    ("orders", "ordered_at"),
+    ("refunds", "refunded_at"),
+    ("deals", "closed_at"),
+    ("deals", "created_at"),
+    ("surveys", "responded_at"),
+    ("tickets", "created_at"),
+    ("tickets", "solved_at"),
+    ("loyalty", "joined_at"),
+    ("loyalty", "left_at"),
+)
+_DAYS = (("subscriptions", "started_on"), ("subscriptions", "ended_on"), ("subscriptions", "trial_end"))
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What a refresh came to."""
+
+    contacts: int = 0
+    changed: int = 0
+    #: Purchases that are in nobody's revenue, because there is no exchange rate for them.
+    without_rate: int = 0
+
+    def __add__(self, other: Refreshed) -> Refreshed:
+        return Refreshed(
+            self.contacts + other.contacts, self.changed + other.changed, self.without_rate + other.without_rate
+        )
+
+
+def advance(store: Store, since: datetime | None, now: datetime, settings: Settings) -> Refreshed:
+    """Summaries as of `now`: of whom sync left to do, and of whom a fact's time has come in (since, now].
+
+    `since` None: since the summaries were made last. Costs what the facts in that time cost. Time may also go back.
+    """
+    with store.read() as connection:
+        since = since or _last(connection)
+        due = sorted(set(_due(connection, since, now, settings))) if since else []
+        waiting = connection.scalar(sa.select(stale_contacts.c.contact_id).limit(1))
+    if since is not None and not due and waiting is None:
+        return Refreshed()
+    with store.write() as connection:
+        if due:
+            rows = [{"contact_id": person} for person in due]
+            connection.execute(store.insert(stale_contacts).on_conflict_do_nothing(), rows)
+        _true_for(connection, store, now)
+    return refresh(store, None, settings, now)
+
+
+def refresh(store: Store, contact_ids: Collection[int] | None, settings: Settings, now: datetime) -> Refreshed:
+    """Makes the summaries of these contacts anew, or of all that are stale; in chunks, each in its own transaction."""
+    done = Refreshed()
+    rates = Rates(settings.currency)
+    if contact_ids is not None:
+        for portion in chunks(sorted(contact_ids)):
+            with store.write() as connection:
+                done += _refresh(connection, store, portion, basis_of(connection, settings), settings, rates, now)
+        return done
+    while True:
+        with store.write() as connection:
+            portion = _take_stale(connection)
+            done += _refresh(connection, store, portion, basis_of(connection, settings), settings, rates, now)
+        if len(portion) < CHUNK:
+            return done
+
+
+def _true_for(connection: sa.Connection, store: Store, now: datetime) -> None:
+    """Notes that all summaries that are not stale are those of `now`."""
+    upsert = store.insert(meta).values(key=_AT, value=now.isoformat())
+    connection.execute(upsert.on_conflict_do_update(index_elements=["key"], set_={"value": now.isoformat()}))
+
+
+def _last(connection: sa.Connection) -> datetime | None:
+    at = connection.scalar(sa.select(meta.c.value).where(meta.c.key == _AT))
+    return datetime.fromisoformat(at) if at else None
+
+
+# --- whose time has come
+
+
+def _due(connection: sa.Connection, since: datetime, now: datetime, settings: Settings) -> Iterator[int]:
+    first, last = min(since, now), max(since, now)
+    for table, column in _INSTANTS:
+        yield from _people(connection, table, column, first, last)
+    first_day, last_day = (clock.local(at, settings.timezone).date() for at in (first, last))
+    if first_day != last_day:
+        for table, column in _DAYS:
+            yield from _people(connection, table, column, first_day, last_day)
+    given = sa.select(answers.c.contact_id).where(answers.c.answered_at > first, answers.c.answered_at <= last)
+    yield from connection.scalars(given)
+
+
+def _people(
+    connection: sa.Connection, table: str, column: str, first: datetime | date, last: datetime | date
+) -> Iterator[int]:
+    fact = facts[table].c
+    living = sa.func.coalesce(contacts.c.merged_into, contacts.c.id)
+    people = (
+        sa.select(living)
+        .join_from(facts[table], contact_sources, fact.contact_source == contact_sources.c.id)
+        .join(contacts, contact_sources.c.contact_id == contacts.c.id)
+        .where(fact[column] > first, fact[column] <= last)
+    )
+    yield from connection.scalars(people)
+
+
+# --- making them
+
+
+def _take_stale(connection: sa.Connection) -> Sequence[int]:
+    some = sa.select(stale_contacts.c.contact_id).order_by(stale_contacts.c.contact_id).limit(CHUNK)
+    taken = (
+        sa.delete(stale_contacts).where(stale_contacts.c.contact_id.in_(some)).returning(stale_contacts.c.contact_id)
+    )
+    return sorted(connection.scalars(taken))
+
+
+def _refresh(
+    connection: sa.Connection,
+    store: Store,
+    contact_ids: Sequence[int],
+    basis: Basis,
+    settings: Settings,
+    rates: Rates,
+    now: datetime,
+) -> Refreshed:
+    of = whose(connection, contact_ids)
+    if not of.people:
+        return Refreshed()
+    bought = purchases_of(connection, of, basis, settings, now)
+    keep_purchases(connection, store, of, bought)
+    rest = rest_of(connection, of, settings, now)
+    mapped = _mapped(connection, of)
+    columns = ["id", "zone", *_SUMMARY]
+    before = connection.execute(sa.select(*(contacts.c[name] for name in columns)).where(contacts.c.id.in_(of.people)))
+    updates: list[dict[str, Any]] = []
+    history: list[dict[str, Any]] = []
+    without_rate = 0
+    for person in before.mappings().all():
+        own = bought.get(person["id"], [])
+        values, unpriced = _spent(connection, rates, own, person["zone"], settings)
+        without_rate += unpriced
+        if person["id"] in mapped:
+            values["customer_since"] = person["customer_since"]
+        after = {**values, **rest[person["id"]]}
+        if any(after[name] != person[name] for name in _SUMMARY):
+            updates.append({"number": person["id"], **after, "changed_at": now})
+            history += changes(person["id"], dict(person), _scores(after), known_fields=(), now=now)
+    update_rows(connection, contacts, updates)
+    if history:
+        connection.execute(sa.insert(contact_changes), history)
+    return Refreshed(len(of.people), len(updates), without_rate)
+
+
+_SUMMARY = (
+    "customer_since", "first_order_at", "last_order_at", "last_order_id", "orders_count", "revenue", "nps_score",
+    "nps_at", "csat_score", "csat_at", "last_answer_at", "open_tickets", "mrr", "points",
+)  # fmt: skip
+
+
+def _scores(summary: dict[str, Any]) -> dict[str, Any]:
+    """What nobody can tell from the facts alone: a survey's row is overwritten when it is answered again."""
+    return {name: summary[name] for name in ("nps_score", "csat_score")}
+
+
+def _spent(
+    connection: sa.Connection, rates: Rates, own: Sequence[Purchase], zone: str, settings: Settings
+) -> tuple[dict[str, Any], int]:
+    """The columns that come from purchases, and how many have no exchange rate."""
+    amounts = [rates.convert(connection, p.net, p.currency, clock.local(p.at, settings.timezone).date()) for p in own]
+    priced = [amount for amount in amounts if amount is not None]
+    first, last = (own[0], own[-1]) if own else (None, None)
+    values = {
+        "customer_since": clock.local(first.at, zone).date() if first else None,
+        "first_order_at": first.at if first else None,
+        "last_order_at": last.at if last else None,
+        "last_order_id": last.order_key if last else None,
+        "orders_count": len(own),
+        "revenue": rates.rounded(sum(priced)) if priced else None,
+    }
+    return values, len(amounts) - len(priced)
+
+
+def _mapped(connection: sa.Connection, of: Whose) -> set[int]:
+    """Those whose source says itself since when they are customers."""
+    told = contact_sources.c.fields["customer_since"].as_string().is_not(None)
+    return set(
+        connection.scalars(
+            sa.select(contact_sources.c.contact_id).where(contact_sources.c.contact_id.in_(of.people), told)
+        )
+    )

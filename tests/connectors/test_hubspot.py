@@ -301,7 +301,7 @@ def test_what_the_search_shows_late_is_still_found(hubspot: LoopbackHubSpot, sou
     (ann,) = hubspot.contacts(1)
     cursor = everything(source)[-1].cursor
     hubspot.now = lambda: NOW + timedelta(minutes=10)
-    hubspot.change("contacts", ann)
+    hubspot.change("contacts", ann, at=NOW + timedelta(minutes=8))
     hubspot.search_lag = timedelta(minutes=40)
     first = changed(source, cursor, NOW + timedelta(minutes=10))
     hubspot.now = lambda: NOW + timedelta(minutes=55)

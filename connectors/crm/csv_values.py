@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from connectors.records import CustomValue, FieldType
@@ -100,6 +101,7 @@ def _float(text: str) -> float:
     return float(_decimal(text))
 
 
+@lru_cache(maxsize=4096)
 def kind_of(text: str) -> FieldType:
     """What a custom cell looks like; 0 and 1 are numbers."""
     if _PLAIN_NUMBER.fullmatch(text):

@@ -119,7 +119,7 @@ def _news(
     news = [row for row in rows if row.source_id not in known or not _says_the_same(row, known[row.source_id])]
     s = contact_sources.c
     numbers = [known[row.source_id].number for row in news if row.source_id in known]
-    before = dict(connection.execute(sa.select(s.id, s.fields).where(s.id.in_(numbers))).tuples()) if numbers else {}
+    before = dict(connection.execute(sa.select(s.id, s.fields).where(s.id.in_(numbers))).all()) if numbers else {}
     told: list[_Told] = []
     faults: list[SetAside] = []
     for row in news:

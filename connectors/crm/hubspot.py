@@ -46,7 +46,7 @@ class HubSpotSettings(ConnectorSettings):
     @classmethod
     def _an_address(cls, url: str) -> str:
         parts = urlsplit(url)
-        loopback = parts.hostname in ("127.0.0.1", "localhost", "::1")
+        loopback = parts.hostname in ("localhost", "::1") or (parts.hostname or "").startswith("127.")
         if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and loopback)):
             raise ValueError(f"must be an https:// address (http:// on this machine only), is {url!r}")
         return url.rstrip("/")

@@ -56,7 +56,7 @@ class Links:
         self.public_url = public_url.rstrip("/")
         # itsdangerous signs with the last key of its list.
         keys = list(reversed(secrets))
-        self._signers = {kind: Signer(keys, salt=f"regulars.{kind}", key_derivation="hmac") for kind in Kind}
+        self._signers = {kind: _signer(keys, f"regulars.{kind}") for kind in Kind}
 
     def survey(self, send_id: str, contact_id: int) -> str:
         return self._url(Kind.SURVEY, send_id, contact_id)
@@ -94,3 +94,9 @@ class Links:
             return self._signers[kind].unsign(token).decode()
         except (BadSignature, UnicodeError):
             return None
+
+
+def _signer(keys: Sequence[str], salt: str) -> Signer:
+    """A signer whose keys are derived once: a mail has a dozen links."""
+    deriving = Signer(keys, salt=salt, key_derivation="hmac")
+    return Signer([deriving.derive_key(key.encode()) for key in keys], key_derivation="none")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from jinja2 import TemplateError, TemplateNotFound, TemplateSyntaxError, nodes
@@ -57,13 +58,23 @@ def faults_of(
             Fault(templates.label(f"{template}.mjml"), 0, 0, "", f"there is no template {template!r}", advice)
         )
     texts = [text for file in files if (templates.folder / (text := f"{file.rpartition('.')[0]}.txt")).is_file()]
-    for file in templates.chain([*files, *texts]):
+    chain = templates.chain([*files, *texts])
+    known = {**known, **dict.fromkeys(_names_set_in(templates, chain))}
+    for file in chain:
         faults += _of_file(templates, file, known)
     if faults:
         return sorted(set(faults))
     return sorted(
         {fault for file in files for fault in _of_sample(templates, template, file, subject, preheader, sample)}
     )
+
+
+def _names_set_in(templates: Templates, files: Sequence[str]) -> Iterator[str]:
+    """What `{% set %}` names in any of the files: a layout's colours, an include's parameters."""
+    for file in files:
+        with suppress(TemplateSyntaxError, UnicodeDecodeError):
+            tree = templates.environment.parse((templates.folder / file).read_text(encoding="utf-8"), file)
+            yield from (name.name for name in tree.find_all(nodes.Name) if name.ctx == "store")
 
 
 def _of_wording(templates: Templates, where: str, text: str | None, known: Known) -> Iterator[Fault]:
@@ -159,7 +170,8 @@ def _unknown(tree: nodes.Template, known: Known) -> Iterator[tuple[str, str | No
     for name in tree.find_all(nodes.Name):
         if name.ctx == "load" and name.name in free and name.name not in known and name.name not in _FUNCTIONS:
             yield name.name, None, name.lineno
-    for access in (*tree.find_all(nodes.Getattr), *tree.find_all(nodes.Getitem)):
+    accesses: list[nodes.Getattr | nodes.Getitem] = [*tree.find_all(nodes.Getattr), *tree.find_all(nodes.Getitem)]
+    for access in accesses:
         owner, field = access.node, _field_of(access)
         if not isinstance(owner, nodes.Name) or owner.name not in free or field is None:
             continue

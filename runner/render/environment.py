@@ -6,8 +6,10 @@ people whose texts differ in values alone share one skeleton.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from functools import wraps
@@ -31,6 +33,9 @@ _OF_A_VALUE = (
     "round", "safe", "string", "striptags", "title", "trim", "truncate", "upper", "urlencode", "urlize", "wordwrap",
 )  # fmt: skip
 
+#: A day or a time as JSON keeps it.
+_ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?")
+
 _SIGNS = {"EUR": "€", "GBP": "£", "JPY": "¥", "USD": "$"}
 _WITHOUT_CENTS = {"JPY", "KRW", "HUF", "CLP", "ISK", "VND"}
 
@@ -47,6 +52,10 @@ class Fields:
     def __init__(self, called: str, values: Mapping[str, Any]) -> None:
         self.called = called
         self.values = values
+
+    def __bool__(self) -> bool:
+        """A company of which nothing is known is none."""
+        return any(value is not None for value in self.values.values())
 
     def __str__(self) -> str:
         raise TypeError(
@@ -72,68 +81,81 @@ def unknown_field(called: str, name: str, known: Iterable[str]) -> str:
     return f"{called} has no {name!r}" + (f"; {near}" if near else "")
 
 
-class Recorder:
-    """What one person's render put out, by the number of the key that was printed instead."""
+class Keys:
+    """The keys of a batch, `-r<nonce>.<number>-`, made once and shared by its people."""
 
     def __init__(self, nonce: str) -> None:
         self.nonce = nonce
+        self._made: list[Markup] = []
+
+    def __getitem__(self, number: int) -> Markup:
+        while number >= len(self._made):
+            self._made.append(Markup(f"-r{self.nonce}.{len(self._made)}-"))
+        return self._made[number]
+
+
+class Recorder:
+    """What one person's render put out, by the number of the key that was printed instead."""
+
+    __slots__ = ("exact", "keys", "plain_text", "values")
+
+    def __init__(self, keys: Keys) -> None:
+        self.keys = keys
         self.values: list[str] = []
+        #: Whether a text part is rendered, in which nothing is escaped.
+        self.plain_text = False
         #: False once something was met that keys cannot stand for, such as a filter over a whole inherited block.
         self.exact = True
 
-    def record(self, value: str, *, escaped: bool, plain_text: bool) -> str:
-        """A key for the value, or the value itself where another text in its place could change what surrounds it."""
-        if self.nonce in value:
+    def record(self, text: str, autoescape: bool) -> str:
+        """A key for the text, or the text itself where another in its place could change what surrounds it."""
+        if self.keys.nonce in text:
             raise KeyTaken
-        if not _stands_alone(value) or not (plain_text or escaped or not _has_markup(value)):
-            return value
-        self.values.append(str(value))
-        return Markup(f"-r{self.nonce}.{len(self.values) - 1}-")
-
-
-def _stands_alone(text: str) -> bool:
-    """Whether white space is kept and nothing collapses: visible characters with single spaces between them."""
-    return text.isprintable() and bool(text) and text[0] != " " and text[-1] != " " and "  " not in text
-
-
-def _has_markup(text: str) -> bool:
-    return any(sign in text for sign in "<>&\"'")
+        # White space must be kept as it is: visible signs with single spaces between them.
+        if not text or not text.isprintable() or text[0] == " " or text[-1] == " " or "  " in text:
+            return text
+        escaped = autoescape and not isinstance(text, Markup)
+        if not escaped and not self.plain_text and any(sign in text for sign in "<>&\"'"):
+            return text
+        self.values.append(str(text))
+        return self.keys[len(self.values) - 1]
 
 
 def shown(value: Any) -> Any:
     """How a value is printed: nothing when missing, whole numbers without `.0`, no control characters."""
+    if isinstance(value, str):
+        return value if value.isprintable() else _without_control(value)
     if value is None:
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     if isinstance(value, Decimal):
         return f"{value.normalize():f}"
-    if isinstance(value, Undefined):
-        return str(value)
-    text = value if isinstance(value, str) else str(value)
-    if text.isprintable():
-        return text
-    kept = "".join(
-        sign for sign in text if sign in "\t\n\r" or unicodedata.category(sign) not in ("Cc", "Cs", "Cn", "Co")
-    )
-    return type(text)(kept) if isinstance(text, Markup) else kept
+    if hasattr(value, "__html__") and not isinstance(value, Undefined):
+        return shown(Markup(value))
+    return shown(str(value))
+
+
+def _without_control(text: str) -> str:
+    kept = "".join(sign for sign in text if sign in "\t\n\r" or unicodedata.category(sign) not in _UNSHOWN)
+    return Markup(kept) if isinstance(text, Markup) else kept
+
+
+#: Control characters, halves of signs, and code points that are no characters.
+_UNSHOWN = ("Cc", "Cs", "Cn", "Co")
 
 
 @pass_context
 def _recorded(context: Context, value: Any) -> Any:
     text = shown(value)
-    recorder = context.resolve_or_missing(RECORDER)
-    if not isinstance(recorder, Recorder):
-        return text
-    plain_text = str(context.name).endswith(".txt")
-    escaped = context.eval_ctx.autoescape and not isinstance(text, Markup)
-    return recorder.record(text, escaped=escaped, plain_text=plain_text)
+    recorder = context.get(RECORDER)
+    return text if recorder is None else recorder.record(text, context.eval_ctx.autoescape)
 
 
 @pass_context
 def _not_exact(context: Context, value: Any) -> Any:
-    recorder = context.resolve_or_missing(RECORDER)
-    if isinstance(recorder, Recorder):
+    recorder = context.get(RECORDER)
+    if recorder is not None:
         recorder.exact = False
     return value
 
@@ -285,8 +307,11 @@ def _default(value: Any, instead: Any = "", boolean: bool = False) -> Any:
 
 
 def _in_zone(context: Context, value: Any) -> Any:
-    """The local day of a time: of the zone that the letter's `now` is in."""
+    """The local day of a time: of the zone that the letter's `now` is in. Custom fields bring days as `2026-12-22`."""
     now = context.resolve_or_missing("now")
+    if isinstance(value, str) and _ISO.fullmatch(value):
+        with suppress(ValueError):
+            value = datetime.fromisoformat(value) if len(value) > 10 else date.fromisoformat(value)
     if isinstance(value, datetime):
         zone = now.tzinfo if isinstance(now, datetime) else None
         return (value.astimezone(zone) if value.tzinfo and zone else value).date()

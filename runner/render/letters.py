@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from markupsafe import escape
 from connectors.base import Address
 from runner.errors import Fault
 from runner.render import pipeline
-from runner.render.environment import RECORDER, Environment, KeyTaken, Recorder, fields, shown
+from runner.render.environment import RECORDER, Environment, Keys, KeyTaken, Recorder, fields, shown
 from runner.settings import Sender
 from runner.yaml_file import closest
 
@@ -140,13 +141,15 @@ class Templates:
         self.environment = Environment(folder)
         self.plain_text = self.environment.overlay(autoescape=False)
         self._links = links
+        #: Of each file when it changed and which others it names.
+        self._references: dict[str, tuple[int, Sequence[str]]] = {}
         self._sender = {"name": sender.name, "email": sender.email, "address": sender.address}
 
     def names(self) -> list[str]:
         """What a playbook may write after `template:`, sorted."""
-        found = (path.relative_to(self.folder) for ending in ENDINGS for path in self.folder.rglob(f"*{ending}"))
+        found = (path for ending in ENDINGS for path in (self.folder / "email").rglob(f"*{ending}"))
         whole = (path for path in found if "." not in path.stem and not path.name.startswith("_"))
-        return sorted({path.with_suffix("").as_posix() for path in whole})
+        return sorted({path.relative_to(self.folder).with_suffix("").as_posix() for path in whole})
 
     def mailings(
         self,
@@ -236,6 +239,10 @@ class Templates:
         file, line = self.place(error) or (self.label(named), 0)
         return f"{file}{f':{line}' if line else ''}: {words(error)}"
 
+    def plain(self, text: str, context: Mapping[str, Any]) -> str:
+        """Text that is no mail, such as a task's subject, with its `{{ … }}` filled in; nothing is escaped."""
+        return self._wording(text).render(dict(fields({"sender": self._sender, **context}))).strip()
+
     def _wording(self, text: str) -> Template:
         """A subject or preheader: text of one line, in which nothing is escaped."""
         return self.plain_text.from_string(text)
@@ -265,20 +272,27 @@ class Templates:
 
     def chain(self, files: Sequence[str]) -> list[str]:
         """These files and everything they extend, include or import by name, each once."""
-        from jinja2.meta import find_referenced_templates
-
         found, waiting = [], list(files)
         while waiting:
             name = waiting.pop(0)
-            if name in found or not (self.folder / name).is_file():
-                continue
-            found.append(name)
-            try:
-                tree = self.environment.parse((self.folder / name).read_text(encoding="utf-8"), name)
-            except TemplateSyntaxError:
-                continue
-            waiting += [other for other in find_referenced_templates(tree) if other]
+            if name not in found and (self.folder / name).is_file():
+                found.append(name)
+                waiting += self._named_in(name)
         return found
+
+    def _named_in(self, file: str) -> Sequence[str]:
+        """The templates that a file names; parsed once until the file changes."""
+        from jinja2.meta import find_referenced_templates
+
+        path = self.folder / file
+        changed = path.stat().st_mtime_ns
+        if self._references.get(file, (None, ()))[0] != changed:
+            names: list[str] = []
+            with suppress(TemplateSyntaxError, UnicodeDecodeError):
+                tree = self.environment.parse(path.read_text(encoding="utf-8"), file)
+                names = [name for name in find_referenced_templates(tree) if name]
+            self._references[file] = changed, names
+        return self._references[file][1]
 
     def _drafts(
         self,
@@ -292,9 +306,10 @@ class Templates:
         for nonce in _nonces(version.template_hash):
             drafts, failed = [], []
             try:
+                keys = Keys(nonce)
                 for person in people:
                     try:
-                        drafts.append(self._draft(person, version, wording, nonce))
+                        drafts.append(self._draft(person, version, wording, keys))
                     except KeyTaken:
                         raise
                     except Exception as error:  # a template may raise anything
@@ -305,16 +320,14 @@ class Templates:
             return drafts, _Batch(version, nonce, max_keys, max_bytes)
         raise AssertionError("there is always another nonce")
 
-    def _draft(self, person: Person, version: _Version, wording: tuple[Template, Template], nonce: str) -> _Draft:
+    def _draft(self, person: Person, version: _Version, wording: tuple[Template, Template], keys: Keys) -> _Draft:
         context = self._context(person, *wording)
-        recorder = context[RECORDER] = Recorder(nonce)
-        source = version.body.render(context)
-        text_source = version.text.render(context) if version.text else None
+        recorder = context[RECORDER] = Recorder(keys)
+        source, text_source = _rendered(version, context, recorder)
         if recorder.exact:
             return _Draft(person.send_id, context["subject"], source, text_source, recorder.values)
         del context[RECORDER]
-        text_source = version.text.render(context) if version.text else None
-        return _Draft(person.send_id, context["subject"], version.body.render(context), text_source, [])
+        return _Draft(person.send_id, context["subject"], *_rendered(version, context, recorder), [])
 
     def _context(self, person: Person, subject: Template, preheader: Template) -> dict[str, Any]:
         ids = person.send_id, person.context["contact"]["id"]
@@ -344,6 +357,12 @@ class Templates:
                 yield _alone(draft, batch)
             except (OSError, ValueError) as error:
                 faults.append(RenderFault(draft.send_id, f"{self.label(file)}: {words(error)}"))
+
+
+def _rendered(version: _Version, context: dict[str, Any], recorder: Recorder) -> tuple[str, str | None]:
+    source = version.body.render(context)
+    recorder.plain_text = True
+    return source, version.text.render(context) if version.text else None
 
 
 def words(error: BaseException) -> str:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 _UNTOUCHED = {"alt", "aria-label", "href", "src", "title"}
 
 _COMMENT = r"<!--.*?-->"
-_VERBATIM = r"<(?P<verbatim>style|script|mj-style|textarea|noscript|xmp)\b.*?</(?P=verbatim)\s*>"
+# MJML's title also becomes an attribute, in which backslashes and rare signs are written differently.
+_VERBATIM = r"<(?P<verbatim>style|script|mj-style|mj-title|textarea|noscript|xmp)\b.*?</(?P=verbatim)\s*>"
 _TAG = r"""</?[A-Za-z](?:"[^"]*"|'[^']*'|[^'">])*>"""
 #: Everything in an HTML or MJML source that is not running text.
 _NOT_TEXT = re.compile(f"(?P<opaque>{_COMMENT}|{_VERBATIM})|(?P<tag>{_TAG})", re.DOTALL | re.IGNORECASE)
@@ -111,7 +112,8 @@ def _text_style() -> Any:
     from inscriptis.model.tag import CustomHtmlTagHandlerMapping  # type: ignore[import-untyped]
 
     css = dict(RELAXED_CSS_PROFILE)
-    css |= {tag: HtmlElement(display=Display.block) for tag in ("table", "tr", "div")}
+    css |= {tag: HtmlElement(display=Display.block) for tag in ("table", "div")}
+    css["tr"] = HtmlElement(display=Display.block, margin_before=1, margin_after=1)
     css |= {tag: HtmlElement(display=Display.none) for tag in ("title", "style", "head")}
     starts = {"table": None, "tr": None, "td": _cell_begins, "th": _cell_begins, "a": _link_begins}
     ends = {"table": None, "td": None, "th": None, "a": _link_ends}
@@ -121,6 +123,10 @@ def _text_style() -> Any:
 
 
 def _cell_begins(state: HtmlDocumentState, attributes: Any) -> None:
+    from inscriptis.html_properties import Display
+
+    if attributes.get("aria-hidden") == "true":
+        state.tags[-1].display = Display.none
     state.tags[-1].write(" ")
 
 

@@ -260,7 +260,7 @@ def test_a_change_of_mind_overwrites_and_the_first_time_stays(store: Store) -> N
 def test_an_answer_off_the_scale_is_refused_in_words(store: Store, about: str, score: int | None) -> None:
     ada = person(store)
     letter(store, ada, about=about)
-    with pytest.raises(BadAnswer, match="Please"):
+    with pytest.raises(BadAnswer, match="cannot be kept"):
         collect.answer(store, ticket(ada), score, None, NOON)
     assert rows(store, answers) == []
 
@@ -290,7 +290,7 @@ def test_unsubscribing_twice_is_unsubscribing_once(store: Store) -> None:
     for at in (NOON, LATER):
         collect.unsubscribe(store, ticket(ada, kind=Kind.UNSUBSCRIBE), "page", at)
     assert only(store, suppressions)["at"] == NOON
-    assert only(store, consents)["topic"] == "lifecycle"
+    assert only(store, consents)["topic"] == "marketing"
     assert only(store, sends)["unsubscribed_at"] == NOON
     assert only(store, sends)["state"] == "accepted"
 
@@ -321,6 +321,27 @@ def test_a_no_that_is_told_late_does_not_undo_a_younger_yes(store: Store) -> Non
     assert collect.standing(store, ticket(ada)) is Standing.SUBSCRIBED
     tell(store, event(MailEventKind.UNSUBSCRIBED, at=LATER + HOUR))
     assert collect.standing(store, ticket(ada)) is Standing.UNSUBSCRIBED
+
+
+def test_a_yes_here_does_not_overrule_the_crms_no(store: Store) -> None:
+    ada = person(store, opted_out=True)
+    letter(store, ada)
+    assert collect.standing(store, ticket(ada)) is Standing.UNSUBSCRIBED
+    with store.write() as connection:
+        no = {"contact_id": ada, "reason": "crm", "source": "crm", "at": NOON}
+        connection.execute(sa.insert(suppressions).values(**no))
+    assert collect.resubscribe(store, ticket(ada), LATER) is Standing.BLOCKED
+    assert only(store, contacts)["opted_out"] is True
+
+
+def test_a_no_and_a_yes_leave_their_history(store: Store) -> None:
+    ada = person(store)
+    letter(store, ada)
+    tell(store, event(MailEventKind.UNSUBSCRIBED, at=NOON))
+    collect.resubscribe(store, ticket(ada), LATER + HOUR)
+    seen = [(row["field"], row["old"], row["new"], row["at"]) for row in rows(store, contact_changes)]
+    assert seen == [("opted_out", None, True, LATER), ("opted_out", True, False, LATER + HOUR)]
+    assert only(store, contacts)["changed_at"] == LATER + HOUR
 
 
 @pytest.mark.parametrize("kind", [MailEventKind.COMPLAINED, MailEventKind.BOUNCED])

@@ -48,7 +48,12 @@ _SUMMARY: Mapping[str, tuple[str, str]] = {"nps": ("nps_score", "nps_at"), "csat
 
 
 class BadAnswer(ValueError):
-    """The answer cannot be kept as it is; the words are for the person who gave it."""
+    """The answer cannot be kept as it is. `fault` is score, words or long; `numbers` are what the person must know."""
+
+    def __init__(self, fault: str, **numbers: int) -> None:
+        super().__init__(f"the answer cannot be kept: {fault} {numbers}")
+        self.fault = fault
+        self.numbers = numbers
 
 
 class UnknownSend(LookupError):
@@ -74,7 +79,7 @@ def given(store: Store, ticket: Ticket) -> Answered:
 
 
 def answer(store: Store, ticket: Ticket, score: int | None, comment: str | None, now: datetime) -> Answered:
-    """Keeps the answer and the contact's summary in one transaction. Raises BadAnswer in words, UnknownSend."""
+    """Keeps the answer and the contact's summary in one transaction. Raises BadAnswer, UnknownSend."""
     comment = storable(comment or "").strip() or None
     with store.write() as connection:
         before = _given(connection, ticket, lock=True)
@@ -102,11 +107,11 @@ def _given(connection: sa.Connection, ticket: Ticket, *, lock: bool = False) -> 
 def _refuse(kind: str, score: int | None, comment: str | None) -> None:
     scale = SCALES[kind]
     if scale is not None and score not in scale:
-        raise BadAnswer(f"Please choose a number from {scale.lowest} to {scale.highest}.")
+        raise BadAnswer("score", lowest=scale.lowest, highest=scale.highest)
     if scale is None and comment is None:
-        raise BadAnswer("Please write a few words.")
+        raise BadAnswer("words")
     if comment is not None and len(comment) > LONGEST_COMMENT:
-        raise BadAnswer(f"Please keep your words under {LONGEST_COMMENT:,} characters; they are {len(comment):,} now.")
+        raise BadAnswer("long", longest=LONGEST_COMMENT, length=len(comment))
 
 
 def _keep(connection: sa.Connection, store: Store, ticket: Ticket, person: int, said: Answered) -> None:

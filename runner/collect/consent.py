@@ -14,12 +14,12 @@ import sqlalchemy as sa
 from runner.collect.people import living
 from runner.links import Ticket
 from runner.store import Store
-from runner.store.tables import consents, contacts, sends, suppressions
+from runner.store.tables import consents, contact_changes, contacts, sends, suppressions
 
 #: The consent's source when somebody comes back by their own word.
 PAGE = "preferences page"
-#: The topic of a no that belongs to no send we know.
-ANY_TOPIC = "lifecycle"
+#: The topic of a yes or no to everything that is not service mail; a CRM's word has the same.
+MARKETING = "marketing"
 
 
 class Reason(StrEnum):
@@ -58,7 +58,7 @@ def unsubscribe(store: Store, ticket: Ticket, source: str, now: datetime) -> Non
     with store.write() as connection:
         send = _send(connection, ticket)
         address = send.address if send else _address(connection, ticket.contact_id)
-        bind(connection, No(Reason.UNSUBSCRIBED, address, ticket.contact_id, ticket.send_id, source, now))
+        bind(connection, No(Reason.UNSUBSCRIBED, address, ticket.contact_id, ticket.send_id, source, now), now)
         if send:
             first = sa.update(sends).where(sends.c.id == send.id, sends.c.unsubscribed_at.is_(None))
             connection.execute(first.values(unsubscribed_at=now))
@@ -74,19 +74,12 @@ def resubscribe(store: Store, ticket: Ticket, now: datetime) -> Standing:
             return Standing.UNSUBSCRIBED
         addresses = {send.address if send else None, _address(connection, person)} - {None}
         _lift(connection, person, addresses, now)
-        topic = send.topic if send else ANY_TOPIC
-        connection.execute(
-            sa.insert(consents).values(
-                contact_id=person,
-                topic=topic,
-                answer="yes",
-                source=PAGE,
-                at=now,
-                proof=f"link of send {ticket.send_id}",
-            )
-        )
-        _mark(connection, person, opted_out=False, now=now)
-        return _standing(connection, person, addresses)
+        _say(connection, person, "yes", PAGE, now, f"link of send {ticket.send_id}")
+        after = _standing(connection, person, addresses)
+        if after is Standing.UNSUBSCRIBED:
+            _mark(connection, person, opted_out=False, now=now)
+            after = _standing(connection, person, addresses)
+        return after
 
 
 def standing(store: Store, ticket: Ticket) -> Standing:
@@ -97,7 +90,7 @@ def standing(store: Store, ticket: Ticket) -> Standing:
         return _standing(connection, person, {send.address if send else None, _address(connection, person)} - {None})
 
 
-def bind(connection: sa.Connection, no: No) -> None:
+def bind(connection: sa.Connection, no: No, now: datetime) -> None:
     """Writes the suppression, and for a person's no the consent, unless in force already or taken back since."""
     person = living(connection, [no.contact_id]).get(no.contact_id) if no.contact_id is not None else None
     if no.address is None and person is None:
@@ -111,8 +104,10 @@ def bind(connection: sa.Connection, no: No) -> None:
             )
         )
     if no.reason is not Reason.BOUNCED and person is not None:
-        _refuse_topics(connection, no, person)
-        _mark(connection, person, opted_out=True, now=no.at)
+        if _last_word(connection, person) != "no":
+            proof = no.proof or (f"link of send {no.send_id}" if no.send_id else None)
+            _say(connection, person, "no", no.source, no.at, proof)
+        _mark(connection, person, opted_out=True, now=now)
 
 
 def settle(connection: sa.Connection, send_id: str, now: datetime) -> None:
@@ -121,8 +116,8 @@ def settle(connection: sa.Connection, send_id: str, now: datetime) -> None:
     connection.execute(unsettled.values(state="accepted", settled_at=now))
 
 
-def _send(connection: sa.Connection, ticket: Ticket) -> sa.Row[str, str, str] | None:
-    chosen = sa.select(sends.c.id, sends.c.address, sends.c.topic).where(sends.c.id == ticket.send_id)
+def _send(connection: sa.Connection, ticket: Ticket) -> sa.Row[str, str] | None:
+    chosen = sa.select(sends.c.id, sends.c.address).where(sends.c.id == ticket.send_id)
     return connection.execute(chosen).first()
 
 
@@ -149,16 +144,14 @@ def _came_back(connection: sa.Connection, person: int, since: datetime) -> bool:
     return connection.execute(yes.limit(1)).first() is not None
 
 
-def _refuse_topics(connection: sa.Connection, no: No, person: int) -> None:
-    """A no to the send's topic and to every topic that was ever asked about."""
-    latest = sa.select(consents.c.topic, consents.c.answer).where(consents.c.contact_id == person)
-    answers = {row.topic: row.answer for row in connection.execute(latest.order_by(consents.c.at, consents.c.id))}
-    asked = connection.scalar(sa.select(sends.c.topic).where(sends.c.id == no.send_id))
-    refused = [topic for topic in sorted({*answers, asked or ANY_TOPIC}) if answers.get(topic) != "no"]
-    proof = no.proof or (f"link of send {no.send_id}" if no.send_id else None)
-    common = {"contact_id": person, "answer": "no", "source": no.source, "at": no.at, "proof": proof}
-    if refused:
-        connection.execute(sa.insert(consents), [{"topic": topic, **common} for topic in refused])
+def _last_word(connection: sa.Connection, person: int) -> str | None:
+    said = sa.select(consents.c.answer).where(consents.c.contact_id == person, consents.c.topic == MARKETING)
+    return connection.scalar(said.order_by(consents.c.at.desc(), consents.c.id.desc()).limit(1))
+
+
+def _say(connection: sa.Connection, person: int, word: str, source: str, at: datetime, proof: str | None) -> None:
+    said = {"contact_id": person, "topic": MARKETING, "answer": word, "source": source, "at": at, "proof": proof}
+    connection.execute(sa.insert(consents).values(**said))
 
 
 def _lift(connection: sa.Connection, person: int, addresses: set[str | None], now: datetime) -> None:
@@ -188,11 +181,16 @@ def _standing(connection: sa.Connection, person: int, addresses: set[str | None]
     reasons = set(connection.scalars(in_force))
     if reasons - {Reason.UNSUBSCRIBED}:
         return Standing.BLOCKED
-    return Standing.UNSUBSCRIBED if reasons else Standing.SUBSCRIBED
+    opted_out = connection.scalar(sa.select(contacts.c.opted_out).where(contacts.c.id == person))
+    return Standing.UNSUBSCRIBED if reasons or opted_out else Standing.SUBSCRIBED
 
 
 def _mark(connection: sa.Connection, person: int, *, opted_out: bool, now: datetime) -> None:
-    """What conditions read as `contact.opted_out`."""
-    other = sa.or_(contacts.c.opted_out.is_(None), contacts.c.opted_out != opted_out)
-    changed = sa.update(contacts).where(contacts.c.id == person, other)
+    """What conditions read as `contact.opted_out`, with its history."""
+    before = connection.execute(sa.select(contacts.c.opted_out).where(contacts.c.id == person)).scalar_one()
+    if before is opted_out:
+        return
+    changed = sa.update(contacts).where(contacts.c.id == person)
     connection.execute(changed.values(opted_out=opted_out, changed_at=now))
+    change = {"field": "opted_out", "old": before, "new": opted_out, "at": now, "seen_at": now}
+    connection.execute(sa.insert(contact_changes).values(contact_id=person, **change))

@@ -70,7 +70,7 @@ def record(
             unknown += 1
     _write_back(connection, progress.values())
     _note_clicks(connection, new, progress, now)
-    _bind(connection, mailer_name, new, progress)
+    _bind(connection, mailer_name, new, progress, now)
     return Counted(len(new), len(told) - len(new), unknown)
 
 
@@ -192,7 +192,11 @@ def _note_clicks(
 
 
 def _bind(
-    connection: sa.Connection, mailer_name: str, new: Sequence[MailEvent], progress: Mapping[str | None, _Progress]
+    connection: sa.Connection,
+    mailer_name: str,
+    new: Sequence[MailEvent],
+    progress: Mapping[str | None, _Progress],
+    now: datetime,
 ) -> None:
     """A bounce binds the address, a no the person and the address, a complaint both.
 
@@ -206,7 +210,7 @@ def _bind(
         address = send.address if send else (event.address or "").strip().lower() or None
         person = send.contact_id if send and reason is not consent.Reason.BOUNCED else None
         no = consent.No(reason, address, person, send.id if send else None, mailer_name, event.at, event.reason)
-        consent.bind(connection, no)
+        consent.bind(connection, no, now)
 
 
 _BINDING: Mapping[str, consent.Reason] = {

@@ -46,7 +46,8 @@ def survey(token: str, request: Request, desk: TheDesk, pages: ThePages) -> Resp
     ticket = desk.links.read(Kind.SURVEY, token)
     so_far = collect.given(desk.store, ticket)
     scale = SCALES[so_far.kind]
-    score = ticket.score if scale is not None and ticket.score in scale else so_far.score
+    clicked = ticket.score if "change" not in request.query_params else None
+    score = clicked if scale is not None and clicked in scale else so_far.score
     return _survey_page(request, pages, so_far, score, so_far.comment)
 
 
@@ -58,12 +59,17 @@ def answer(token: str, request: Request, desk: TheDesk, pages: ThePages, form: T
         answered = collect.answer(desk.store, ticket, score, comment, desk.now())
     except BadAnswer as refusal:
         so_far = collect.given(desk.store, ticket)
-        return _survey_page(request, pages, so_far, score, comment, fault=str(refusal))
+        return _survey_page(request, pages, so_far, score, comment, fault=refusal)
     return pages.show(request.url.path, "thanks", answered=answered)
 
 
 def _survey_page(
-    request: Request, pages: Pages, so_far: Answered, score: int | None, comment: str | None, fault: str = ""
+    request: Request,
+    pages: Pages,
+    so_far: Answered,
+    score: int | None,
+    comment: str | None,
+    fault: BadAnswer | None = None,
 ) -> Response:
     values = {
         "kind": so_far.kind,

@@ -24,7 +24,10 @@ WORDS: Mapping[str, str] = {
     "survey.comment": "What is the main reason for your answer?",
     "survey.optional": "optional",
     "survey.send": "Send my answer",
-    "survey.fault": "Something is missing",
+    "survey.fault": "Your answer has not been kept yet",
+    "survey.fault.score": "Please choose a number from {lowest} to {highest}.",
+    "survey.fault.words": "Please write a few words.",
+    "survey.fault.long": "Please keep your words under {longest:,} characters; they are {length:,} now.",
     # Thanks
     "thanks.title": "Thank you",
     "thanks.text": "{company} has your answer and will read it.",

@@ -6,7 +6,7 @@ import json
 import re
 import unicodedata
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from ipaddress import ip_address
@@ -145,11 +145,14 @@ class SendGridMailer(Mailer):
                 refused, rest = _after(refusal, call)
                 outcomes += refused
                 calls.extendleft(reversed(rest))
+            except Lost as lost:
+                outcomes += _all(call, Verdict.UNSURE, reason=str(lost))
+                # The next call might be lost as well: better late than in doubt.
+                return outcomes + _returned(calls, lost)
             except (Temporary, Permanent) as error:
                 if isinstance(error, Permanent) and not _anything_went(outcomes):
                     raise
-                outcomes += [outcome for left in (call, *calls) for outcome in _returned(left, error)]
-                break
+                return outcomes + _returned([call, *calls], error)
         return outcomes
 
     def verify(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> bool:
@@ -161,10 +164,7 @@ class SendGridMailer(Mailer):
     def _post(self, call: Mailing) -> list[Outcome]:
         """Only what certainly was not taken is tried again: SendGrid knows no idempotency key."""
         body = self._body(call)
-        try:
-            message_id = self._caller.call(lambda: self._api.post(body))
-        except Lost as lost:
-            return _all(call, Verdict.UNSURE, reason=str(lost))
+        message_id = self._caller.call(lambda: self._api.post(body))
         checked = "the sandbox checked it and sent nothing" if self._settings.sandbox else None
         return _all(call, Verdict.ACCEPTED, message_id=message_id, reason=checked)
 
@@ -366,9 +366,10 @@ def _all(
     return [Outcome(letter.send_id, verdict, message_id, reason, retry_after) for letter in call.letters]
 
 
-def _returned(call: Mailing, error: ConnectorError) -> list[Outcome]:
-    retry_after = error.retry_after if isinstance(error, Temporary) else None
-    return _all(call, Verdict.RETURNED, reason=str(error), retry_after=retry_after)
+def _returned(calls: Iterable[Mailing], error: ConnectorError) -> list[Outcome]:
+    """The letters of calls that did not go out, or that were certainly not taken."""
+    after = error.retry_after if isinstance(error, Temporary) else None
+    return [outcome for call in calls for outcome in _all(call, Verdict.RETURNED, reason=str(error), retry_after=after)]
 
 
 def _anything_went(outcomes: Sequence[Outcome]) -> bool:

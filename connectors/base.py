@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -64,6 +65,11 @@ class Source(ABC):
     settings_model: ClassVar[type[ConnectorSettings]]
     #: Calls made to the outside system so far.
     calls: int = 0
+
+    @classmethod
+    def open(cls, settings: Any, *, workspace: Path, timezone: str) -> Source:
+        """The source as its settings say; `timezone` is the account's."""
+        return cls(settings)  # type: ignore[call-arg]
 
     @abstractmethod
     def pull(self, cursor: Cursor | None, *, full: bool, now: datetime) -> Iterator[Page]:

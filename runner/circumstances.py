@@ -122,9 +122,10 @@ def look_at(
     topic: str,
     now: datetime,
     zones: Sequence[str],
+    also: Sequence[int] = (),
 ) -> dict[int, Circumstances]:
-    """The circumstances of everybody in the batch, by contact."""
-    ids = [one.contact_id for one in due]
+    """The circumstances of everybody in the batch, and of these contacts too; by contact."""
+    ids = [*(one.contact_id for one in due), *also]
     people = _people(connection, ids)
     firms = _firms(connection, [p["company_id"] for p in people.values() if p["company_id"] is not None])
     sources = dict(
@@ -132,7 +133,9 @@ def look_at(
             sa.select(contact_sources.c.contact_id, sa.func.min(contact_sources.c.source_id))
             .where(contact_sources.c.contact_id.in_(ids))
             .group_by(contact_sources.c.contact_id)
-        ).tuples()
+        )
+        .tuples()
+        .all()
     )
     noes = _suppressions(connection, people)
     words = _consents(connection, ids, topic)
@@ -193,12 +196,12 @@ def _consents(connection: sa.Connection, ids: Sequence[int], topic: str) -> dict
         .where(one.contact_id.in_(ids), one.topic.in_([topic, "marketing"]))
         .order_by(one.at, one.id)
     )
-    return dict(rows.tuples())
+    return dict(rows.tuples().all())
 
 
 def _goals(connection: sa.Connection, playbook: Playbook, due: Sequence[Due], now: datetime) -> dict[int, datetime]:
     """Who has ordered since entering, and when."""
-    if playbook.keys.goal is None:
+    if playbook.keys.goal is None or not due:
         return {}
     entered = {one.contact_id: one.entered_at for one in due}
     rows = connection.execute(
@@ -221,9 +224,11 @@ def _leaving(connection: sa.Connection, playbook: Playbook, ids: Sequence[int], 
     )
 
 
-def due_enrollments(connection: sa.Connection, playbook: Playbook, step: str, now: datetime, limit: int) -> list[Due]:
-    """The oldest enrollments whose step is due; on PostgreSQL they are ours until the transaction ends."""
-    rows = connection.execute(
+def due_enrollments(
+    connection: sa.Connection, playbook: Playbook, step: str, now: datetime, limit: int | None = None, *, lock: bool
+) -> list[Due]:
+    """The oldest enrollments whose step is due; locked ones are ours until the transaction ends."""
+    query = (
         sa.select(enrollments)
         .where(
             enrollments.c.state == "active",
@@ -234,8 +239,8 @@ def due_enrollments(connection: sa.Connection, playbook: Playbook, step: str, no
         )
         .order_by(enrollments.c.due_at, enrollments.c.id)
         .limit(limit)
-        .with_for_update(skip_locked=True)
-    ).mappings()
+    )
+    rows = connection.execute(query.with_for_update(skip_locked=True) if lock else query).mappings()
     return [
         Due(
             id=row["id"],

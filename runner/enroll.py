@@ -112,11 +112,13 @@ def enroll(store: Store, playbook: Playbook, window: Window, settings: Settings,
         welcome = sa.select(candidates(playbook, window, settings).subquery("candidate"))
         refused = _write_refusals(store, connection, playbook, window, welcome)
         entered = _write_enrollments(store, connection, playbook, window, welcome)
-        _forget_refusals(connection, playbook, window)
-        holdout = _write_holdout(store, connection, playbook, window)
-        braked = _brake(connection, playbook, window, brake, entered)
+        holdout = braked = 0
+        if entered:
+            _forget_refusals(connection, playbook, window)
+            holdout = _write_holdout(store, connection, playbook, window)
+            braked = _brake(connection, playbook, window, brake)
         connection.execute(playbooks.update().where(playbooks.c.id == playbook.id).values(last_tick_at=window.now))
-    return Entered(playbook.id, entered - braked - (0 if braked else holdout), holdout, refused, braked)
+    return Entered(playbook.id, entered - holdout - braked, holdout, refused, braked)
 
 
 def _write_enrollments(
@@ -204,9 +206,9 @@ def _forget_refusals(connection: sa.Connection, playbook: Playbook, window: Wind
     connection.execute(decisions.delete().where(decisions.c.playbook == playbook.id, decisions.c.step == "", came_in))
 
 
-def _brake(connection: sa.Connection, playbook: Playbook, window: Window, brake: Brake | None, entered: int) -> int:
+def _brake(connection: sa.Connection, playbook: Playbook, window: Window, brake: Brake | None) -> int:
     """Holds what this tick let in when it is more than the brake allows; 0 when it may go on."""
-    if brake is None or not entered:
+    if brake is None:
         return 0
     people = connection.scalar(sa.select(sa.func.count()).select_from(contacts).where(contacts.c.deleted_at.is_(None)))
     allowed = min(brake.people, max(brake.at_least - 1, int(brake.share * (people or 0))))

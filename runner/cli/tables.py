@@ -20,7 +20,11 @@ from runner.log import LoggedSend, LogRow, PlaybookSummary
 PAGE = 200
 #: Each status has its colour; the word always stands beside it.
 _COLOURS = {
+    "do": "green",
     "done": "green",
+    "hold": "yellow",
+    "skip": "yellow",
+    "end": "dim",
     "held": "yellow",
     "skipped": "yellow",
     "ended": "dim",
@@ -50,7 +54,7 @@ def kpi_table(kpis: Sequence[Kpi], *, zone: str = "UTC") -> RenderableType:
     """The figures of one period with interval and cases; parts that are zero or without value are left out."""
     if not kpis:
         return Text("No KPI was asked for.")
-    table = _table()
+    table = blank_table()
     table.add_column("KPI", no_wrap=True)
     for head in ("Value", "95 % interval", "n"):
         table.add_column(head, justify="right", no_wrap=True)
@@ -66,7 +70,7 @@ def kpi_table(kpis: Sequence[Kpi], *, zone: str = "UTC") -> RenderableType:
 
 def log_table(rows: Iterable[LogRow], *, zone: str = "UTC", show_header: bool = True) -> Table:
     """Decisions, one a line: when, who, by which playbook and step, what happened and why."""
-    table = _table(show_header=show_header)
+    table = blank_table(show_header=show_header)
     table.add_column("When", width=16, no_wrap=True)
     table.add_column("Contact", ratio=6, no_wrap=True, overflow="ellipsis")
     table.add_column("Playbook", ratio=4, no_wrap=True, overflow="ellipsis")
@@ -76,9 +80,9 @@ def log_table(rows: Iterable[LogRow], *, zone: str = "UTC", show_header: bool = 
     for row in rows:
         table.add_row(
             f"{clock.local(row.at, zone):%Y-%m-%d %H:%M}",
-            _plain(row.contact.email or row.contact.source_id),
-            _plain(row.playbook),
-            _plain(row.step),
+            plain(row.contact.email or row.contact.source_id),
+            plain(row.playbook),
+            plain(row.step),
             Text(row.status, _COLOURS.get(row.status, "")),
             _why(row, zone),
         )
@@ -99,14 +103,14 @@ def summary_table(playbooks: Sequence[PlaybookSummary]) -> RenderableType:
     if not playbooks:
         return Text("Nothing has been decided yet.")
     statuses = [status for status in _COLOURS if any(playbook.counts.get(status) for playbook in playbooks)]
-    table = _table()
+    table = blank_table()
     table.add_column("Playbook", ratio=1, min_width=20)
     for head in ("People", "Sent", "Opened", "Answered", *(status.capitalize() for status in statuses)):
         table.add_column(head, justify="right", no_wrap=True)
     for playbook in playbooks:
         numbers = (playbook.people, playbook.sent, playbook.opened, playbook.answered)
         counted = [Text(_number(playbook.counts.get(s, 0)), _COLOURS[s]) for s in statuses]
-        table.add_row(_plain(playbook.playbook), *map(_number, numbers), *counted)
+        table.add_row(plain(playbook.playbook), *map(_number, numbers), *counted)
     table.caption = "Sent: messages the mailer accepted. Opened: by a person. The rest: decisions in the log."
     table.caption_style, table.caption_justify = "dim", "left"
     if not any(playbook.reasons for playbook in playbooks):
@@ -115,7 +119,7 @@ def summary_table(playbooks: Sequence[PlaybookSummary]) -> RenderableType:
 
 
 def _reasons(playbooks: Sequence[PlaybookSummary]) -> Table:
-    table = _table()
+    table = blank_table()
     table.add_column("Why not", ratio=1, min_width=20)
     table.add_column("", no_wrap=True)
     table.add_column("Times", justify="right", no_wrap=True)
@@ -125,13 +129,13 @@ def _reasons(playbooks: Sequence[PlaybookSummary]) -> Table:
         for status, reasons in playbook.reasons.items():
             for told in reasons:
                 table.add_row(
-                    _plain(name), Text(status, _COLOURS.get(status, "")), _number(told.count), _plain(told.reason)
+                    plain(name), Text(status, _COLOURS.get(status, "")), _number(told.count), plain(told.reason)
                 )
                 name = ""
     return table
 
 
-def _table(*, show_header: bool = True) -> Table:
+def blank_table(*, show_header: bool = True) -> Table:
     return Table(
         box=SIMPLE_HEAD, expand=True, pad_edge=False, show_header=show_header, show_edge=False, padding=(0, 1, 0, 0)
     )
@@ -198,13 +202,13 @@ def _rounded(value: float, to: str) -> Decimal:
 
 def _why(row: LogRow, zone: str) -> Text:
     """`quiet hours, until Tue 3 Mar 08:00` · `birthday today · opened, answered 9`"""
-    text = _plain(row.reason)
+    text = plain(row.reason)
     if row.arm == "holdout" and "holdout" not in row.reason:
         text.append(" (holdout)", "dim")
     if row.until is not None:
         text.append(f", until {_until(row.until, row.at, zone)}")
     if row.send is not None and (came := _came_back(row.send)):
-        text.append(" · ", "dim").append_text(_plain(came))
+        text.append(" · ", "dim").append_text(plain(came))
     return text
 
 
@@ -228,7 +232,7 @@ def _arrival(send: LoggedSend) -> str:
     return _DELIVERY_WORDS.get(send.delivery or "", _STATE_WORDS.get(send.state, ""))
 
 
-def _plain(text: str) -> Text:
+def plain(text: str) -> Text:
     """What came from outside, without the control characters that a terminal would obey."""
     return Text("".join(letter if letter.isprintable() else " " for letter in text))
 

@@ -52,7 +52,7 @@ class Batch:
 def claim(office: Office, playbook: Playbook, step: Step, now: datetime, limit: int) -> Batch:
     """Decides for the oldest due enrollments of a step; what is to be mailed is claimed, all else is done."""
     with office.store.write() as connection:
-        due = due_enrollments(connection, playbook, step.id, now, limit)
+        due = due_enrollments(connection, playbook, step.id, now, limit, lock=True)
         batch = Batch(looked_at=len(due))
         if not due:
             return batch
@@ -155,8 +155,8 @@ def _create_task(
             enrollment_id=one.id,
             step=book.step.id,
             contact_id=one.contact_id,
-            subject=office.templates.line(task.subject, context),
-            body=office.templates.line(task.body, context) if task.body else None,
+            subject=office.line(task.subject, context),
+            body=office.line(task.body, context) if task.body else None,
             owner=facts.contact["owner"] or book.playbook.keys.owner,
             priority=task.priority,
             due_at=task.due.after(book.now, office.settings.timezone),

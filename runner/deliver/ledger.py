@@ -56,7 +56,8 @@ class Book:
             "ended_at": None,
             "reason": None,
         }
-        self._moves.append({"enrollment": one.id, **stays, **to})
+        standing = {"enrollment": one.id, "at_step": one.step, "at_attempt": one.attempt}
+        self._moves.append({**standing, **stays, **to})
 
     def _log(
         self, one: Due, status: str, reason: str, *, until: datetime | None = None, send_id: str | None = None
@@ -81,10 +82,16 @@ class Book:
 
     def write(self, connection: sa.Connection, store: Store) -> None:
         if self._moves:
-            names = [name for name in self._moves[0] if name != "enrollment"]
+            # An event may have proved a send and moved its enrollment on meanwhile: then there is nothing to move.
+            names = [name for name in self._moves[0] if name not in ("enrollment", "at_step", "at_attempt")]
             connection.execute(
                 enrollments.update()
-                .where(enrollments.c.id == sa.bindparam("enrollment"))
+                .where(
+                    enrollments.c.id == sa.bindparam("enrollment"),
+                    enrollments.c.step == sa.bindparam("at_step"),
+                    enrollments.c.attempt == sa.bindparam("at_attempt"),
+                    sa.or_(*(enrollments.c.state == state for state in ("active", "sending", "unsure"))),
+                )
                 .values({name: sa.bindparam(name) for name in names}),
                 self._moves,
             )

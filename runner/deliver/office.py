@@ -76,6 +76,10 @@ class Office:
         mark = hashlib.blake2b(f"{step}|{attempt}".encode(), digest_size=4).hexdigest()
         return f"{self.epoch}-{enrollment:09x}-{mark}"
 
+    def line(self, text: str, context: Mapping[str, Any]) -> str:
+        """A task's words with `{{ … }}` filled in."""
+        return self.templates.plain(text, context)
+
     def sender(self, playbook_from: str | None) -> Address:
         return Address(playbook_from or self.settings.sender.email, self.settings.sender.name)
 

@@ -86,9 +86,10 @@ def write(
 
 _SETTLE = (
     sends.update()
-    .where(sends.c.id == sa.bindparam("send"), sends.c.state == "claimed")
+    .where(sends.c.id == sa.bindparam("send"), sa.or_(sends.c.state == "claimed", sends.c.state == "accepted"))
     .values(
-        state=sa.bindparam("to_state"),
+        # An event may have proved it meanwhile.
+        state=sa.case((sends.c.state == "claimed", sa.bindparam("to_state")), else_=sends.c.state),
         settled_at=sa.bindparam("at"),
         reason=sa.bindparam("why"),
         message_id=sa.bindparam("message"),

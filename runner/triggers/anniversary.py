@@ -74,6 +74,9 @@ class Anniversary(Trigger):
             .where(years.in_(self.years) if self.years else years >= 1)
         )
 
+    def says(self) -> str:
+        return f"anniversary of {self.of} at {self.at:%H:%M}"
+
     def why(self, facts: Mapping[str, Any], anchor: date | None) -> str:
         began = date.fromisoformat(facts["of"][:10])
         years = anchor.year - began.year if anchor else 0

@@ -52,6 +52,10 @@ class Trigger(Part):
     def why(self, facts: Mapping[str, Any], anchor: date | None) -> str:
         """The reason in words, from what the SELECT brought: `2 years since customer_since`."""
 
+    def says(self) -> str:
+        """When it fires, for `explain`: `anniversary of contact.birthday`."""
+        return self.name.replace("_", " ")
+
     @property
     def lateness(self) -> Duration | None:
         """How late an occasion may still begin; None where being late does no harm."""

@@ -91,6 +91,10 @@ class Date(Trigger):
             )
         ).join_from(contacts, days.zone.table, sa.and_(contacts.c.zone == days.zone, on_day))
 
+    def says(self) -> str:
+        side = f"{self.before} before " if self.before else f"{self.after} after " if self.after else ""
+        return f"{side}{self.of}{', every year' if self.yearly else ''} at {self.at:%H:%M}"
+
     def why(self, facts: Mapping[str, Any], anchor: dt.date | None) -> str:
         word = self.of.split(".", 1)[1]
         on = anchor.isoformat() if anchor else facts["of"][:10]

@@ -54,6 +54,9 @@ class Inactivity(Trigger):
             .where(last)
         )
 
+    def says(self) -> str:
+        return f"no {self.event} for more than {self.for_}"
+
     def why(self, facts: Mapping[str, Any], anchor: date | None) -> str:
         what = "order" if self.event == "order" else "activity" if self.event == "any" else self.event
         return f"no {what} for more than {self.for_}, the last on {facts['last'][:10]}"

@@ -31,6 +31,9 @@ class LowScore(Trigger):
             *match_columns(contact=given.c.contact_id, occasion=given.c.occasion, occurred_at=given.c.at, facts=facts)
         ).join_from(given, contacts, contacts.c.id == given.c.contact_id)
 
+    def says(self) -> str:
+        return f"{self.kind.upper()} answer of at most {self.at_most:g}"
+
     def why(self, facts: Mapping[str, Any], anchor: date | None) -> str:
         return f"answered {facts['score']:g} to {self.kind.upper()}, at most {self.at_most:g} counts as low"
 

@@ -50,5 +50,8 @@ class Schedule(Trigger):
             )
         ).join_from(contacts, table.values, sa.and_(contacts.c.zone == table.c.zone, mine >= slot, mine < slot + 1))
 
+    def says(self) -> str:
+        return f"every {self.every} at {self.at:%H:%M}"
+
     def why(self, facts: Mapping[str, Any], anchor: date | None) -> str:
         return f"every {facts['every']}"

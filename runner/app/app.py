@@ -1,0 +1,136 @@
+"""A workspace, opened."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from connectors.base import Mailer, Source
+from runner import clock
+from runner.app.connections import Plugs, open_mailer, open_sources, plug_in
+from runner.conditions import Fields
+from runner.conditions.fields import known_fields
+from runner.deliver import Lease, Office, Versions
+from runner.enroll import zones_in_use
+from runner.links import Links
+from runner.playbook import Playbook, Reading, read_playbooks
+from runner.render import Templates
+from runner.settings import Settings, SettingsFile, load_settings
+from runner.store import Store, migrate
+from runner.store.tables import meta
+
+#: What is the workspace's own business: leases, the daemon's pid.
+PRIVATE = ".regulars"
+
+
+class App:
+    """Everything that a command needs, opened when it is first asked for."""
+
+    def __init__(
+        self, folder: Path, *, environment: Mapping[str, str] | None = None, now: Callable[[], datetime] | None = None
+    ) -> None:
+        self.folder = folder.resolve()
+        self._environment = environment
+        #: The time business rules go by; moved by `--at`.
+        self.now = now or clock.machine_now
+
+    @cached_property
+    def told(self) -> SettingsFile:
+        return load_settings(self.folder, self._environment)
+
+    @property
+    def settings(self) -> Settings:
+        return self.told.settings
+
+    @cached_property
+    def plugs(self) -> Plugs:
+        return plug_in(self.told)
+
+    @cached_property
+    def store(self) -> Store:
+        store = Store(self.settings.store, workspace=self.folder)
+        migrate(store)
+        return store
+
+    @cached_property
+    def sources(self) -> dict[str, Source]:
+        return open_sources(self.plugs, self.settings, self.folder)
+
+    @cached_property
+    def mailer(self) -> Mailer:
+        return open_mailer(self.plugs, self.folder, lambda: self.now())
+
+    @cached_property
+    def links(self) -> Links:
+        return Links(self.settings.public_url, self.settings.secrets)
+
+    @cached_property
+    def templates(self) -> Templates:
+        return Templates(self.folder / "templates", self.links, self.settings.sender)
+
+    @cached_property
+    def lease(self) -> Lease:
+        return Lease(self.folder / PRIVATE)
+
+    def fields(self) -> Fields:
+        """The fields a playbook may name today."""
+        with self.store.read() as connection:
+            return known_fields(connection)
+
+    def readings(self, fields: Fields) -> list[Reading]:
+        return read_playbooks(self.folder, fields)
+
+    def office(self, running: list[Playbook], fields: Fields) -> Office:
+        with self.store.read() as connection:
+            zones = zones_in_use(connection)
+        return Office(
+            store=self.store,
+            settings=self.settings,
+            mailer=self.mailer,
+            mailer_name=self.plugs.mailer_name,
+            templates=self.templates,
+            links=self.links,
+            fields=fields,
+            versions=Versions(self.store, running, fields),
+            lease=self.lease,
+            epoch=self.epoch,
+            zones=zones,
+        )
+
+    @cached_property
+    def epoch(self) -> str:
+        """Drawn once a store; a restored one gets another."""
+        fresh = secrets.token_hex(4)
+        with self.store.write() as connection:
+            connection.execute(self.store.insert(meta).values(key="epoch", value=fresh).on_conflict_do_nothing())
+        return str(self.remembered("epoch"))
+
+    def remembered(self, key: str) -> Any:
+        """A word the store keeps about itself; None where it was never told."""
+        with self.store.read() as connection:
+            return connection.scalar(sa.select(meta.c.value).where(meta.c.key == key))
+
+    def remember(self, key: str, value: Any) -> None:
+        with self.store.write() as connection:
+            upsert = self.store.insert(meta).values(key=key, value=value)
+            connection.execute(upsert.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
+
+    def close(self) -> None:
+        opened = self.__dict__
+        for source in opened.get("sources", {}).values():
+            source.close()
+        for name in ("mailer", "lease", "store"):
+            if name in opened:
+                opened[name].close()
+
+    def __enter__(self) -> App:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

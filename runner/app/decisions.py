@@ -1,0 +1,162 @@
+"""What only a person may decide: approvals, unsure sends, pauses, suppressions, going live."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from runner import log
+from runner.app.app import PRIVATE, App
+from runner.deliver import drop, resend, sent
+from runner.enroll import braked_plan
+from runner.errors import NeedsPerson, WrongUsage
+from runner.store import changed
+from runner.store.tables import (
+    answers,
+    decisions,
+    enrollments,
+    mail_events,
+    meta,
+    playbooks,
+    sends,
+    skeletons,
+    suppressions,
+    tasks,
+)
+
+
+def approve(app: App, playbook: str, plan: str | None) -> int:
+    """Releases the people whom the brake holds, if the plan is still the one that was seen."""
+    now = app.now()
+    with app.store.write() as connection:
+        people, digest = braked_plan(connection, playbook)
+        if not people:
+            raise NeedsPerson(f"nobody waits for approval in {playbook!r}")
+        if plan is not None and plan != digest:
+            raise NeedsPerson(
+                f"the plan has changed: it is {digest} with {people} people now; look again and approve that"
+            )
+        connection.execute(
+            enrollments.update()
+            .where(enrollments.c.playbook == playbook, enrollments.c.state == "braked")
+            .values(state="active", reason=None, due_at=now, step_since=now)
+        )
+        connection.execute(
+            playbooks.update()
+            .where(playbooks.c.id == playbook)
+            .values(braked_at=None, braked_people=None, braked_hash=None)
+        )
+    return people
+
+
+def unsure(app: App, send: str | None, playbook: str | None) -> list[dict[str, Any]]:
+    """The sends whose outcome nobody knows."""
+    with app.store.read() as connection:
+        rows = connection.execute(
+            sa.select(sends.c.id, sends.c.playbook, sends.c.step, sends.c.address, sends.c.claimed_at, sends.c.reason)
+            .where(*_which(send, playbook))
+            .order_by(sends.c.claimed_at, sends.c.id)
+        ).mappings()
+        return [dict(row) for row in rows]
+
+
+def _which(send: str | None, playbook: str | None) -> list[Any]:
+    where: list[Any] = [sends.c.state == "unsure"]
+    if send is not None:
+        where.append(sends.c.id == send)
+    if playbook is not None:
+        where.append(sends.c.playbook == playbook)
+    return where
+
+
+def settle(app: App, send: str | None, playbook: str | None, verb: str) -> int:
+    """Ends unsure sends as the person says."""
+    ids = [row["id"] for row in unsure(app, send, playbook)]
+    if not ids:
+        raise NeedsPerson(f"no unsure send {send or f'of {playbook}'!r}")
+    fields = app.fields()
+    running = [reading.playbook for reading in app.readings(fields) if reading.playbook]
+    office = app.office(running, fields)
+    return {"sent": sent, "resend": resend, "drop": drop}[verb](office, ids, app.now())
+
+
+def pause(app: App, playbook: str | None) -> Sequence[str]:
+    return _switch(app, playbook, paused=True)
+
+
+def resume(app: App, playbook: str | None) -> Sequence[str]:
+    return _switch(app, playbook, paused=False)
+
+
+def _switch(app: App, playbook: str | None, *, paused: bool) -> Sequence[str]:
+    with app.store.write() as connection:
+        known = set(connection.scalars(sa.select(playbooks.c.id)))
+        if playbook is not None and playbook not in known:
+            raise WrongUsage(f"no playbook {playbook!r} has run here; there are {', '.join(sorted(known)) or 'none'}")
+        ids = [playbook] if playbook else sorted(known)
+        at = app.now() if paused else None
+        connection.execute(playbooks.update().where(playbooks.c.id.in_(ids)).values(paused_at=at))
+    return ids
+
+
+def suppress(app: App, address: str) -> bool:
+    """True when it was not suppressed by hand before."""
+    bound = address.strip().lower()
+    if "@" not in bound:
+        raise WrongUsage(f"{address!r} is no address")
+    in_force = (suppressions.c.address == bound, suppressions.c.reason == "manual", suppressions.c.lifted_at.is_(None))
+    with app.store.write() as connection:
+        if connection.scalar(sa.select(suppressions.c.id).where(*in_force)):
+            return False
+        connection.execute(
+            suppressions.insert().values(address=bound, reason="manual", source="command line", at=app.now())
+        )
+    return True
+
+
+def unsuppress(app: App, address: str) -> tuple[int, list[str]]:
+    """How many suppressions were lifted, and the reasons of those that only the person can take back."""
+    bound = address.strip().lower()
+    mine = (suppressions.c.address == bound, suppressions.c.lifted_at.is_(None))
+    with app.store.write() as connection:
+        lifted = changed(
+            connection,
+            suppressions.update()
+            .where(*mine, suppressions.c.reason.in_(["manual", "bounced"]))
+            .values(lifted_at=app.now(), lifted_by="command line"),
+        )
+        kept = list(connection.scalars(sa.select(suppressions.c.reason).where(*mine)))
+    return lifted, kept
+
+
+def rehearsal_in_words(app: App) -> str:
+    with app.store.read() as connection:
+        count = connection.scalar(sa.select(sa.func.count()).select_from(sends))
+    return (
+        f"The log and {count} sends of the rehearsal go to an archive, suppressions and answers of real people stay, "
+        "and every playbook starts afresh. Go live?"
+    )
+
+
+def go_live(app: App) -> Path:
+    """Archives what was rehearsed and forgets it; contacts, facts and every no stay. Returns the archive."""
+    if app.remembered("clock") == "simulated":
+        raise NeedsPerson("this store has a simulated clock; go live with a store of its own")
+    archive = app.folder / PRIVATE / f"rehearsal-{app.now():%Y%m%dT%H%M%S}.jsonl.gz"
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with app.store.write() as connection:
+        if not connection.scalar(sa.select(sa.func.count()).select_from(enrollments)):
+            raise NeedsPerson("nothing was rehearsed here: there is nothing to archive")
+        with gzip.open(archive, "wt", encoding="utf-8") as file:
+            for row in log.rows(connection):
+                file.write(json.dumps(row.document(), default=str) + "\n")
+        for table in (tasks, answers, mail_events, decisions, sends, skeletons, enrollments, playbooks):
+            connection.execute(table.delete())
+        connection.execute(meta.delete().where(meta.c.key.in_(["clock", "last_tick_at", "epoch"])))
+    app.__dict__.pop("epoch", None)
+    return archive

@@ -1,0 +1,174 @@
+"""Looks for trouble in a workspace and says what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from runner.app.app import App
+from runner.app.check import check
+from runner.store.migrate import HEAD
+from runner.store.tables import (
+    contacts,
+    cursors,
+    enrollments,
+    playbooks,
+    sends,
+    set_aside,
+    suppressions,
+)
+
+
+class Health(StrEnum):
+    OK = "ok"
+    WARNING = "warning"
+    FAULT = "fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at."""
+
+    name: str
+    status: Health
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """Everything looked at, and what is invalid in numbers."""
+
+    checks: tuple[Finding, ...]
+    invalid: dict[str, int]
+    quota: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def needs_person(self) -> bool:
+        return any(finding.status is Health.FAULT for finding in self.checks)
+
+    def document(self) -> dict[str, Any]:
+        return {"checks": [asdict(finding) for finding in self.checks], "invalid": self.invalid, "quota": self.quota}
+
+
+def examine(app: App) -> Examined:
+    """Looks everywhere; changes nothing."""
+    now = app.now()
+    with app.store.read() as connection:
+        invalid = _invalid(connection)
+        found = [
+            *_settings(app),
+            Finding("store", Health.OK, f"schema {HEAD}, clock {app.remembered('clock') or 'not started'}"),
+            *_last_tick(app, now),
+            *_connectors(app, connection),
+            *_people(connection, invalid),
+            *_sends(connection),
+            *_playbooks(connection),
+        ]
+    return Examined(tuple(found), invalid)
+
+
+def _settings(app: App) -> Iterator[Finding]:
+    checked = check(app)
+    if checked.faults:
+        yield Finding(
+            "playbooks and settings", Health.FAULT, f"{len(checked.faults)} faults; `regulars check` names them"
+        )
+    else:
+        yield Finding("playbooks and settings", Health.OK, f"{len(checked.readings)} playbooks, no fault")
+    for warning in checked.warnings:
+        yield Finding("playbooks and settings", Health.WARNING, str(warning))
+
+
+def _last_tick(app: App, now: datetime) -> Iterator[Finding]:
+    last = app.remembered("last_tick_at")
+    if last is None:
+        yield Finding("ticks", Health.WARNING, "there was none yet; `regulars run` or `regulars start`")
+        return
+    at = datetime.fromisoformat(last)
+    late = app.remembered("clock") == "real" and now - at > max(timedelta(hours=1), 3 * app.settings.schedule.tick.span)
+    words = f"the last one was at {at:%Y-%m-%d %H:%M} UTC"
+    yield Finding(
+        "ticks", Health.WARNING if late else Health.OK, words + ("; is `regulars start` running?" if late else "")
+    )
+
+
+def _connectors(app: App, connection: sa.Connection) -> Iterator[Finding]:
+    rows = connection.execute(sa.select(cursors)).mappings()
+    known = {row["connector"]: row for row in rows}
+    for name in app.settings.connectors:
+        row = known.get(name)
+        if row is None or row["synced_at"] is None:
+            yield Finding(f"connector {name}", Health.WARNING, "never synced; `regulars sync`")
+        else:
+            yield Finding(f"connector {name}", Health.OK, f"synced at {row['synced_at']:%Y-%m-%d %H:%M} UTC")
+    aside = connection.execute(
+        sa.select(set_aside.c.connector, set_aside.c.place, set_aside.c.field, set_aside.c.words).order_by(
+            set_aside.c.id
+        )
+    ).all()
+    for row in aside[:10]:
+        yield Finding(
+            f"connector {row.connector}", Health.WARNING, f"{row.place}: {row.field}: {row.words}".replace(": : ", ": ")
+        )
+    if len(aside) > 10:
+        yield Finding("connectors", Health.WARNING, f"and {len(aside) - 10} more that were set aside")
+
+
+def _invalid(connection: sa.Connection) -> dict[str, int]:
+    alive = (contacts.c.deleted_at.is_(None), contacts.c.merged_into.is_(None))
+
+    def count(*where: Any) -> int:
+        return int(connection.scalar(sa.select(sa.func.count()).select_from(contacts).where(*alive, *where)) or 0)
+
+    return {
+        "emails": count(contacts.c.email.is_not(None), contacts.c.address.is_(None)),
+        "timezones": count(contacts.c.bad_timezone),
+        "no_email": count(contacts.c.email.is_(None)),
+    }
+
+
+def _people(connection: sa.Connection, invalid: dict[str, int]) -> Iterator[Finding]:
+    total = connection.scalar(sa.select(sa.func.count()).select_from(contacts).where(contacts.c.deleted_at.is_(None)))
+    yield Finding("contacts", Health.OK if total else Health.WARNING, f"{total:,} people" if total else "none yet")
+    told: dict[str, str] = {
+        "emails": "have an address that is none: they are not written to",
+        "timezones": "have a time zone that is none: their company's or the account's is used",
+        "no_email": "have no address",
+    }
+    for key, words in told.items():
+        if invalid[key]:
+            yield Finding("contacts", Health.WARNING, f"{invalid[key]:,} {words}")
+    noes = connection.scalar(
+        sa.select(sa.func.count()).select_from(suppressions).where(suppressions.c.lifted_at.is_(None))
+    )
+    yield Finding("suppressions", Health.OK, f"{noes:,} in force")
+
+
+def _sends(connection: sa.Connection) -> Iterator[Finding]:
+    counted: Callable[[str], int] = lambda state: int(  # noqa: E731
+        connection.scalar(sa.select(sa.func.count()).select_from(sends).where(sends.c.state == state)) or 0
+    )
+    unsure = counted("unsure")
+    words = f"{unsure} are unsure; `regulars settle` lists them" if unsure else "none is unsure"
+    yield Finding("sends", Health.FAULT if unsure else Health.OK, words)
+    stuck = connection.scalar(
+        sa.select(sa.func.count())
+        .select_from(enrollments)
+        .where(enrollments.c.state == "sending", ~sa.exists().where(sends.c.enrollment_id == enrollments.c.id))
+    )
+    if stuck:
+        yield Finding("enrollments", Health.FAULT, f"{stuck} wait for a send that is not there")
+
+
+def _playbooks(connection: sa.Connection) -> Iterator[Finding]:
+    for row in connection.execute(sa.select(playbooks)).mappings():
+        if row["braked_at"] is not None:
+            words = f"{row['braked_people']} people wait; `regulars approve {row['id']}`"
+            yield Finding(f"playbook {row['id']}", Health.FAULT, words)
+        if row["paused_at"] is not None:
+            yield Finding(f"playbook {row['id']}", Health.WARNING, f"paused since {row['paused_at']:%Y-%m-%d}")

@@ -1,0 +1,114 @@
+"""What the reading commands ask of a workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from runner import kpis
+from runner.app.app import App
+from runner.app.tick import windows
+from runner.errors import Fault, WrongUsage
+from runner.explain import Explained, explain, find_contact
+from runner.kpis import Kpi, Period
+from runner.log import LogRow
+from runner.plan import plan
+from runner.store.tables import contact_sources, contacts, tasks
+from runner.sync import advance
+from runner.yaml_file import closest
+
+
+@contextmanager
+def planned(app: App, now: datetime, playbook: str | None) -> Iterator[tuple[Iterator[LogRow], list[Fault]]]:
+    """The decisions a tick at `now` would make, and the faults of playbooks that would not run."""
+    advance(app.store, None, now, app.settings)
+    fields = app.fields()
+    readings = app.readings(fields)
+    if playbook is not None and playbook not in {reading.id for reading in readings}:
+        raise WrongUsage(
+            f"there is no playbook {playbook!r}; {closest(playbook, [r.id for r in readings])}".rstrip("; ")
+        )
+    wanted = [reading for reading in readings if playbook in (None, reading.id)]
+    faults = [fault for reading in wanted for fault in reading.faults]
+    running = [reading.playbook for reading in wanted if reading.playbook and reading.playbook.keys.enabled]
+    looked_at = windows(app, running, now)
+    office = app.office(running, fields)
+    with app.store.read() as connection:
+        yield plan(office, connection, looked_at, now), faults
+
+
+def contact_called(connection: sa.Connection, called: str) -> int:
+    found = find_contact(connection, called)
+    if found is None:
+        raise WrongUsage(f"there is no contact {called!r}: give a source id, our id or an address")
+    return found
+
+
+def explained(app: App, called: str, playbook: str | None, now: datetime) -> tuple[dict[str, Any], list[Explained]]:
+    """Who that is, and how every playbook (or this one) stands to them."""
+    fields = app.fields()
+    readings = [reading for reading in app.readings(fields) if playbook in (None, reading.id)]
+    if not readings:
+        raise WrongUsage(f"there is no playbook {playbook!r}")
+    running = [reading.playbook for reading in readings if reading.playbook and reading.playbook.keys.enabled]
+    looked_at = windows(app, running, now)
+    with app.store.read() as connection:
+        contact = contact_called(connection, called)
+        told = explain(connection, contact, readings, looked_at, app.settings, fields, now)
+        return person(connection, contact), told
+
+
+def person(connection: sa.Connection, contact: int) -> dict[str, Any]:
+    source = sa.select(sa.func.min(contact_sources.c.source_id)).where(contact_sources.c.contact_id == contact)
+    row = connection.execute(sa.select(contacts).where(contacts.c.id == contact)).mappings().one()
+    name = " ".join(part for part in (row["first_name"], row["last_name"]) if part)
+    return {
+        "id": contact,
+        "source_id": connection.scalar(source),
+        "email": row["email"],
+        "name": name or None,
+        "zone": row["zone"],
+    }
+
+
+def figures(app: App, first: date | None, last: date | None, as_of: datetime | None) -> list[Kpi]:
+    """The KPIs of a period, as they were known at an instant; by default now, in a simulated store its last tick."""
+    moment = as_of or last_moment(app)
+    usual = kpis.default_period(moment, app.settings.timezone)
+    period = Period(first or usual.start, last or usual.end) if first or last else usual
+    keys = app.settings.kpis.show or None
+    with app.store.read() as connection:
+        return kpis.compute(connection, period=period, as_of=moment, settings=app.settings, keys=keys)
+
+
+def last_moment(app: App) -> datetime:
+    """Now; in a store with a simulated clock the time it has come to."""
+    if app.remembered("clock") == "simulated" and (last := app.remembered("last_tick_at")):
+        return datetime.fromisoformat(last)
+    return app.now()
+
+
+def open_tasks(app: App) -> Sequence[dict[str, Any]]:
+    with app.store.read() as connection:
+        rows = connection.execute(
+            sa.select(tasks, contacts.c.email, contacts.c.first_name, contacts.c.last_name)
+            .join_from(tasks, contacts, contacts.c.id == tasks.c.contact_id)
+            .where(tasks.c.done_at.is_(None))
+            .order_by(tasks.c.due_at, tasks.c.id)
+        ).mappings()
+        return [
+            {
+                "id": row["id"],
+                "subject": row["subject"],
+                "body": row["body"],
+                "contact": {"id": row["contact_id"], "email": row["email"]},
+                "owner": row["owner"],
+                "priority": row["priority"],
+                "due_at": row["due_at"],
+            }
+            for row in rows
+        ]

@@ -1,0 +1,208 @@
+"""One pass: sync, enroll, collect, deliver."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+
+from connectors.base import Mailer
+from connectors.errors import ConnectorError
+from runner import collect
+from runner.app import clockwork
+from runner.app.app import App
+from runner.deliver import Delivered, deliver
+from runner.enroll import Entered, enroll, register, zones_in_use
+from runner.errors import ExitCode, Fault, NeedsPerson
+from runner.playbook import Playbook
+from runner.settings import Brake
+from runner.store.tables import playbooks, sends
+from runner.sync import Synced, TooManyGone, advance, sync
+from runner.triggers import Window
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Ticked:
+    """What one pass did, and what is left for a person."""
+
+    at: datetime
+    synced: list[Synced] = field(default_factory=list)
+    entered: list[Entered] = field(default_factory=list)
+    delivered: Delivered = field(default_factory=Delivered)
+    #: Faults of playbooks that therefore did not run.
+    faults: list[Fault] = field(default_factory=list)
+    #: Outside systems that failed, in their words.
+    failures: list[str] = field(default_factory=list)
+    #: What waits for a person, in words.
+    waiting: list[str] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        if self.failures:
+            return ExitCode.OUTSIDE
+        return ExitCode.PERSON if self.faults or self.waiting else ExitCode.DONE
+
+    def document(self) -> dict[str, Any]:
+        """For `run --json`."""
+        did = self.delivered
+        return {
+            "at": self.at.isoformat(),
+            "synced": [one.document() for one in self.synced],
+            "entered": [
+                {
+                    "playbook": e.playbook,
+                    "entered": e.entered,
+                    "holdout": e.holdout,
+                    "refused": e.refused,
+                    "braked": e.braked,
+                }
+                for e in self.entered
+            ],
+            "delivered": {
+                name: getattr(did, name)
+                for name in ("accepted", "refused", "returned", "unsure", "done", "held", "skipped", "ended")
+            },
+            "faults": [fault.document() for fault in self.faults],
+            "failures": self.failures,
+            "waiting": self.waiting,
+        }
+
+
+def never() -> bool:
+    return False
+
+
+def tick(app: App, now: datetime, *, full: bool = False, stop: Callable[[], bool] = never) -> Ticked:
+    """Everything that is due at `now`. What fails outside is told, and the rest goes on."""
+    ticked = Ticked(now)
+    if not clockwork.moves_on(app, now):
+        ticked.waiting.append(
+            f"the last tick was at {app.remembered('last_tick_at')}: nothing is done for an earlier time"
+        )
+        return ticked
+    ticked.synced, ticked.failures = sync_all(app, now, full=full)
+    if not stop():
+        _drain(app, now, ticked)
+        _run_playbooks(app, now, ticked, stop)
+    app.remember("last_tick_at", now.isoformat())
+    ticked.waiting += _unsettled(app)
+    return ticked
+
+
+def sync_all(
+    app: App,
+    now: datetime,
+    *,
+    full: bool = False,
+    yes_delete: bool = False,
+    progress: Callable[[str, int], None] | None = None,
+) -> tuple[list[Synced], list[str]]:
+    """Every connector's news, and the failures of those that could not be reached."""
+    synced, failures = [], []
+    rank = list(app.settings.connectors)
+    for name, source in app.sources.items():
+        match = str(app.settings.connectors[name].get("match", "email"))
+        try:
+            done = sync(
+                app.store,
+                name,
+                source,
+                settings=app.settings,
+                full=full,
+                now=now,
+                rank=rank,
+                match=match,
+                yes_delete=yes_delete,
+                progress=progress,
+            )
+            synced.append(done)
+        except TooManyGone as held:
+            synced.append(held.synced)
+            failures.append(str(held))
+        except ConnectorError as error:
+            log.warning("a sync failed", action="sync_failed", connector=name, status=error.status)
+            failures.append(f"{name}: {error}")
+    advance(app.store, None, now, app.settings)
+    return synced, failures
+
+
+def _run_playbooks(app: App, now: datetime, ticked: Ticked, stop: Callable[[], bool]) -> None:
+    fields = app.fields()
+    readings = app.readings(fields)
+    ticked.faults = [fault for reading in readings for fault in reading.faults]
+    running = [reading.playbook for reading in readings if reading.playbook and reading.playbook.keys.enabled]
+    register(app.store, running, now)
+    ticked.entered = enroll_all(app, running, now)
+    ticked.waiting += _braked(app)
+    if not stop():
+        ticked.delivered = deliver(app.office(running, fields), now, stop=stop)
+        ticked.failures += ticked.delivered.failures
+
+
+def enroll_all(app: App, running: Sequence[Playbook], now: datetime) -> list[Entered]:
+    simulated = app.remembered("clock") == clockwork.SIMULATED
+    entered = []
+    for playbook, window in windows(app, running, now):
+        brake = playbook.keys.brake or app.settings.brake or (None if simulated else Brake())
+        entered.append(enroll(app.store, playbook, window, app.settings, brake=brake))
+    return entered
+
+
+def windows(app: App, running: Sequence[Playbook], now: datetime) -> list[tuple[Playbook, Window]]:
+    """What each playbook's tick looks at; paused ones are left out."""
+    with app.store.read() as connection:
+        rows = connection.execute(
+            sa.select(playbooks.c.id, playbooks.c.first_tick_at, playbooks.c.last_tick_at, playbooks.c.paused_at)
+        ).all()
+        zones = zones_in_use(connection)
+    known = {row.id: row for row in rows}
+    fields = app.fields()
+    found = []
+    for playbook in running:
+        row = known.get(playbook.id)
+        if row is not None and row.paused_at is not None:
+            continue
+        first, since = (row.first_tick_at, row.last_tick_at) if row else (now, now)
+        lateness = playbook.keys.max_lateness or app.settings.max_lateness
+        found.append((playbook, Window(first, since, now, lateness, zones, fields)))
+    return found
+
+
+def _drain(app: App, now: datetime, ticked: Ticked) -> None:
+    """Webhook bodies that came since the last tick."""
+    for name, mailer in mailers(app).items():
+        collect.drain(app.store, name, mailer, now)
+
+
+def mailers(app: App) -> dict[str, Mailer]:
+    return {app.plugs.mailer_name: app.mailer}
+
+
+def _braked(app: App) -> list[str]:
+    with app.store.read() as connection:
+        rows = connection.execute(
+            sa.select(playbooks.c.id, playbooks.c.braked_people).where(playbooks.c.braked_at.is_not(None))
+        ).all()
+    return [
+        f"{id}: {people} people at once is more than the brake allows; `regulars approve {id}` lets them in"
+        for id, people in rows
+    ]
+
+
+def _unsettled(app: App) -> list[str]:
+    with app.store.read() as connection:
+        count = connection.scalar(sa.select(sa.func.count()).select_from(sends).where(sends.c.state == "unsure"))
+    return [f"{count} sends are unsure; `regulars settle` lists them"] if count else []
+
+
+def require(app: App, playbook: str) -> None:
+    """Raises NeedsPerson unless the store knows the playbook."""
+    with app.store.read() as connection:
+        if connection.scalar(sa.select(playbooks.c.id).where(playbooks.c.id == playbook)) is None:
+            raise NeedsPerson(f"no playbook {playbook!r} has run here")

@@ -1,0 +1,122 @@
+"""Commands by which a person decides: approve, settle, pause, resume, suppress, unsuppress, go-live."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated
+
+import typer
+
+from runner.cli.options import AsJson, Folder, console, print_json, workspace
+from runner.errors import WrongUsage
+
+OnePlaybook = Annotated[str, typer.Argument(metavar="PLAYBOOK")]
+MaybePlaybook = Annotated[str | None, typer.Argument(metavar="PLAYBOOK", help="All of them where none is named.")]
+
+
+def approve(
+    playbook: OnePlaybook,
+    folder: Folder = None,
+    plan: Annotated[str | None, typer.Option(help="Only if the plan still has this hash.", metavar="HASH")] = None,
+) -> None:
+    """Let in the people whom the brake holds."""
+    from runner.app import decisions
+
+    with workspace(folder) as app:
+        people = decisions.approve(app, playbook, plan)
+    print(f"{playbook}: {people} people go on at the next tick.")
+
+
+def settle(
+    send: Annotated[
+        str | None, typer.Argument(metavar="SEND", help="One send; without any the unsure ones are listed.")
+    ] = None,
+    folder: Folder = None,
+    playbook: Annotated[str | None, typer.Option(help="All unsure sends of this playbook.", metavar="ID")] = None,
+    sent: Annotated[bool, typer.Option("--sent", help="They went out.")] = False,
+    resend: Annotated[bool, typer.Option("--resend", help="Send them again; somebody may get two.")] = False,
+    drop: Annotated[bool, typer.Option("--drop", help="Leave them be; the next step follows.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the sends whose outcome nobody knows, or say what is to become of them."""
+    from runner.app import decisions
+    from runner.cli.reports import unsure_table
+
+    if sent + resend + drop > 1:
+        raise WrongUsage("say one of --sent, --resend and --drop")
+    with workspace(folder) as app:
+        if not (sent or resend or drop):
+            found = decisions.unsure(app, send, playbook)
+            if as_json:
+                print_json(found)
+            else:
+                console().print(unsure_table(found, zone=app.settings.timezone))
+            return
+        if send is None and playbook is None:
+            raise WrongUsage("name a send, or a playbook with --playbook")
+        verb = "sent" if sent else "resend" if resend else "drop"
+        settled = decisions.settle(app, send, playbook, verb)
+    print(f"{settled} sends settled.")
+
+
+def pause(playbook: MaybePlaybook = None, folder: Folder = None) -> None:
+    """Stop a playbook: nobody enters, those inside wait where they are."""
+    from runner.app import decisions
+
+    with workspace(folder) as app:
+        for id in decisions.pause(app, playbook):
+            print(f"{id}: paused")
+
+
+def resume(playbook: MaybePlaybook = None, folder: Folder = None) -> None:
+    """Let a paused playbook run again."""
+    from runner.app import decisions
+
+    with workspace(folder) as app:
+        for id in decisions.resume(app, playbook):
+            print(f"{id}: runs again")
+
+
+def suppress(address: Annotated[str, typer.Argument(metavar="ADDRESS")], folder: Folder = None) -> None:
+    """Never write to this address."""
+    from runner.app import decisions
+
+    with workspace(folder) as app:
+        new = decisions.suppress(app, address)
+    print(f"{address} is suppressed." if new else f"{address} was suppressed already.")
+
+
+def unsuppress(address: Annotated[str, typer.Argument(metavar="ADDRESS")], folder: Folder = None) -> None:
+    """Lift what `suppress` or a bounce did; a person's own no stays."""
+    from runner.app import decisions
+
+    with workspace(folder) as app:
+        lifted, kept = decisions.unsuppress(app, address)
+    print(f"{address}: {lifted} lifted." if lifted else f"{address}: nothing to lift.")
+    if kept:
+        print(f"Kept: {', '.join(kept)}. Only the person can take that back.")
+
+
+def go_live(
+    folder: Folder = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Yes, forget the rehearsal.")] = False,
+) -> None:
+    """Lead from the outbox to a real mailer: archive the rehearsal, start the playbooks afresh."""
+    from runner.app import decisions
+
+    with workspace(folder) as app:
+        if not yes and not typer.confirm(decisions.rehearsal_in_words(app)):
+            raise typer.Abort
+        archive = decisions.go_live(app)
+    print(f"The rehearsal is kept in {archive}. The next tick is the first one that counts.")
+
+
+COMMANDS: Mapping[str, Callable[..., None]] = {
+    "approve": approve,
+    "settle": settle,
+    "pause": pause,
+    "resume": resume,
+    "suppress": suppress,
+    "unsuppress": unsuppress,
+    "go-live": go_live,
+}

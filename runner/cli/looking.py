@@ -1,0 +1,119 @@
+"""Commands that look: log, kpis, explain, doctor, tasks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Annotated
+
+import typer
+
+from runner.cli.options import AsJson, At, Folder, console, day, instant, print_json, print_json_lines, workspace
+from runner.errors import ExitCode, WrongUsage
+
+
+def log(
+    folder: Folder = None,
+    playbook: Annotated[str | None, typer.Option(help="Only this playbook.", metavar="ID")] = None,
+    contact: Annotated[str | None, typer.Option(help="Only this contact: source id, our id or address.")] = None,
+    status: Annotated[str | None, typer.Option(help="done, held, skipped, ended, failed or unsure.")] = None,
+    since: Annotated[str | None, typer.Option(help="From this time on.", metavar="TIME")] = None,
+    limit: Annotated[int | None, typer.Option(help="The newest rows, so many.", min=1)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show every decision, done or not, with its reason; oldest first."""
+    from runner import log as action_log
+    from runner.app.looking import contact_called
+    from runner.cli.tables import log_pages
+
+    if status is not None and status not in action_log.STATUSES:
+        raise WrongUsage(f"there is no status {status!r}; there are {', '.join(action_log.STATUSES)}")
+    with workspace(folder) as app, app.store.read() as connection:
+        who = contact_called(connection, contact) if contact else None
+        start = instant(since, app.settings.timezone) if since else None
+        rows = action_log.rows(connection, playbook=playbook, contact=who, status=status, since=start, limit=limit)
+        if as_json:
+            print_json_lines(row.document() for row in rows)
+            return
+        shown = False
+        for table in log_pages(rows, zone=app.settings.timezone):
+            console().print(table)
+            shown = True
+        if not shown:
+            print("No decision fits.")
+
+
+def kpis(
+    folder: Folder = None,
+    first: Annotated[str | None, typer.Option("--from", help="The period's first day.", metavar="DAY")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="The first day after it.", metavar="DAY")] = None,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="As it was known at this time.", metavar="TIME")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what it brought: rates with their interval and number of cases. The last 90 days where no period is given."""
+    from runner.app.looking import figures
+    from runner.cli.tables import kpi_table
+
+    with workspace(folder) as app:
+        moment = instant(as_of, app.settings.timezone) if as_of else None
+        found = figures(app, day(first) if first else None, day(last) if last else None, moment)
+        if as_json:
+            print_json([kpi.document() for kpi in found])
+        else:
+            console().print(kpi_table(found, zone=app.settings.timezone))
+
+
+def explain(
+    contact: Annotated[str, typer.Argument(metavar="CONTACT", help="Source id, our id or address.")],
+    playbook: Annotated[str | None, typer.Argument(metavar="PLAYBOOK", help="Only this one.")] = None,
+    folder: Folder = None,
+    at: At = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell for one contact why each playbook did, does or does not reach them."""
+    from runner.app.looking import explained
+    from runner.cli.reports import explain_lines
+
+    with workspace(folder, at) as app:
+        person, told = explained(app, contact, playbook, app.now())
+        if as_json:
+            print_json({"contact": person, "playbooks": [one.document() for one in told]})
+            return
+        for line in explain_lines(person, told, zone=app.settings.timezone):
+            console().print(line)
+
+
+def doctor(folder: Folder = None, as_json: AsJson = False) -> None:
+    """Look for trouble: settings, connectors, addresses, time zones, sends nobody knows the end of."""
+    from runner.app.doctor import examine
+    from runner.cli.reports import doctor_table
+
+    with workspace(folder) as app:
+        found = examine(app)
+    if as_json:
+        print_json(found.document())
+    else:
+        console().print(doctor_table(found))
+    sys.exit(ExitCode.PERSON if found.needs_person else ExitCode.DONE)
+
+
+def tasks(folder: Folder = None, as_json: AsJson = False) -> None:
+    """List what playbooks gave people to do, the most urgent first."""
+    from runner.app.looking import open_tasks
+    from runner.cli.reports import task_table
+
+    with workspace(folder) as app:
+        found = open_tasks(app)
+        if as_json:
+            print_json(found)
+        else:
+            console().print(task_table(found, zone=app.settings.timezone))
+
+
+COMMANDS: Mapping[str, Callable[..., None]] = {
+    "log": log,
+    "kpis": kpis,
+    "explain": explain,
+    "doctor": doctor,
+    "tasks": tasks,
+}

@@ -1,0 +1,77 @@
+"""`regulars`: the commands, and how each of them ends."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from runner.cli import deciding, looking, rehearsing, running, writing
+from runner.cli.options import Folder, remember_folder
+from runner.errors import ExitCode, RegularsError
+
+app = typer.Typer(
+    name="regulars",
+    help="Turns customers into regulars: playbooks in YAML, run over the contacts of a CRM.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+
+@app.callback()
+def regulars(
+    folder: Folder = None,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        print(f"regulars {installed('regulars')}")
+        raise typer.Exit
+    remember_folder(folder)
+
+
+for module in (writing, running, looking, deciding, rehearsing):
+    for name, command in module.COMMANDS.items():
+        app.command(name)(command)
+
+
+def main() -> None:
+    """Runs one command; expected failures are a message and an exit code, never a traceback."""
+    try:
+        app(standalone_mode=False)
+    except RegularsError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+    except typer.Exit as ending:
+        sys.exit(ending.exit_code)
+    except (typer.Abort, KeyboardInterrupt):
+        print("stopped", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except Exception as error:
+        sys.exit(_told(error))
+
+
+def _told(error: Exception) -> int:
+    """A wrong call or an outside system's failure in words; anything else is our own fault and shows its traceback."""
+    if hasattr(error, "show") and hasattr(error, "exit_code"):
+        error.show()
+        return ExitCode.USAGE
+    from connectors.errors import ConnectorError
+
+    if isinstance(error, ConnectorError):
+        print(error, file=sys.stderr)
+        return ExitCode.OUTSIDE
+    from sqlalchemy.exc import OperationalError
+
+    if isinstance(error, OperationalError):
+        print(f"the store cannot be reached: {error.orig}", file=sys.stderr)
+        return ExitCode.OUTSIDE
+    raise error

@@ -1,0 +1,88 @@
+"""What commands share: where the workspace is, times as people type them, and how things are printed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from runner.errors import WrongUsage
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from runner.app import App
+
+Folder = Annotated[Path | None, typer.Option("-C", help="The workspace; here where none is given.", metavar="DIR")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, to standard output.")]
+At = Annotated[str | None, typer.Option("--at", help="Simulate the clock: 2026-11-22T09:00.", metavar="TIME")]
+
+_folder: list[Path] = [Path()]
+
+
+def remember_folder(folder: Path | None) -> None:
+    _folder[0] = folder or Path()
+
+
+@contextmanager
+def workspace(folder: Path | None, at: str | None = None) -> Iterator[App]:
+    """The workspace of this command, its clock set to `at` where one is given."""
+    from runner.app import App
+
+    with App(folder or _folder[0]) as app:
+        if at is not None:
+            moment = instant(at, app.settings.timezone)
+            app.now = lambda: moment
+        yield app
+
+
+def instant(text: str, zone: str) -> datetime:
+    """A time as typed; without an offset it is in the account's zone, a bare day is its midnight."""
+    from runner import clock
+
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise WrongUsage(f"{text!r} is no time; write 2026-11-22 or 2026-11-22T09:00") from None
+    if moment.tzinfo is not None:
+        return moment.astimezone(UTC)
+    return clock.at_local(moment.date(), moment.time(), zone)
+
+
+def day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise WrongUsage(f"{text!r} is no day; write 2026-11-22") from None
+
+
+def print_json(document: Any) -> None:
+    print(json.dumps(document, default=_plain, ensure_ascii=False, indent=2))
+
+
+def print_json_lines(documents: Iterable[Any]) -> None:
+    for document in documents:
+        print(json.dumps(document, default=_plain, ensure_ascii=False))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value)
+
+
+def console() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=False)
+
+
+def say(words: str) -> None:
+    """A line for the person at the terminal; never on standard output, which may be JSON."""
+    print(words, file=sys.stderr)

@@ -1,0 +1,94 @@
+"""The demo command: the whole job on a sample company."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from runner.cli.options import Folder, console, day, say, workspace
+from runner.errors import WrongUsage
+
+if TYPE_CHECKING:
+    from runner.app import App
+
+#: Letters shown at the end, the newest.
+SHOWN = 12
+
+
+def demo(
+    folder: Folder = None,
+    seed: Annotated[int, typer.Option(help="Another number, another company.")] = 1,
+    contacts: Annotated[int, typer.Option(help="How many people it knows.", min=1)] = 2000,
+    days: Annotated[int, typer.Option(help="How many days the playbooks run.", min=1, max=365)] = 90,
+    until: Annotated[
+        str | None, typer.Option(help="The day it ends; today where none is given.", metavar="DAY")
+    ] = None,
+    pages: Annotated[bool, typer.Option("--pages", help="Serve the pages of the demo that is there.")] = False,
+) -> None:
+    """Run the starter playbooks over a sample company, day by day, and show what came of it."""
+    from datetime import UTC, datetime
+
+    from runner.cli.progress import Progress
+    from runner.rehearsal import Rehearsal
+
+    where = folder or Path("demo")
+    if pages:
+        _serve(where)
+        return
+    began = time.monotonic()
+    last = day(until) if until else datetime.now(UTC).date()
+    rehearsal = Rehearsal(where, seed=seed, contacts=contacts, until=last, days=days)
+    with workspace(where) as app:
+        with Progress() as progress:
+            rehearsal.live(app, progress.day)
+        _show(app, where, days, time.monotonic() - began)
+
+
+def _show(app: App, where: Path, days: int, took: float) -> None:
+    """What was sent to whom and why, what it brought, and where to look next."""
+    from runner import log
+    from runner.app.looking import figures, open_tasks
+    from runner.cli.tables import kpi_table, log_table, summary_table
+
+    zone, screen = app.settings.timezone, console()
+    with app.store.read() as connection:
+        newest = [row for row in log.rows(connection, status="done", limit=400) if row.send is not None][-SHOWN:]
+        playbooks = log.summary(connection)
+    screen.print(f"\nThe newest letters: to whom, and why. All of it: regulars -C {where} log", style="bold")
+    screen.print(log_table(newest, zone=zone))
+    screen.print(f"\nWhat the playbooks did in {days} days", style="bold")
+    screen.print(summary_table(playbooks))
+    screen.print("\nWhat it brought", style="bold")
+    screen.print(kpi_table(figures(app, None, None, None), zone=zone))
+    todo = open_tasks(app)
+    screen.print(f"\n{len(todo)} tasks wait for people: regulars -C {where} tasks" if todo else "")
+    screen.print(
+        "Outbox  ", str((where / "outbox" / "index.html").resolve()), style="bold", overflow="fold", soft_wrap=True
+    )
+    screen.print(f"Pages   regulars demo -C {where} --pages   (surveys and unsubscribe links of those mails then work)")
+    screen.print(f"Person  regulars -C {where} explain {newest[-1].contact.email}" if newest else "")
+    say(f"Done in {took:.1f} s.")
+
+
+def _serve(where: Path) -> None:
+    """The pages that the demo's mails link to, at the time the demo ended."""
+    import uvicorn
+
+    from runner.app.looking import last_moment
+    from runner.daemon import web_app
+    from runner.rehearsal import MARK, PRIVATE
+
+    if not (where / PRIVATE / MARK).exists():
+        raise WrongUsage(f"there is no demo in {where}; run `regulars demo` first")
+    with workspace(where) as app:
+        moment = last_moment(app)
+        app.now = lambda: moment
+        say("Serving the demo's pages on http://127.0.0.1:8080; Ctrl-C ends it. Open a mail in the outbox and click.")
+        uvicorn.run(web_app(app), host="127.0.0.1", port=8080, log_config=None, access_log=False)
+
+
+COMMANDS: Mapping[str, Callable[..., None]] = {"demo": demo}

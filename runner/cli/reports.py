@@ -1,0 +1,177 @@
+"""What the other commands print: syncs, plans, ticks, explanations, findings, tasks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from runner import clock
+from runner.cli.tables import blank_table, log_table, plain
+from runner.log import LogRow
+
+if TYPE_CHECKING:
+    from runner.app import Ticked
+    from runner.app.doctor import Examined
+    from runner.explain import Explained
+    from runner.sync import Synced
+
+#: Rows of a plan that a terminal shows; `--json` gives all.
+SHOWN = 40
+_MARKS = {"ok": ("ok", "green"), "warning": ("warning", "yellow"), "fault": ("fault", "bold red")}
+
+
+def sync_table(synced: Sequence[Synced]) -> RenderableType:
+    """Rows a table and connector."""
+    table = blank_table()
+    for head in ("Connector", "Table"):
+        table.add_column(head)
+    for head in ("Read", "New", "Changed", "Deleted", "Set aside"):
+        table.add_column(head, justify="right")
+    for one in synced:
+        for name, counts in one.tables.items():
+            numbers = (counts.read, counts.new, counts.changed, counts.deleted)
+            aside = Text(f"{counts.set_aside:,}", "yellow" if counts.set_aside else "")
+            table.add_row(one.connector, name, *(f"{number:,}" for number in numbers), aside)
+    notes = [f"{one.connector}: {warning}" for one in synced for warning in one.warnings]
+    calls = sum(one.calls for one in synced)
+    table.caption = "\n".join([*(f"{calls:,} calls to the outside" for _ in range(bool(calls))), *notes[:8]]) or None
+    table.caption_style, table.caption_justify = "dim", "left"
+    return table
+
+
+def plan_tables(rows: Iterable[LogRow], *, zone: str) -> Iterator[RenderableType]:
+    """The first decisions of a plan, then how many of each kind and why."""
+    remaining = iter(rows)
+    first = list(islice(remaining, SHOWN))
+    if not first:
+        yield Text("Nothing is due and nobody's trigger fires.")
+        return
+    yield log_table([row for row in first if row.status in ("do", "hold")] or first, zone=zone)
+    counted: Counter[tuple[str, str, str, str]] = Counter()
+    for row in (*first, *remaining):
+        reason = row.reason if row.status in ("skip", "end", "hold") else ""
+        counted[row.playbook, row.step or "enter", row.status, _general(reason)] += 1
+    yield _plan_counts(counted)
+
+
+def _general(reason: str) -> str:
+    """A reason without the day it names, so that the same reasons count together."""
+    return reason.split(" on 2")[0]
+
+
+def _plan_counts(counted: Mapping[tuple[str, str, str, str], int]) -> Table:
+    table = blank_table()
+    table.add_column("Playbook")
+    table.add_column("Step")
+    table.add_column("", no_wrap=True)
+    table.add_column("People", justify="right")
+    table.add_column("Why", ratio=1)
+    colours = {"do": "green", "hold": "yellow", "skip": "yellow", "end": "dim"}
+    for (playbook, step, status, reason), count in sorted(counted.items()):
+        table.add_row(plain(playbook), step, Text(status, colours.get(status, "")), f"{count:,}", plain(reason))
+    return table
+
+
+def ticked_lines(ticked: Ticked) -> Iterator[RenderableType]:
+    """One tick in a few lines."""
+    for one in ticked.synced:
+        new = sum(counts.new for counts in one.tables.values())
+        changed = sum(counts.changed for counts in one.tables.values())
+        aside = sum(counts.set_aside for counts in one.tables.values())
+        yield Text(
+            f"sync     {one.connector}: {new:,} new, {changed:,} changed" + (f", {aside:,} set aside" if aside else "")
+        )
+    for e in ticked.entered:
+        if e.entered or e.holdout or e.refused or e.braked:
+            parts = [
+                (e.entered, "entered"),
+                (e.holdout, "holdout"),
+                (e.refused, "kept out"),
+                (e.braked, "held by the brake"),
+            ]
+            yield Text(f"enroll   {e.playbook}: " + ", ".join(f"{count:,} {word}" for count, word in parts if count))
+    did = ticked.delivered
+    names = ("accepted", "refused", "returned", "unsure", "held", "skipped", "ended")
+    told = [f"{getattr(did, name):,} {name}" for name in names if getattr(did, name)]
+    if did.done:
+        told.append(f"{did.done:,} other steps done")
+    yield Text("deliver  " + (", ".join(told) or "nothing was due"))
+
+
+def explain_lines(person: Mapping[str, Any], told: Sequence[Explained], *, zone: str) -> Iterator[RenderableType]:
+    """One person, playbook by playbook, with the clauses that decided."""
+    name = person["name"] or person["email"] or person["source_id"]
+    yield Text.assemble(
+        (str(name), "bold"),
+        f"  {person['email'] or 'no address'}  source id {person['source_id']}  zone {person['zone']}",
+    )
+    for one in told:
+        yield Text()
+        yield Text.assemble(
+            (one.playbook, "bold"), "  ", (one.state, _state_colour(one.state)), "  ", plain(one.reason)
+        )
+        for clause in one.clauses:
+            mark = Text("yes", "green") if clause.holds else Text("no ", "yellow")
+            value = f"  ({clause.value})" if clause.value else ""
+            yield Padding(Text.assemble(mark, "  ", plain(clause.text), (value, "dim")), (0, 0, 0, 2))
+        if one.decisions:
+            yield Padding(log_table(one.decisions, zone=zone, show_header=False), (0, 0, 0, 2))
+
+
+def _state_colour(state: str) -> str:
+    if state.startswith("inside") or state == "fires now":
+        return "green"
+    return "red" if state in ("broken", "waits for approval") else "dim"
+
+
+def doctor_table(found: Examined) -> Table:
+    table = blank_table()
+    table.add_column("", no_wrap=True)
+    table.add_column("What", no_wrap=True)
+    table.add_column("Finding", ratio=1)
+    for finding in found.checks:
+        table.add_row(Text(*_MARKS[finding.status]), plain(finding.name), plain(finding.message))
+    return table
+
+
+def task_table(found: Sequence[Mapping[str, Any]], *, zone: str) -> RenderableType:
+    if not found:
+        return Text("Nothing to do.")
+    table = blank_table()
+    for head in ("Due", "Task", "Contact", "Owner", "Priority"):
+        table.add_column(head)
+    for task in found:
+        table.add_row(
+            _moment(task["due_at"], zone),
+            plain(task["subject"]),
+            plain(task["contact"]["email"] or str(task["contact"]["id"])),
+            plain(task["owner"] or ""),
+            str(task["priority"] or ""),
+        )
+    return table
+
+
+def unsure_table(found: Sequence[Mapping[str, Any]], *, zone: str) -> RenderableType:
+    if not found:
+        return Text("No send is unsure.")
+    table = blank_table()
+    for head in ("Claimed", "Send", "Playbook", "Step", "Address", "Why"):
+        table.add_column(head)
+    for send in found:
+        cells = (send["id"], send["playbook"], send["step"], send["address"], send["reason"] or "")
+        table.add_row(_moment(send["claimed_at"], zone), *(plain(cell) for cell in cells))
+    table.caption = "regulars settle SEND --sent, --resend or --drop; or all of a playbook with --playbook ID."
+    table.caption_style, table.caption_justify = "dim", "left"
+    return table
+
+
+def _moment(at: datetime, zone: str) -> str:
+    return f"{clock.local(at, zone):%Y-%m-%d %H:%M}"

@@ -1,0 +1,117 @@
+"""Commands that work: sync, plan, run, start."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from runner.cli.options import AsJson, At, Folder, console, print_json, print_json_lines, say, workspace
+from runner.errors import ExitCode, WrongUsage
+
+if TYPE_CHECKING:
+    from runner.app import Ticked
+
+
+def sync(
+    folder: Folder = None,
+    full: Annotated[bool, typer.Option("--full", help="Look at everything, not only at what changed.")] = False,
+    yes_delete: Annotated[bool, typer.Option("--yes-delete", help="Delete what is gone, however much.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Pull contacts, deals and everything else from the connectors."""
+    from runner.app import sync_all
+    from runner.cli.progress import Progress
+    from runner.cli.reports import sync_table
+
+    with workspace(folder) as app, Progress(quiet=as_json) as progress:
+        synced, failures = sync_all(app, app.now(), full=full, yes_delete=yes_delete, progress=progress.page)
+    if as_json:
+        tables: dict[str, object] = {}
+        for one in synced:
+            tables |= {
+                f"{one.connector}.{name}" if len(synced) > 1 else name: c
+                for name, c in one.document()["tables"].items()
+            }  # type: ignore[attr-defined]
+        print_json({"tables": tables, "calls": sum(one.calls for one in synced)})
+    elif synced:
+        console().print(sync_table(synced))
+    for failure in failures:
+        say(failure)
+    sys.exit(ExitCode.OUTSIDE if failures else ExitCode.DONE)
+
+
+def plan(
+    folder: Folder = None,
+    at: At = None,
+    playbook: Annotated[str | None, typer.Option(help="Only this playbook.", metavar="ID")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell who would get what, when and why, and who not and why not. Writes nothing."""
+    from runner.app.looking import planned
+    from runner.cli.reports import plan_tables
+
+    with workspace(folder, at) as app, planned(app, app.now(), playbook) as (rows, faults):
+        if as_json:
+            print_json_lines(row.document() for row in rows)
+        else:
+            for table in plan_tables(rows, zone=app.settings.timezone):
+                console().print(table)
+    for fault in faults:
+        say(str(fault))
+    sys.exit(ExitCode.PERSON if faults else ExitCode.DONE)
+
+
+def run(
+    folder: Folder = None,
+    at: At = None,
+    copy: Annotated[
+        Path | None, typer.Option(help="With --at: work on a copy of the store in this file.", metavar="FILE")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Yes, with --at, to a mailer on this machine.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Do one tick: sync, let people in, send what is due, take in what came back."""
+    from runner.app import clockwork, tick
+
+    if copy is not None and at is None:
+        raise WrongUsage("--copy goes with --at")
+    with workspace(folder, at) as app:
+        if copy is not None:
+            clockwork.move_to_copy(app, copy)
+        clockwork.allow(app, at=app.now() if at else None, yes=yes)
+        ticked = tick(app, app.now())
+    _tell(ticked, as_json=as_json)
+    sys.exit(ticked.exit_code)
+
+
+def _tell(ticked: Ticked, *, as_json: bool) -> None:
+    if as_json:
+        print_json(ticked.document())
+        return
+    from runner.cli.reports import ticked_lines
+
+    for line in ticked_lines(ticked):
+        console().print(line)
+    for fault in ticked.faults:
+        say(str(fault))
+    for words in (*ticked.failures, *ticked.waiting):
+        say(words)
+
+
+def start(
+    folder: Folder = None,
+    host: Annotated[str, typer.Option(help="Where the pages listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="And on which port; 0 takes a free one.")] = 8080,
+) -> None:
+    """Run as a daemon: tick by the schedule, serve the pages customers see and the webhooks."""
+    from runner.daemon import serve
+
+    with workspace(folder) as app:
+        serve(app, host=host, port=port)
+
+
+COMMANDS: Mapping[str, Callable[..., None]] = {"sync": sync, "plan": plan, "run": run, "start": start}

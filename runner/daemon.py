@@ -1,0 +1,211 @@
+"""The daemon: a clock that ticks, a door for customers' pages and webhooks, one of it a workspace."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import FrameType
+from typing import Any, TextIO
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from runner import clock
+from runner.app import App, tick
+from runner.app.app import PRIVATE
+from runner.app.clockwork import allow
+from runner.app.tick import mailers
+from runner.errors import NeedsPerson, RegularsError
+from runner.store.tables import runs, schedules
+
+try:
+    import fcntl
+except ImportError:  # Windows: the pid file alone must do
+    fcntl = None  # type: ignore[assignment]
+
+log = structlog.get_logger()
+
+
+def serve(app: App, *, host: str, port: int) -> None:
+    """Ticks and serves until SIGTERM or SIGINT, then finishes the batch in hand. Raises NeedsPerson when one runs already."""
+    allow(app, at=None)
+    with _only_one(app.folder):
+        daemon = Daemon(app)
+        with daemon.doors(host, port) as address:
+            daemon.announce(address)
+            daemon.run()
+
+
+class Daemon:
+    """Sync, enroll, deliver and collect, by the schedule in the settings."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+        self.stopping = threading.Event()
+
+    def run(self) -> None:
+        """Blocks until somebody asks to stop."""
+        for sign in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(sign, self._stop)
+        scheduler = self._scheduler()
+        scheduler.start()
+        self.stopping.wait()
+        log.info("finishing the batch in hand", action="stopping")
+        scheduler.shutdown(wait=True)
+
+    def _stop(self, *_: int | FrameType | None) -> None:
+        self.stopping.set()
+
+    def _scheduler(self) -> Any:
+        """APScheduler is the clock alone: what is due is a row, so that any number of processes may tick."""
+        from apscheduler.executors.pool import ThreadPoolExecutor
+        from apscheduler.schedulers.background import BackgroundScheduler
+        from apscheduler.triggers.cron import CronTrigger
+        from apscheduler.triggers.interval import IntervalTrigger
+
+        settings = self.app.settings
+        # One worker: a tick and a full sync never overlap within this process.
+        scheduler = BackgroundScheduler(
+            timezone=settings.timezone,
+            executors={"default": ThreadPoolExecutor(1)},
+            job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
+        )
+        every = settings.schedule.tick.span
+        now = clock.machine_now()
+        scheduler.add_job(self.tick, IntervalTrigger(seconds=every.total_seconds()), next_run_time=now, id="tick")
+        nightly = settings.schedule.full_sync
+        cron = CronTrigger(hour=nightly.hour, minute=nightly.minute, timezone=settings.timezone)
+        scheduler.add_job(self.full_sync, cron, id="full_sync")
+        return scheduler
+
+    def tick(self) -> None:
+        every = self.app.settings.schedule.tick.span
+        self._claimed("tick", lambda now: (now + every, now.isoformat()), full=False)
+
+    def full_sync(self) -> None:
+        """Once a local day: on the day the clocks go back its hour comes twice."""
+        self._claimed("full_sync", lambda now: (now + timedelta(hours=20), self._local_day(now)), full=True)
+
+    def _local_day(self, now: datetime) -> str:
+        return clock.local(now, self.app.settings.timezone).date().isoformat()
+
+    def _claimed(self, name: str, due: Callable[[datetime], tuple[datetime, str]], *, full: bool) -> None:
+        """Does the work unless another process has it. The edge of the daemon: whatever goes wrong is logged, the next tick comes."""
+        now = self.app.now()
+        following, mark = due(now)
+        try:
+            run = claim_run(self.app, name, mark, now, following)
+            if run is None:
+                return
+            ticked = tick(self.app, now, full=full, stop=self.stopping.is_set)
+            finish_run(self.app, run, ticked.document(), self.app.now())
+            log.info("ticked", action=name, exit_code=int(ticked.exit_code), **_counts(ticked.document()["delivered"]))
+            for words in (*map(str, ticked.faults), *ticked.failures, *ticked.waiting):
+                log.warning(words, action=name)
+        except RegularsError as error:
+            log.error(str(error), action=name)
+        except SQLAlchemyError as error:
+            log.error("the store failed", action=name, error=str(getattr(error, "orig", error)))
+        except Exception:
+            log.exception("a tick failed", action=name)
+
+    @contextmanager
+    def doors(self, host: str, port: int) -> Iterator[str]:
+        """Serves the pages and webhooks in a thread of their own; yields where."""
+        import uvicorn
+
+        config = uvicorn.Config(web_app(self.app), host=host, port=port, log_config=None, access_log=False)
+        server = uvicorn.Server(config)
+        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+        try:
+            listening = config.bind_socket()
+        except SystemExit:
+            raise NeedsPerson(f"port {port} on {host} is taken; choose another with --port") from None
+        bound_host, bound_port = listening.getsockname()[:2]
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="pages", daemon=True)
+        thread.start()
+        try:
+            yield f"http://{bound_host}:{bound_port}"
+        finally:
+            server.should_exit = True
+            thread.join(timeout=10)
+            listening.close()
+
+    def announce(self, address: str) -> None:
+        (self.app.folder / PRIVATE / "address").write_text(address + "\n", encoding="utf-8")
+        log.info("started", action="started", pid=os.getpid(), address=address, workspace=self.app.folder.name)
+
+
+def web_app(app: App) -> Any:
+    """The pages and webhooks of a workspace."""
+    from runner.web import Desk, create_app
+
+    desk = Desk(
+        store=app.store,
+        settings=app.settings,
+        links=app.links,
+        mailers=mailers(app),
+        templates_folder=app.folder / "templates",
+        now=lambda: app.now(),
+    )
+    return create_app(desk)
+
+
+def claim_run(app: App, name: str, mark: str, now: datetime, following: datetime) -> int | None:
+    """This run's number, or None when another process has it: by compare-and-set on when it is due next."""
+    store = app.store
+    try:
+        with store.write() as connection:
+            connection.execute(store.insert(schedules).values(name=name, next_run_at=now).on_conflict_do_nothing())
+            seen = connection.scalar(sa.select(schedules.c.next_run_at).where(schedules.c.name == name))
+            # A little early is on time: two processes' timers never agree to the second.
+            if seen is None or seen - timedelta(seconds=1) > now:
+                return None
+            mine = schedules.update().where(schedules.c.name == name, schedules.c.next_run_at == seen)
+            if connection.execute(mine.values(next_run_at=following)).rowcount != 1:
+                return None
+            inserted = connection.execute(runs.insert().values(name=name, due=mark, started_at=now))
+            return int(inserted.inserted_primary_key[0])
+    except IntegrityError:
+        return None
+
+
+def finish_run(app: App, run: int, outcome: dict[str, Any], now: datetime) -> None:
+    with app.store.write() as connection:
+        connection.execute(runs.update().where(runs.c.id == run).values(finished_at=now, outcome=outcome))
+
+
+@contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    """Holds the workspace's daemon lock; it goes with the process, however it ends."""
+    path = folder / PRIVATE / "daemon.pid"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+", encoding="utf-8") as file:
+        if not _locked(file):
+            file.seek(0)
+            raise NeedsPerson(f"a daemon runs on this workspace already, with pid {file.read().strip()}")
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+        file.truncate(0)
+
+
+def _locked(file: TextIO) -> bool:
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _counts(delivered: dict[str, int]) -> dict[str, int]:
+    return {name: count for name, count in delivered.items() if count}

@@ -1,0 +1,160 @@
+"""Why somebody is, was, or is not in a playbook: clause by clause, with the values that decided it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from runner import log
+from runner.circumstances import Circumstances, look_at
+from runner.conditions import Clause, Fields
+from runner.enroll import candidates
+from runner.log import LogRow
+from runner.playbook import Playbook, Reading
+from runner.settings import Settings
+from runner.store.tables import contact_sources, contacts, enrollments, playbooks
+from runner.triggers import Window
+
+#: What an enrollment's state means, in words.
+STATES = {
+    "active": "inside",
+    "sending": "inside, a mail is being handed over",
+    "unsure": "inside, nobody knows whether the last mail went out",
+    "braked": "waits for approval",
+    "done": "finished",
+    "ended": "ended",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """How one playbook stands to one person."""
+
+    playbook: str
+    state: str
+    reason: str
+    clauses: tuple[Clause, ...]
+    decisions: tuple[LogRow, ...]
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "playbook": self.playbook,
+            "state": self.state,
+            "reason": self.reason,
+            "clauses": [asdict(clause) for clause in self.clauses],
+            "decisions": [row.document() for row in self.decisions],
+        }
+
+
+def find_contact(connection: sa.Connection, called: str) -> int | None:
+    """The contact that a source id, our id or an address means, tried in that order; mergers followed."""
+    by_source = sa.select(contact_sources.c.contact_id).where(
+        contact_sources.c.source_id == called, contact_sources.c.contact_id.is_not(None)
+    )
+    queries = [by_source]
+    if called.isdigit() and len(called) < 19:
+        queries.append(sa.select(contacts.c.id).where(contacts.c.id == int(called)))
+    queries.append(sa.select(contacts.c.id).where(contacts.c.address == called.lower()).order_by(contacts.c.id))
+    for query in queries:
+        found = connection.scalar(query.limit(1))
+        if found is not None:
+            survivor = connection.scalar(sa.select(contacts.c.merged_into).where(contacts.c.id == found))
+            return int(survivor or found)
+    return None
+
+
+def explain(
+    connection: sa.Connection,
+    contact: int,
+    readings: Sequence[Reading],
+    windows: Sequence[tuple[Playbook, Window]],
+    settings: Settings,
+    fields: Fields,
+    now: datetime,
+) -> list[Explained]:
+    """One entry a playbook, broken and paused ones too."""
+    by_id = {playbook.id: (playbook, window) for playbook, window in windows}
+    told = list(log.rows(connection, contact=contact))
+    explained = []
+    for reading in readings:
+        rows = tuple(row for row in told if row.playbook == reading.id)
+        if reading.playbook is None:
+            reason = str(reading.faults[0]) if reading.faults else "waits for the first sync to learn its fields"
+            explained.append(Explained(reading.id, "broken", reason, (), rows))
+        elif not reading.playbook.keys.enabled:
+            explained.append(Explained(reading.id, "disabled", "enabled: false", (), rows))
+        elif reading.id not in by_id:
+            explained.append(Explained(reading.id, "paused", _paused(connection, reading.id), (), rows))
+        else:
+            explained.append(_one(connection, contact, *by_id[reading.id], settings, fields, now, rows))
+    return explained
+
+
+def _one(
+    connection: sa.Connection,
+    contact: int,
+    playbook: Playbook,
+    window: Window,
+    settings: Settings,
+    fields: Fields,
+    now: datetime,
+    rows: tuple[LogRow, ...],
+) -> Explained:
+    person = look_at(connection, playbook, [], topic="", now=now, zones=window.zones, also=[contact])[contact]
+    clauses = (
+        _fires(connection, contact, playbook, window, settings, person, fields),
+        *_audience(playbook, window, person),
+    )
+    inside = connection.execute(
+        sa.select(enrollments)
+        .where(enrollments.c.playbook == playbook.id, enrollments.c.contact_id == contact)
+        .order_by(enrollments.c.entered_at.desc(), enrollments.c.id.desc())
+        .limit(1)
+    ).one_or_none()
+    if inside is not None:
+        state = "holdout" if inside.arm == "holdout" else STATES[inside.state]
+        why = playbook.trigger.why(inside.facts, inside.anchor)
+        return Explained(playbook.id, state, f"{inside.occasion}: {inside.reason or why}", clauses, rows)
+    if clauses[0].holds:
+        return Explained(playbook.id, "fires now", clauses[0].value, clauses, rows)
+    if rows and rows[-1].step == "":
+        return Explained(playbook.id, "kept out", f"{rows[-1].occasion}: {rows[-1].reason}", clauses, rows)
+    return Explained(playbook.id, "not fired", clauses[0].value, clauses, rows)
+
+
+def _fires(
+    connection: sa.Connection,
+    contact: int,
+    playbook: Playbook,
+    window: Window,
+    settings: Settings,
+    person: Circumstances,
+    fields: Fields,
+) -> Clause:
+    """The trigger as a clause: whether it fires in this tick, and the values it looks at."""
+    found = candidates(playbook, window, settings).subquery("candidate")
+    row = connection.execute(sa.select(found).where(found.c.contact_id == contact).limit(1)).one_or_none()
+    values = person.values()
+    seen = ", ".join(f"{name} is {_told(values.get(name))}" for name in playbook.trigger.names())
+    text = f"trigger: {playbook.trigger.says()}"
+    if row is None:
+        return Clause(text, seen or "nothing of the kind happened", False)
+    why = playbook.trigger.why(row.facts, row.anchor)
+    return Clause(text, f"{why}; {row.refusal}" if row.refusal else why, row.refusal is None)
+
+
+def _audience(playbook: Playbook, window: Window, person: Circumstances) -> list[Clause]:
+    return playbook.audience.clauses(person.values(), window.today) if playbook.audience else []
+
+
+def _paused(connection: sa.Connection, id: str) -> str:
+    at = connection.scalar(sa.select(playbooks.c.paused_at).where(playbooks.c.id == id))
+    return f"paused since {at:%Y-%m-%d %H:%M}" if at else "does not run"
+
+
+def _told(value: Any) -> str:
+    return "missing" if value is None else repr(value) if isinstance(value, str) else str(value)

@@ -28,9 +28,9 @@ class MailCounts:
 
     delivered: int
     human_open: int
-    #: Opened by machines alone.
+    #: Opened or clicked by machines alone.
     machine_open: int
-    #: Opened, and nobody can say by whom.
+    #: Opened or clicked, and nobody can say by whom.
     unknown_open: int
     human_click: int
     machine_click: int
@@ -51,9 +51,13 @@ class MailCounts:
     "Opens by machines, such as Apple's privacy proxy and security scanners, are not counted.",
     entry=36,
     parts={
-        "machine": Part("Opened by machines only", Unit.RATIO, "Of the mails delivered, opened by machines alone."),
+        "machine": Part(
+            "Opened by machines only", Unit.RATIO, "Of the mails delivered, opened or clicked by machines alone."
+        ),
         "unknown": Part(
-            "Opened by whom, unknown", Unit.RATIO, "Of the mails delivered, opened by nobody can say whom."
+            "Opened by whom, unknown",
+            Unit.RATIO,
+            "Of the mails delivered, opened or clicked by somebody or something that could not be told apart.",
         ),
     },
 )
@@ -80,7 +84,9 @@ def email_open_rate(asked: Asked) -> Mapping[str, Figure]:
         ),
         "machine": Part("Clicked by machines only", Unit.RATIO, "Of the mails delivered, clicked by machines alone."),
         "unknown": Part(
-            "Clicked by whom, unknown", Unit.RATIO, "Of the mails delivered, clicked by nobody can say whom."
+            "Clicked by whom, unknown",
+            Unit.RATIO,
+            "Of the mails delivered, clicked by somebody or something that could not be told apart.",
         ),
     },
 )
@@ -136,14 +142,16 @@ def _ours(asked: Asked) -> MailCounts:
     def clicked(actor: str) -> sa.ColumnElement[bool]:
         return by(actor, sends.c.clicked, sends.c.clicked_at)
 
-    read = sa.or_(opened("human"), clicked("human"))
+    def hit(actor: str) -> sa.ColumnElement[bool]:
+        return sa.or_(opened(actor), clicked(actor))
+
     return _counts(
         asked,
         rows,
         sa.and_(delivered(), sends.c.action != "notify", asked.within(sends.c.claimed_at)),
-        read,
-        sa.and_(opened("machine"), ~read),
-        sa.and_(opened("unknown"), ~read),
+        hit("human"),
+        sa.and_(hit("machine"), ~hit("unknown"), ~hit("human")),
+        sa.and_(hit("unknown"), ~hit("human")),
         clicked("human"),
         clicked("machine"),
         clicked("unknown"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -121,18 +122,15 @@ def _note(asked: Asked, moved: Movement) -> str:
 
 
 def _movement(asked: Asked) -> Movement:
-    rows, customer = with_customers(asked, purchases, purchases.c.contact_id)
-    at = purchases.c.at
-    at_start = sa.and_(at >= _window_before(asked, asked.start), at < asked.start)
-    at_end = at >= _window_before(asked, asked.end)
+    of_contact = _activity(asked).subquery()
+    rows, customer = with_customers(asked, of_contact, of_contact.c.contact_id)
     of_customer = (
         sa.select(
-            sa.func.max(one(at_start)).label("s"),
-            sa.func.max(one(at_end)).label("e"),
-            sa.func.min(at).label("first"),
+            sa.func.max(of_contact.c.s).label("s"),
+            sa.func.max(of_contact.c.e).label("e"),
+            sa.func.min(of_contact.c.first).label("first"),
         )
         .select_from(rows)
-        .where(asked.before(at), asked.known(purchases.c.seen_at), purchases.c.net > 0)
         .group_by(customer)
         .subquery()
     )
@@ -155,6 +153,23 @@ def _movement(asked: Asked) -> Movement:
     ).one()
     starting, ending, retained, new, reactivated, new_and_lost = map(int, told[:-1])
     return Movement(starting, ending, retained, new, reactivated, new_and_lost, since=told[-1])
+
+
+def _activity(asked: Asked) -> sa.Select[Any]:
+    """Of each contact with an order that counts: active at the start (s), at the end (e), and the first order."""
+    at = purchases.c.at
+    at_start = sa.and_(at >= _window_before(asked, asked.start), at < asked.start)
+    at_end = at >= _window_before(asked, asked.end)
+    return (
+        sa.select(
+            purchases.c.contact_id,
+            sa.func.max(one(at_start)).label("s"),
+            sa.func.max(one(at_end)).label("e"),
+            sa.func.min(at).label("first"),
+        )
+        .where(asked.before(at), asked.known(purchases.c.seen_at), purchases.c.net > 0)
+        .group_by(purchases.c.contact_id)
+    )
 
 
 def _window_before(asked: Asked, at: datetime) -> datetime:

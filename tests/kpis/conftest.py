@@ -10,5 +10,5 @@ from tests.kpis.shop import Shop
 
 @pytest.fixture
 def shop(database: str) -> Iterator[Shop]:
-    with Store(database) as store:
-        yield Shop(store)
+    with Store(database) as store, store.write() as connection:
+        yield Shop(connection)

@@ -51,6 +51,25 @@ def test_who_clicked_has_read_the_mail_even_when_no_open_was_seen(shop: Shop) ->
     assert (told["email_open_rate"].value, told["email_open_rate.machine"].value) == (1, 0)
 
 
+@pytest.mark.parametrize(
+    ("opened", "clicked", "counted_as"),
+    [
+        (None, "machine", "email_open_rate.machine"),
+        ("machine", "unknown", "email_open_rate.unknown"),
+        (None, "unknown", "email_open_rate.unknown"),
+        ("unknown", "machine", "email_open_rate.unknown"),
+        ("unknown", "human", "email_open_rate"),
+    ],
+)
+def test_a_mail_counts_once_under_the_best_evidence(
+    shop: Shop, opened: str | None, clicked: str, counted_as: str
+) -> None:
+    shop.mail(shop.person(), opened=opened, clicked=clicked)
+    told = shop.figures(keys=MAIL)
+    opens = ("email_open_rate", "email_open_rate.machine", "email_open_rate.unknown")
+    assert [key for key in opens if told[key].value] == [counted_as]
+
+
 def test_unsubscribes_and_complaints_are_shares_of_what_was_delivered(shop: Shop) -> None:
     shop.mail(shop.person(), unsubscribed_at=on("2026-01-11"))
     shop.mail(shop.person(), complained_at=on("2026-01-11"))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import date, timedelta
+from random import Random
 
 import pytest
 
@@ -164,3 +167,30 @@ def test_a_target_is_judged_with_the_interval_and_the_number_of_cases(
     told = shop.figures(JANUARY, kpis={"targets": {"crr": target} if target else {}, "minimum_n": minimum})["crr"]
     assert told.status is status
     assert told.document()["target"] == (target or None)
+
+
+def test_the_sets_are_those_that_a_plain_count_finds_on_any_history(shop: Shop) -> None:
+    """Random orders of 80 people, some of them merged, against a count in Python; the identity holds throughout."""
+    luck = Random(5)
+    people = shop.people(60)
+    merged = {second: survivor for survivor in people[:20] for second in shop.people(1, merged_into=survivor)}
+    history: dict[int, list[date]] = defaultdict(list)
+    for day in (date(2024, 1, 1) + timedelta(days=luck.randrange(900)) for _ in range(60)):
+        buyers = luck.sample([*people, *merged], 4)
+        shop.orders(buyers, day.isoformat())
+        for buyer in buyers:
+            history[merged.get(buyer, buyer)].append(day)
+    for start in (date(2024, 6, 1), date(2025, 1, 1), date(2026, 1, 1)):
+        told = shop.figures(Period(start, start + timedelta(days=90)), kpis={"activity_window": "120 days"})
+        at_start, at_end = _active(history, start), _active(history, start + timedelta(days=90))
+        assert told["crr.start"].value == len(at_start) > 0
+        assert told["crr.retained"].value == len(at_start & at_end)
+        assert told["churn_rate.lost"].value == len(at_start - at_end)
+        of_the_end = sum(told[f"crr.{part}"].value or 0 for part in ("retained", "new", "reactivated"))
+        assert told["crr.end"].value == len(at_end) == of_the_end
+
+
+def _active(history: Mapping[int, list[date]], on_day: date) -> set[int]:
+    """Who ordered in the 120 days before the day."""
+    window = timedelta(days=120)
+    return {buyer for buyer, days in history.items() if any(on_day - window <= day < on_day for day in days)}

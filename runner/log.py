@@ -11,6 +11,8 @@ import sqlalchemy as sa
 
 from runner.store.tables import answers, contact_sources, contacts, decisions, sends
 
+#: What a decision may come to.
+STATUSES = ("done", "held", "skipped", "ended", "failed", "unsure")
 #: Rows fetched at a time, so that a log of any length takes the same memory.
 CHUNK = 1000
 #: How many reasons the summary tells of each playbook and status.

@@ -12,13 +12,13 @@ from connectors.base import Cursor, Page, SetAside
 from connectors.records import Company, Contact
 from runner.store import Store
 from runner.store.tables import cursors
+from runner.sync.accounts import store_companies
 from runner.sync.aside import forget_older, keep_aside, warnings_aside
 from runner.sync.bulk import chunks
-from runner.sync.companies import store_companies
-from runner.sync.contacts import store_contacts
 from runner.sync.counts import Stored, Synced
 from runner.sync.facts import store_facts
 from runner.sync.gone import Numbers, delete, named, too_many, unseen
+from runner.sync.people import store_contacts
 from runner.sync.rows import Pull, Row, rows_of
 
 #: Rows read of a table so far.

@@ -33,7 +33,7 @@ def _found(connection: sa.Connection, pull: Pull, sources: sa.Table, source_ids:
     }
 
 
-def mark_stale(connection: sa.Connection, store: Store, chosen: sa.Select[tuple[int]]) -> None:
+def mark_stale(connection: sa.Connection, store: Store, chosen: sa.Select[int]) -> None:
     """The summaries of these contacts must be computed again; of somebody merged, the survivor's."""
     of = chosen.subquery()
     living = sa.func.coalesce(contacts.c.merged_into, contacts.c.id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 
 import sqlalchemy as sa
 
@@ -16,6 +17,7 @@ from runner.sync.netting import BOUGHT, Purchase, Repayment, netted
 from runner.sync.whose import Whose
 
 _COLUMNS = ("contact_id", "at", "total", "net", "currency", "seen_at")
+_NAMES = ("order_key", *_COLUMNS)
 
 
 def purchases_of(
@@ -37,31 +39,21 @@ def keep_purchases(
     """Writes what differs from what is there."""
     p = purchases.c
     here = p.contact_id.in_(sorted({*of.people, *of.of_contact}))
-    before = {row.order_key: row for row in connection.execute(sa.select(purchases).where(here))}
-    now = {
-        purchase.order_key: {
-            "contact_id": person,
-            "at": purchase.at,
-            "total": purchase.total,
-            "net": purchase.net,
-            "currency": purchase.currency,
-            "seen_at": purchase.seen_at,
-        }
-        for person, own in bought.items()
-        for purchase in own
-    }
-    differing = [
-        {"order_key": key, **values}
-        for key, values in now.items()
-        if key not in before or any(getattr(before[key], name) != values[name] for name in _COLUMNS)
-    ]
-    gone = [row.id for key, row in before.items() if key not in now]
+    columns = p.order_key, *(p[name] for name in _COLUMNS)
+    before = {row[0]: row for row in connection.execute(sa.select(*columns).where(here)).all()}
+    now = {each.order_key: _row(person, each) for person, own in bought.items() for each in own}
+    differing = [dict(zip(_NAMES, row, strict=True)) for key, row in now.items() if before.get(key) != row]
+    gone = [key for key in before if key not in now]
     if gone:
-        connection.execute(sa.delete(purchases).where(p.id.in_(gone)))
+        connection.execute(sa.delete(purchases).where(p.order_key.in_(gone)))
     if differing:
         upsert = store.insert(purchases)
         set_ = {name: upsert.excluded[name] for name in _COLUMNS}
         connection.execute(upsert.on_conflict_do_update(index_elements=["order_key"], set_=set_), differing)
+
+
+def _row(person: int, p: Purchase) -> tuple[str, int, datetime, Decimal, Decimal, str, datetime]:
+    return p.order_key, person, p.at, p.total, p.net, p.currency, p.seen_at
 
 
 def _orders(
@@ -72,7 +64,9 @@ def _orders(
     counting = o.deleted_at.is_(None), o.ordered_at <= now, o.total > 0, bought, o.connector.in_(basis.orders_of)
     columns = o.contact_source, o.connector, o.order_id, o.ordered_at, o.total, o.currency, o.seen_at
     own = defaultdict(list)
-    for row in connection.execute(sa.select(*columns).where(o.contact_source.in_(sorted(of.of_source)), *counting)):
+    for row in connection.execute(
+        sa.select(*columns).where(o.contact_source.in_(sorted(of.of_source)), *counting)
+    ).all():
         key = f"{row.connector}:{row.order_id}"
         currency = row.currency or settings.currency
         purchase = Purchase(
@@ -92,7 +86,9 @@ def _deals(
         counting.append(d.connector.in_(basis.deals_of))
     columns = d.contact_source, d.connector, d.deal_id, at.label("at"), d.amount, d.currency, d.seen_at
     own = defaultdict(list)
-    for row in connection.execute(sa.select(*columns).where(d.contact_source.in_(sorted(of.of_source)), *counting)):
+    for row in connection.execute(
+        sa.select(*columns).where(d.contact_source.in_(sorted(of.of_source)), *counting)
+    ).all():
         key = f"{row.connector}:deal:{row.deal_id}"
         currency = row.currency or settings.currency
         own[of.of_source[row.contact_source]].append(
@@ -106,7 +102,7 @@ def _refunds(connection: sa.Connection, of: Whose, now: datetime) -> dict[int, l
     columns = r.contact_source, r.connector, r.order_id, r.refunded_at, r.amount
     counting = r.contact_source.in_(sorted(of.of_source)), r.deleted_at.is_(None), r.refunded_at <= now, r.amount > 0
     own = defaultdict(list)
-    for row in connection.execute(sa.select(*columns).where(*counting).order_by(r.refunded_at, r.id)):
+    for row in connection.execute(sa.select(*columns).where(*counting).order_by(r.refunded_at, r.id)).all():
         repaid = Repayment(row.connector, row.order_id, row.refunded_at, row.amount)
         own[of.of_source[row.contact_source]].append(repaid)
     return own

@@ -5,9 +5,9 @@ Facts dated later than now are left out and counted when their time has come: `a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -72,7 +72,7 @@ def advance(store: Store, since: datetime | None, now: datetime, settings: Setti
     """
     with store.read() as connection:
         since = since or _last(connection)
-        due = sorted(set(_due(connection, since, now, settings))) if since else []
+        due = _due(connection, since, now, settings) if since else []
         waiting = connection.scalar(sa.select(stale_contacts.c.contact_id).limit(1))
     if since is not None and not due and waiting is None:
         return Refreshed()
@@ -115,30 +115,36 @@ def _last(connection: sa.Connection) -> datetime | None:
 # --- whose time has come
 
 
-def _due(connection: sa.Connection, since: datetime, now: datetime, settings: Settings) -> Iterator[int]:
+def _due(connection: sa.Connection, since: datetime, now: datetime, settings: Settings) -> list[int]:
+    """Everybody of whom a fact lies between the two, whichever is earlier."""
     first, last = min(since, now), max(since, now)
-    for table, column in _INSTANTS:
-        yield from _people(connection, table, column, first, last)
+    if first == last:
+        return []
     first_day, last_day = (clock.local(at, settings.timezone).date() for at in (first, last))
+    due = set(connection.scalars(_AT_INSTANTS, {"first": first, "last": last}).all())
     if first_day != last_day:
-        for table, column in _DAYS:
-            yield from _people(connection, table, column, first_day, last_day)
-    given = sa.select(answers.c.contact_id).where(answers.c.answered_at > first, answers.c.answered_at <= last)
-    yield from connection.scalars(given)
+        due |= set(connection.scalars(_ON_DAYS, {"first": first_day, "last": last_day}))
+    return sorted(due)
 
 
-def _people(
-    connection: sa.Connection, table: str, column: str, first: datetime | date, last: datetime | date
-) -> Iterator[int]:
-    fact = facts[table].c
-    living = sa.func.coalesce(contacts.c.merged_into, contacts.c.id)
-    people = (
-        sa.select(living)
-        .join_from(facts[table], contact_sources, fact.contact_source == contact_sources.c.id)
+def _people_between(fact: sa.Table, at: sa.Column[Any]) -> sa.Select[int]:
+    first, last = sa.bindparam("first", type_=at.type), sa.bindparam("last", type_=at.type)
+    return (
+        sa.select(sa.func.coalesce(contacts.c.merged_into, contacts.c.id))
+        .join_from(fact, contact_sources, fact.c.contact_source == contact_sources.c.id)
         .join(contacts, contact_sources.c.contact_id == contacts.c.id)
-        .where(fact[column] > first, fact[column] <= last)
+        .where(at > first, at <= last)
     )
-    yield from connection.scalars(people)
+
+
+def _answered() -> sa.Select[int]:
+    at = answers.c.answered_at
+    first, last = sa.bindparam("first", type_=at.type), sa.bindparam("last", type_=at.type)
+    return sa.select(answers.c.contact_id).where(at > first, at <= last)
+
+
+_AT_INSTANTS = sa.union(*(_people_between(facts[table], facts[table].c[at]) for table, at in _INSTANTS), _answered())
+_ON_DAYS = sa.union(*(_people_between(facts[table], facts[table].c[on]) for table, on in _DAYS))
 
 
 # --- making them

@@ -12,17 +12,17 @@ from runner.store.tables import contact_sources, contacts
 
 @dataclass(frozen=True, slots=True)
 class Whose:
-    """Some people, with where their facts point to."""
+    """Some people, with where their facts point to; among them those merged into others, who have none any more."""
 
     people: Sequence[int]
-    #: Number in `contact_sources` → person.
+    #: Number in `contact_sources` → person, never a merged one.
     of_source: Mapping[int, int]
     #: Contact, also a merged one → person.
     of_contact: Mapping[int, int]
 
 
 def whose(connection: sa.Connection, contact_ids: Sequence[int]) -> Whose:
-    """These contacts and the survivors of those that were merged; somebody merged has no facts any more."""
+    """These contacts, the survivors of those that were merged, and everybody merged into one of them."""
     if not contact_ids:
         return Whose((), {}, {})
     c = contacts.c
@@ -32,5 +32,5 @@ def whose(connection: sa.Connection, contact_ids: Sequence[int]) -> Whose:
     of_contact = {survivor: survivor for survivor in survivors} | {row.id: row.merged_into for row in merged}
     s = contact_sources.c
     sources = connection.execute(sa.select(s.id, s.contact_id).where(s.contact_id.in_(sorted(of_contact))))
-    people = sorted(survivors | {row.id for row in asked})
+    people = sorted({*of_contact, *(row.id for row in asked)})
     return Whose(people, {row.id: of_contact[row.contact_id] for row in sources}, of_contact)

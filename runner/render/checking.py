@@ -80,10 +80,14 @@ def _names_set_in(templates: Templates, files: Sequence[str]) -> Iterator[str]:
 def _of_wording(templates: Templates, where: str, text: str | None, known: Known) -> Iterator[Fault]:
     try:
         tree = templates.plain_text.parse(text or "")
-        templates.plain_text.compile(text or "")
+        words = _unknown_words(templates, tree)
+        if not words:
+            templates.plain_text.compile(text or "")
     except TemplateSyntaxError as error:
         yield Fault("", 0, 0, where, *_syntax(error))
         return
+    for kind, word, _, advice in words:
+        yield Fault("", 0, 0, where, f"there is no {kind} {word!r}", advice)
     for name, field, _ in _unknown(tree, known):
         yield Fault("", 0, 0, where, *_no_such(name, field, known))
 
@@ -93,7 +97,9 @@ def _of_file(templates: Templates, file: str, known: Known) -> Iterator[Fault]:
     try:
         source = (templates.folder / file).read_text(encoding="utf-8")
         tree = templates.environment.parse(source, file)
-        templates.environment.compile(source, file)
+        words = _unknown_words(templates, tree)
+        if not words:
+            templates.environment.compile(source, file)
     except UnicodeDecodeError:
         yield Fault(label, 1, 1, "", "is not UTF-8 text", "save it as UTF-8")
         return
@@ -103,6 +109,8 @@ def _of_file(templates: Templates, file: str, known: Known) -> Iterator[Fault]:
     for name, field, line in _unknown(tree, known):
         written = f"{name}.{field}" if field else name
         yield Fault(label, line, _column(source, line, written), written, *_no_such(name, field, known))
+    for kind, name, line, advice in words:
+        yield Fault(label, line, _column(source, line, name), "", f"there is no {kind} {name!r}", advice)
     for other, line in _references(tree):
         if not (templates.folder / other).is_file():
             near = closest(
@@ -155,8 +163,6 @@ def _at_place(templates: Templates, file: str, error: Exception) -> Fault:
 def _syntax(error: TemplateError) -> tuple[str, str]:
     """Jinja's words, and what usually is behind them."""
     message = str(error.message)
-    if found := re.match(r"No (filter|test) named '(\w+)'", message):
-        return f"there is no {found[1]} {found[2]!r}", ""
     if "got '='" in message or "expected token 'end of statement block', got '='" in message:
         return message, "compare with =="
     if "Unexpected end of template" in message or "was looking for" in message:
@@ -178,6 +184,23 @@ def _unknown(tree: nodes.Template, known: Known) -> Iterator[tuple[str, str | No
         fields = known.get(owner.name)
         if fields is not None and field not in fields:
             yield owner.name, field, access.lineno
+
+
+def _unknown_words(templates: Templates, tree: nodes.Template) -> list[tuple[str, str, int, str]]:
+    """Filters and tests that Jinja has not; inside an `if` it would only notice when rendering.
+
+    They are taken out of the tree, since Jinja's own analysis stops at the first.
+    """
+    found = []
+    for used in tree.find_all(nodes.Filter):
+        if used.name not in (known := templates.environment.filters):
+            found.append(("filter", used.name, used.lineno, closest(used.name, known)))
+            used.name = "_shown"
+    for asked in tree.find_all(nodes.Test):
+        if asked.name not in (known := templates.environment.tests):
+            found.append(("test", asked.name, asked.lineno, closest(asked.name, known)))
+            asked.name = "none"
+    return found
 
 
 #: Called by name in any template; their names are Jinja's globals here.

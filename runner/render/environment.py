@@ -68,6 +68,8 @@ class Unknown(StrictUndefined):
 
     @property
     def _undefined_message(self) -> str:
+        if self._undefined_hint:
+            return str(self._undefined_hint)
         if isinstance(self._undefined_obj, Fields):
             return unknown_field(self._undefined_obj.called, str(self._undefined_name), self._undefined_obj.values)
         return (

@@ -49,7 +49,8 @@ def written(folder: Path, **files: str) -> Templates:
     """Templates with these files below `email/`; `thanks_mjml` stands for `thanks.mjml`."""
     (folder / "templates/email").mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
-        (folder / "templates/email" / name[0] + ".".join(name[1:].split("_"))).write_text(text, encoding="utf-8")
+        file = name[0] + name[1:].replace("_", ".")
+        (folder / "templates/email" / file).write_text(text, encoding="utf-8")
     return Templates(folder / "templates", LINKS, SENDER)
 
 

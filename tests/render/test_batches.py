@@ -63,10 +63,12 @@ NASTY = {
 #: A layout and a template that bend what they inherit.
 BENT = {
     "_frame_mjml": mjml(
-        text="{% block hello %}Hi {{ contact.first_name }}{% endblock %} {% block more %}{{ contact.last_name }}{% endblock %}"
+        text="{% block hello %}Hi {{ contact.first_name }}{% endblock %}"
+        "{% block more %}{{ contact.last_name }}{% endblock %}"
     ),
     "_line_mjml": "{{ contact.last_name }}, {{ contact.email }}",
-    "a_mjml": "{% extends 'email/_frame.mjml' %}{% block hello %}{{ super() }} {{ super()|upper }} {{ self.more()|length }}"
+    "a_mjml": "{% extends 'email/_frame.mjml' %}"
+    "{% block hello %}{{ super() }} {{ super()|upper }} {{ self.more()|length }}"
     "{% filter title %}{% include 'email/_line.mjml' %}{% endfilter %}{% include 'email/_line.mjml' %}{% endblock %}"
     "{% block more %}{% for part in [[1, [2]]] recursive %}{{ contact.first_name }}"
     "{{ loop(part[1:])|upper if part is sequence }}{% endfor %}{% endblock %}",

@@ -39,6 +39,7 @@ class App:
         self._environment = environment
         #: The time business rules go by; moved by `--at`.
         self.now = now or clock.machine_now
+        self._read: tuple[Any, list[Reading]] | None = None
 
     @cached_property
     def told(self) -> SettingsFile:
@@ -84,7 +85,13 @@ class App:
             return known_fields(connection)
 
     def readings(self, fields: Fields) -> list[Reading]:
-        return read_playbooks(self.folder, fields)
+        """Every playbook; read again when a file or the fields have changed."""
+        files = sorted((self.folder / "playbooks").glob("*.yaml"))
+        stats = tuple((path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in files)
+        seen = (stats, tuple((name, fields[name].kind) for name in fields.names), fields.complete)
+        if self._read is None or self._read[0] != seen:
+            self._read = (seen, read_playbooks(self.folder, fields))
+        return self._read[1]
 
     def office(self, running: list[Playbook], fields: Fields) -> Office:
         with self.store.read() as connection:

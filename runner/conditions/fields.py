@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.visitors import InternalTraversal
 
 from connectors.records import FieldType
 from runner import clock
@@ -101,8 +102,13 @@ class Today:
 class custom_value(FunctionElement[Any]):
     """A custom field out of the JSON column, written so that an expression index serves it."""
 
-    inherit_cache = False
+    inherit_cache = True
     name = "custom_value"
+    _traverse_internals = [
+        *FunctionElement._traverse_internals,
+        ("field", InternalTraversal.dp_string),
+        ("kind", InternalTraversal.dp_string),
+    ]
 
     def __init__(self, column: Any, name: str, kind: Kind) -> None:
         if not name.isidentifier():

@@ -12,7 +12,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.functions import FunctionElement, GenericFunction
+from sqlalchemy.sql.visitors import InternalTraversal
 
 #: A row's own number.
 Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
@@ -134,3 +135,44 @@ def _json_object_sqlite(element: json_object, compiler: SQLCompiler, **kw: Any) 
 @compiles(json_object, "postgresql")
 def _json_object_postgresql(element: json_object, compiler: SQLCompiler, **kw: Any) -> str:
     return f"jsonb_build_object({compiler.process(element.clauses, **kw)})"
+
+
+class row_field(FunctionElement[Any]):
+    """One field of a JSON array, by its place, as a column of the given type."""
+
+    inherit_cache = True
+    name = "row_field"
+    _traverse_internals = [*FunctionElement._traverse_internals, ("place", InternalTraversal.dp_string)]
+
+    def __init__(self, row: Any, place: int, type_: sa.types.TypeEngine[Any]) -> None:
+        super().__init__(row)
+        self.place = str(place)
+        self.type = type_
+
+
+@compiles(row_field, "sqlite")
+def _row_field_sqlite(element: row_field, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"json_extract({compiler.process(element.clauses, **kw)}, '$[{element.place}]')"
+
+
+@compiles(row_field, "postgresql")
+def _row_field_postgresql(element: row_field, compiler: SQLCompiler, **kw: Any) -> str:
+    kind = element.type.dialect_impl(compiler.dialect).compile(dialect=compiler.dialect)
+    return f"CAST({compiler.process(element.clauses, **kw)} ->> {element.place} AS {kind})"
+
+
+class json_rows(GenericFunction[Any]):
+    """The elements of a JSON array as rows of one column, `value`."""
+
+    name = "json_rows"
+    inherit_cache = True
+
+
+@compiles(json_rows, "sqlite")
+def _json_rows_sqlite(element: json_rows, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"json_each({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(json_rows, "postgresql")
+def _json_rows_postgresql(element: json_rows, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"json_array_elements(CAST({compiler.process(element.clauses, **kw)} AS JSON))"

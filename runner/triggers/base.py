@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+import json
 from calendar import isleap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from runner.conditions import Field, Fields, Kind, Today
 from runner.duration import Duration
 from runner.settings import Part
 from runner.store.tables import contact_sources, contacts
-from runner.store.types import Id, Instant, Json, month_day, month_day_of_text
+from runner.store.types import Id, Instant, Json, month_day, month_day_of_text, row_field
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,27 +137,38 @@ def month_days(target: date, leap_day: str) -> list[int]:
 
 
 class DayTable:
-    """Due days as rows for a SELECT to join: `zone`, the target's `month_day`, `target`, its `start_at` and `end_at`, `due_at`, `occasion`."""
+    """Due days as rows for a SELECT to join: `zone`, the target's `month_day`, `target`, its `start_at` and `end_at`, …
 
-    COLUMNS: ClassVar[Mapping[str, Any]] = {
-        "zone": sa.Text,
-        "month_day": sa.Integer,
-        "target": sa.Date,
-        "target_text": sa.Text,
-        "start_at": Instant,
-        "end_at": Instant,
-        "due_at": Instant,
-        "occasion": sa.Text,
-    }
+    The rows travel as one JSON parameter, so that the statement is the same at every tick and compiled once.
+    """
 
     def __init__(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        nothing = ("", 0, LONG_AGO.date(), "", LONG_AGO, LONG_AGO, LONG_AGO, "")
-        columns = [sa.column(name, kind) for name, kind in self.COLUMNS.items()]
-        self.values = sa.values(*columns, name="due_days").data(list(rows) or [nothing]).cte("due_days")
+        row = sa.func.json_rows(sa.literal(json.dumps(rows, default=_written))).table_valued(sa.column("value"))
+        columns = [row_field(row.c.value, place, kind).label(name) for place, (name, kind) in enumerate(_COLUMNS)]
+        self.values = sa.select(*columns).select_from(row).cte("due_days")
 
     @property
     def c(self) -> Any:
         return self.values.c
+
+
+_COLUMNS: tuple[tuple[str, Any], ...] = (
+    ("zone", sa.Text()),
+    ("month_day", sa.Integer()),
+    ("target", sa.Date()),
+    ("target_text", sa.Text()),
+    ("start_at", Instant()),
+    ("end_at", Instant()),
+    ("due_at", Instant()),
+    ("occasion", sa.Text()),
+)
+
+
+def _written(value: date | datetime) -> str:
+    """As SQLite keeps it, which PostgreSQL reads as well: its sessions are in UTC."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    return value.isoformat()
 
 
 def day_rows(days: Iterable[DueDay], occasion: str, *, leap_day: str | None = None) -> list[tuple[Any, ...]]:

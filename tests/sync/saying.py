@@ -30,7 +30,9 @@ class Saying(Source):
 
     type = "saying"
 
-    def __init__(self, *pages: Page, fields: Mapping[str, FieldType] | None = None, breaks: Exception | None = None) -> None:
+    def __init__(
+        self, *pages: Page, fields: Mapping[str, FieldType] | None = None, breaks: Exception | None = None
+    ) -> None:
         self.pages = pages
         self.fields = fields or {}
         self.breaks = breaks

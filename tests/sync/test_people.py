@@ -35,7 +35,11 @@ def test_what_is_unchanged_is_not_written(store: Store) -> None:
 
 def test_two_connectors_tell_of_one_person_by_the_address(store: Store) -> None:
     hear(store, person("7", email="ann@example.com", first_name="Ann", custom={"a": 1}))
-    hear(store, person("s1", email=" ANN@example.com".strip(), first_name="Anne", country="PL", custom={"b": 2}), of="shop")
+    hear(
+        store,
+        person("s1", email=" ANN@example.com".strip(), first_name="Anne", country="PL", custom={"b": 2}),
+        of="shop",
+    )
     (ann,) = rows(store, contacts)
     assert (ann.first_name, ann.country, ann.custom) == ("Ann", "PL", {"a": 1, "b": 2})
     assert not rows(store, contact_changes)

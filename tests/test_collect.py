@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections import Counter as Tally
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -189,6 +191,24 @@ def test_text_that_a_database_cannot_hold_stops_nothing(store: Store) -> None:
     letter(store, person(store))
     tell(store, event(MailEventKind.BOUNCED, event_id="a\0b", reason="550 \ud800 no\0", url="\0"))
     assert only(store, suppressions)["reason"] == "bounced"
+
+
+def test_drains_and_pages_at_the_same_time_neither_lose_nor_block_each_other(store: Store) -> None:
+    people = [person(store, f"p{n}@example.org") for n in range(20)]
+    letters = [letter(store, one, f"s-{n}") for n, one in enumerate(people)]
+    kinds = (MailEventKind.CLICKED, MailEventKind.COMPLAINED, MailEventKind.BOUNCED)
+    told = [event(kind, event_id=f"{kind}-{one}", send_id=one) for kind in kinds for one in letters]
+    told_by_letter = sorted(told, key=lambda one: str(one.send_id))
+    with ThreadPoolExecutor(4) as hands:
+        drains = [hands.submit(tell, store, *order) for order in (told, told[::-1], told_by_letter)]
+        for one, sent in zip(people, letters, strict=True):
+            hands.submit(collect.answer, store, ticket(one, sent), 7, None, LATER).result()
+            hands.submit(collect.unsubscribe, store, ticket(one, sent), "page", LATER).result()
+    assert sum(drain.result().new for drain in drains) == len(told)
+    assert Tally(row["reason"] for row in rows(store, suppressions)) == dict.fromkeys(
+        ("bounced", "complained", "unsubscribed"), 20
+    )
+    assert {(row["delivery"], row["clicked"]) for row in rows(store, sends)} == {("bounced", "human")}
 
 
 # --- the inbox

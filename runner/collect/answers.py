@@ -95,7 +95,7 @@ def answer(store: Store, ticket: Ticket, score: int | None, comment: str | None,
 
 def _given(connection: sa.Connection, ticket: Ticket, *, lock: bool = False) -> Answered:
     chosen = sa.select(sends.c.about).where(sends.c.id == ticket.send_id, sends.c.action == "survey")
-    kind = connection.scalar(chosen.with_for_update() if lock else chosen)
+    kind = connection.scalar(chosen.with_for_update(key_share=True) if lock else chosen)
     if kind is None or kind not in SCALES:
         raise UnknownSend(ticket.send_id)
     kept = connection.execute(sa.select(answers).where(answers.c.send_id == ticket.send_id)).first()

@@ -56,7 +56,7 @@ class No:
 def unsubscribe(store: Store, ticket: Ticket, source: str, now: datetime) -> None:
     """From this commit on neither the person nor the address gets marketing mail. Saying it twice changes nothing."""
     with store.write() as connection:
-        send = _send(connection, ticket)
+        send = _send(connection, ticket, for_writing=True)
         address = send.address if send else _address(connection, ticket.contact_id)
         bind(connection, No(Reason.UNSUBSCRIBED, address, ticket.contact_id, ticket.send_id, source, now), now)
         if send:
@@ -68,7 +68,7 @@ def unsubscribe(store: Store, ticket: Ticket, source: str, now: datetime) -> Non
 def resubscribe(store: Store, ticket: Ticket, now: datetime) -> Standing:
     """Takes back the person's own no, and nobody else's, on their explicit yes. Returns how they stand afterwards."""
     with store.write() as connection:
-        send = _send(connection, ticket)
+        send = _send(connection, ticket, for_writing=True)
         person = living(connection, [ticket.contact_id]).get(ticket.contact_id)
         if person is None:
             return Standing.UNSUBSCRIBED
@@ -116,9 +116,9 @@ def settle(connection: sa.Connection, send_id: str, now: datetime) -> None:
     connection.execute(unsettled.values(state="accepted", settled_at=now))
 
 
-def _send(connection: sa.Connection, ticket: Ticket) -> sa.Row[str, str] | None:
+def _send(connection: sa.Connection, ticket: Ticket, *, for_writing: bool = False) -> sa.Row[str, str] | None:
     chosen = sa.select(sends.c.id, sends.c.address).where(sends.c.id == ticket.send_id)
-    return connection.execute(chosen).first()
+    return connection.execute(chosen.with_for_update(key_share=True) if for_writing else chosen).first()
 
 
 def _address(connection: sa.Connection, contact_id: int) -> str | None:

@@ -12,13 +12,13 @@ import sqlalchemy as sa
 
 from connectors.base import Actor, MailEvent, MailEventKind
 from runner.collect import consent
-from runner.collect.people import living
+from runner.collect.people import living, lock
 from runner.collect.text import storable
 from runner.store import Store
 from runner.store.tables import contacts, mail_events, sends
 
 #: Events of one transaction: pages must not wait longer than some 50 ms for the write lock.
-BATCH = 400
+BATCH = 250
 
 #: How far a letter came; the higher rank stays, since events arrive in any order. A delivered letter may still bounce.
 DELIVERY_RANKS: Mapping[str, int] = {
@@ -69,6 +69,7 @@ def record(
         else:
             unknown += 1
     _write_back(connection, progress.values())
+    _lock_people(connection, new, progress)
     _note_clicks(connection, new, progress, now)
     _bind(connection, mailer_name, new, progress, now)
     return Counted(len(new), len(told) - len(new), unknown)
@@ -161,7 +162,10 @@ def _insert_new(
 
 def _progress_of(connection: sa.Connection, send_ids: set[str]) -> dict[str | None, _Progress]:
     chosen = sa.select(*(sends.c[name] for name in _COLUMNS)).where(sends.c.id.in_(sorted(send_ids)))
-    return {row.id: _Progress(*row) for row in connection.execute(chosen.order_by(sends.c.id).with_for_update())}
+    return {
+        row.id: _Progress(*row)
+        for row in connection.execute(chosen.order_by(sends.c.id).with_for_update(key_share=True))
+    }
 
 
 def _write_back(connection: sa.Connection, progress: Iterable[_Progress]) -> None:
@@ -169,6 +173,15 @@ def _write_back(connection: sa.Connection, progress: Iterable[_Progress]) -> Non
     if rows:
         changes: Any = {name: sa.bindparam(f"new_{name}") for name in _CHANGING}
         connection.execute(sa.update(sends).where(sends.c.id == sa.bindparam("new_id")).values(changes), rows)
+
+
+def _lock_people(connection: sa.Connection, new: Sequence[MailEvent], progress: Mapping[str | None, _Progress]) -> None:
+    touching = {MailEventKind.CLICKED, *_BINDING}
+    people = {
+        progress[event.send_id].contact_id for event in new if event.kind in touching and event.send_id in progress
+    }
+    if people:
+        lock(connection, living(connection, people).values())
 
 
 def _note_clicks(

@@ -26,5 +26,11 @@ def living(connection: sa.Connection, contact_ids: Iterable[int]) -> dict[int, i
     return today
 
 
+def lock(connection: sa.Connection, contact_ids: Iterable[int]) -> None:
+    """Keeps these people to this transaction, always in the same order: sends are locked first, then people."""
+    chosen = sa.select(contacts.c.id).where(contacts.c.id.in_(sorted(set(contact_ids))))
+    connection.execute(chosen.order_by(contacts.c.id).with_for_update(key_share=True)).all()
+
+
 def _merges(contact_ids: set[int]) -> sa.Select[tuple[int, int | None]]:
     return sa.select(contacts.c.id, contacts.c.merged_into).where(contacts.c.id.in_(sorted(contact_ids)))

@@ -172,7 +172,11 @@ class Templates:
                 version = self._version(file, subject, preheader)
                 wording = self._wording(subject), self._wording(preheader or "")
             except TemplateError as error:
-                faults += [RenderFault(person.send_id, self._told(error, file)) for person in readers]
+                faults += [RenderFault(person.send_id, self._told(error)) for person in readers]
+                continue
+            except (UnicodeDecodeError, OSError) as error:
+                told = f"{self.label(file)} or what it includes cannot be read: {error}"
+                faults += [RenderFault(person.send_id, told) for person in readers]
                 continue
             drafts, batch = self._drafts(version, wording, readers, faults, max_keys, max_bytes)
             for alike in _alike(drafts, batch):
@@ -232,16 +236,14 @@ class Templates:
             frame = frame.tb_next
         return places[-1] if places else None
 
-    def _told(self, error: BaseException, named: str) -> str:
+    def _told(self, error: BaseException) -> str:
+        place = self.place(error)
+        where = f"{place[0]}:{place[1]}" if place else "subject or preheader"
         if isinstance(error, TemplateNotFound):
             near = closest(str(error.name), self.names())
-            return f"there is no template {error.name!r}" + (f"; {near}" if near else "")
-        file, line = self.place(error) or (self.label(named), 0)
-        return f"{file}{f':{line}' if line else ''}: {words(error)}"
-
-    def plain(self, text: str, context: Mapping[str, Any]) -> str:
-        """Text that is no mail, such as a task's subject, with its `{{ … }}` filled in; nothing is escaped."""
-        return self._wording(text).render(dict(fields({"sender": self._sender, **context}))).strip()
+            told = f"there is no template {error.name!r}" + (f"; {near}" if near else "")
+            return f"{where}: {told}" if place else told
+        return f"{where}: {words(error)}"
 
     def _wording(self, text: str) -> Template:
         """A subject or preheader: text of one line, in which nothing is escaped."""
@@ -313,7 +315,7 @@ class Templates:
                     except KeyTaken:
                         raise
                     except Exception as error:  # a template may raise anything
-                        failed.append(RenderFault(person.send_id, self._told(error, str(version.body.name))))
+                        failed.append(RenderFault(person.send_id, self._told(error)))
             except KeyTaken:
                 continue
             faults += failed
@@ -324,6 +326,9 @@ class Templates:
         context = self._context(person, *wording)
         recorder = context[RECORDER] = Recorder(keys)
         source, text_source = _rendered(version, context, recorder)
+        printed = "".join((context["subject"], source, text_source or ""))
+        if printed.count(keys.nonce) > len(recorder.values):
+            raise KeyTaken
         if recorder.exact:
             return _Draft(person.send_id, context["subject"], source, text_source, recorder.values)
         del context[RECORDER]

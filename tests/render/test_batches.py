@@ -174,6 +174,21 @@ def test_an_unknown_field_is_named_with_its_place(tmp_path: Path) -> None:
     assert fault.message == "templates/email/a.mjml:3: contact has no 'frist_name'; did you mean 'first_name'?"
 
 
+def test_a_mistake_in_the_subject_is_told_as_one(tmp_path: Path) -> None:
+    templates = written(tmp_path, a_mjml=mjml())
+    (unknown,) = mailings(templates, [person()], subject="{{ contact.frist_name }}").faults
+    (broken,) = mailings(templates, [person()], subject="{% if %}").faults
+    assert unknown.message == "subject or preheader: contact has no 'frist_name'; did you mean 'first_name'?"
+    assert broken.message.startswith("subject or preheader: Expected an expression")
+
+
+def test_a_template_that_cannot_be_read_is_told_of(tmp_path: Path) -> None:
+    templates = written(tmp_path, a_mjml="")
+    (tmp_path / "templates/email/a.mjml").write_bytes(b"\xff")
+    (fault,) = mailings(templates, [person()]).faults
+    assert fault.message.startswith("templates/email/a.mjml or what it includes cannot be read: 'utf-8'")
+
+
 def test_a_template_that_is_not_there_is_everybodys_fault(tmp_path: Path) -> None:
     templates = written(tmp_path, thanks_mjml=mjml())
     rendered = mailings(templates, [person(1), person(2)], template="email/thank")
@@ -199,10 +214,15 @@ def test_more_keys_than_allowed_become_letters_without_keys(tmp_path: Path) -> N
 def test_text_that_contains_a_key_is_not_taken_for_one(tmp_path: Path) -> None:
     templates = written(tmp_path, a_mjml=mjml(text="{{ contact.first_name }}"))
     key = next(iter(shared(mailings(templates, [person(1), person(2, first_name="Bo")])).letters[0][1]))
-    batch = [person(1), person(2, first_name=key)]
-    rendered = mailings(templates, batch)
-    assert key in received(rendered)["send-2"][1]
-    assert key not in shared(rendered).letters[0][1]
+    batch = [person(1), person(2, first_name="Bo", last_name=key)]
+    for subject, template in (
+        ("{{ contact.last_name }}", ""),
+        ("Hi", "{% filter trim %}{{ contact.last_name }}{% endfilter %}"),
+    ):
+        templates = written(tmp_path, a_mjml=mjml(text="{{ contact.first_name }}" + template))
+        rendered = mailings(templates, batch, subject=subject)
+        assert any(key in part for part in received(rendered)["send-2"])
+        assert not any(key in own for group in rendered.groups for _, own in group.letters)
 
 
 def test_the_same_wording_has_the_same_skeleton_tomorrow(tmp_path: Path) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import jinja2
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
-import runner
+from runner.app.starters import starters
 from runner.web.desk import Desk
 from runner.web.words import LANGUAGE, WORDS
 
@@ -18,9 +17,9 @@ class Pages:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        loaders = [jinja2.FileSystemLoader(folder) for folder in (desk.templates_folder / "pages", _shipped())]
+        own, shipped = desk.templates_folder / "pages", starters() / "templates" / "pages"
         self._templates = jinja2.Environment(
-            loader=jinja2.ChoiceLoader(loaders),
+            loader=jinja2.ChoiceLoader([jinja2.FileSystemLoader(own), jinja2.FileSystemLoader(shipped)]),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
@@ -61,10 +60,3 @@ class Pages:
         return WORDS[key].format(
             company=self._desk.settings.sender.name, mail=self._desk.settings.sender.email, **values
         )
-
-
-def _shipped() -> Path:
-    """Inside the wheel they are starters; in the repository they are the repository's own."""
-    package = Path(runner.__file__).parent
-    starters = package / "starters"
-    return (starters if starters.is_dir() else package.parent) / "templates" / "pages"

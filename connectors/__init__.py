@@ -22,23 +22,23 @@ MAILERS: Mapping[str, str] = {
 }
 
 
-def source(type: str) -> type[Source]:
+def source(called: str) -> type[Source]:
     """The source of that type. Raises KeyError where there is none."""
-    found: type[Source] = _load(SOURCES, type)
+    found: type[Source] = _load(SOURCES, called)
     return found
 
 
-def mailer(type: str) -> type[Mailer]:
+def mailer(called: str) -> type[Mailer]:
     """The mailer of that type. Raises KeyError where there is none."""
-    found: type[Mailer] = _load(MAILERS, type)
+    found: type[Mailer] = _load(MAILERS, called)
     return found
 
 
-def _load(known: Mapping[str, str], type: str):  # type: ignore[no-untyped-def]
-    if type in known:
-        module, _, name = known[type].partition(":")
+def _load(known: Mapping[str, str], called: str):  # type: ignore[no-untyped-def]
+    if called in known:
+        module, _, name = known[called].partition(":")
         return getattr(import_module(module), name)
     for entry in entry_points(group="regulars.connectors"):
-        if entry.name == type:
+        if entry.name == called:
             return entry.load()
-    raise KeyError(type)
+    raise KeyError(called)

@@ -6,6 +6,7 @@ save for waiting between tries.
 
 from __future__ import annotations
 
+import builtins
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -62,7 +63,7 @@ class Source(ABC):
 
     #: What `type:` in `regulars.yaml` says.
     type: ClassVar[str]
-    settings_model: ClassVar[type[ConnectorSettings]]
+    settings_model: ClassVar[builtins.type[ConnectorSettings]]
     #: Calls made to the outside system so far.
     calls: int = 0
 
@@ -191,7 +192,7 @@ class Mailer(ABC):
     """An outside system that takes letters."""
 
     type: ClassVar[str]
-    settings_model: ClassVar[type[ConnectorSettings]]
+    settings_model: ClassVar[builtins.type[ConnectorSettings]]
     #: Letters of one mailing at the most.
     batch_size: ClassVar[int] = 1
     #: Substitution keys a mailing may have, and UTF-8 bytes of keys and texts a letter may bring; None: any.

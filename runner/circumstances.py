@@ -67,7 +67,8 @@ class Circumstances:
 
     @property
     def address(self) -> str | None:
-        return self.contact["address"]
+        address: str | None = self.contact["address"]
+        return address
 
     def values(self) -> dict[str, Any]:
         """The fields by their full names, as conditions have them."""
@@ -157,14 +158,14 @@ def look_at(
 
 def _people(connection: sa.Connection, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
     rows = connection.execute(sa.select(contacts).where(contacts.c.id.in_(ids))).mappings()
-    return {row["id"]: row for row in rows}
+    return {row["id"]: dict(row) for row in rows}
 
 
 def _firms(connection: sa.Connection, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
     if not ids:
         return {}
     rows = connection.execute(sa.select(companies).where(companies.c.id.in_(set(ids)))).mappings()
-    return {row["id"]: row for row in rows}
+    return {row["id"]: dict(row) for row in rows}
 
 
 def _suppressions(
@@ -268,7 +269,7 @@ def due_steps(connection: sa.Connection, now: datetime) -> list[tuple[str, str, 
         .where(one.state == "active", one.due_at <= now, one.playbook.not_in(paused))
         .order_by(one.playbook, one.version, one.step)
     )
-    return [tuple(row) for row in rows]  # type: ignore[misc]
+    return [tuple(row) for row in rows]
 
 
 def local_day(now: datetime, zone: str) -> date:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import threading
@@ -20,24 +21,18 @@ from runner import clock
 from runner.app import App, tick
 from runner.app.app import PRIVATE
 from runner.app.clockwork import allow
-from runner.app.tick import mailers
 from runner.errors import NeedsPerson, RegularsError
 from runner.store.tables import runs, schedules
-
-try:
-    import fcntl
-except ImportError:  # Windows: the pid file alone must do
-    fcntl = None  # type: ignore[assignment]
 
 log = structlog.get_logger()
 
 
-def serve(app: App, *, host: str, port: int) -> None:
-    """Ticks and serves until SIGTERM or SIGINT, then finishes the batch in hand. Raises NeedsPerson when one runs already."""
+def serve(app: App, pages: Callable[[], Any], *, host: str, port: int) -> None:
+    """Ticks and serves until SIGTERM or SIGINT, then finishes the batch in hand. Raises NeedsPerson when one runs."""
     allow(app, at=None)
     with _only_one(app.folder):
         daemon = Daemon(app)
-        with daemon.doors(host, port) as address:
+        with daemon.doors(pages(), host, port) as address:
             daemon.announce(address)
             daemon.run()
 
@@ -96,7 +91,7 @@ class Daemon:
         return clock.local(now, self.app.settings.timezone).date().isoformat()
 
     def _claimed(self, name: str, due: Callable[[datetime], tuple[datetime, str]], *, full: bool) -> None:
-        """Does the work unless another process has it. The edge of the daemon: whatever goes wrong is logged, the next tick comes."""
+        """Does the work unless another process has it. Whatever goes wrong is logged, and the next tick comes."""
         now = self.app.now()
         following, mark = due(now)
         try:
@@ -116,11 +111,11 @@ class Daemon:
             log.exception("a tick failed", action=name)
 
     @contextmanager
-    def doors(self, host: str, port: int) -> Iterator[str]:
+    def doors(self, pages: Any, host: str, port: int) -> Iterator[str]:
         """Serves the pages and webhooks in a thread of their own; yields where."""
         import uvicorn
 
-        config = uvicorn.Config(web_app(self.app), host=host, port=port, log_config=None, access_log=False)
+        config = uvicorn.Config(pages, host=host, port=port, log_config=None, access_log=False)
         server = uvicorn.Server(config)
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
         try:
@@ -142,21 +137,6 @@ class Daemon:
         log.info("started", action="started", pid=os.getpid(), address=address, workspace=self.app.folder.name)
 
 
-def web_app(app: App) -> Any:
-    """The pages and webhooks of a workspace."""
-    from runner.web import Desk, create_app
-
-    desk = Desk(
-        store=app.store,
-        settings=app.settings,
-        links=app.links,
-        mailers=mailers(app),
-        templates_folder=app.folder / "templates",
-        now=lambda: app.now(),
-    )
-    return create_app(desk)
-
-
 def claim_run(app: App, name: str, mark: str, now: datetime, following: datetime) -> int | None:
     """This run's number, or None when another process has it: by compare-and-set on when it is due next."""
     store = app.store
@@ -170,8 +150,8 @@ def claim_run(app: App, name: str, mark: str, now: datetime, following: datetime
             mine = schedules.update().where(schedules.c.name == name, schedules.c.next_run_at == seen)
             if connection.execute(mine.values(next_run_at=following)).rowcount != 1:
                 return None
-            inserted = connection.execute(runs.insert().values(name=name, due=mark, started_at=now))
-            return int(inserted.inserted_primary_key[0])
+            row = runs.insert().values(name=name, due=mark, started_at=now).returning(runs.c.id)
+            return int(connection.execute(row).scalar_one())
     except IntegrityError:
         return None
 
@@ -198,8 +178,6 @@ def _only_one(folder: Path) -> Iterator[None]:
 
 
 def _locked(file: TextIO) -> bool:
-    if fcntl is None:
-        return True
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

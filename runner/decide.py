@@ -1,4 +1,4 @@
-"""What is done about one person's next step, and why: Do, Hold, Skip or End. Pure: the same facts, the same decision."""
+"""What is done about one person's next step, and why: Do, Hold, Skip or End. Pure: same facts, same decision."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def zones_in_use(connection: sa.Connection) -> tuple[str, ...]:
 
 
 def candidates(playbook: Playbook, window: Window, settings: Settings) -> sa.Select[Any]:
-    """Everybody whose trigger fired and who is not inside for this occasion, with `refusal`: why not, NULL for welcome."""
+    """Everybody whose trigger fired and who is not inside for this occasion; `refusal` says why not, NULL: welcome."""
     match = playbook.trigger.matches(window).cte("matches")
     inside = sa.exists().where(
         enrollments.c.playbook == playbook.id,
@@ -50,7 +50,7 @@ def candidates(playbook: Playbook, window: Window, settings: Settings) -> sa.Sel
         enrollments.c.occasion == match.c.occasion,
     )
     # One number a person, or a company where that is the customer: nobody learns of the mail from a colleague.
-    unit = contacts.c.key
+    unit: Any = contacts.c.key
     if settings.customers == "company":
         unit = sa.func.coalesce(companies.c.key, contacts.c.key)
     drawn = draw(sa.literal(f"{HOLDOUT_SALT}{playbook.id}:") + unit)

@@ -69,5 +69,7 @@ class NeedsPerson(RegularsError):
     """Nothing is lost, but a person must decide."""
 
 
-def fault_in(file: Path | str, message: str, advice: str = "", *, where: str = "", line: int = 1, column: int = 1) -> Fault:
+def fault_in(
+    file: Path | str, message: str, advice: str = "", *, where: str = "", line: int = 1, column: int = 1
+) -> Fault:
     return Fault(str(file), line, column, where, message, advice)

@@ -10,8 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from runner import clock, collect
-from runner.app import App, tick
-from runner.app import clockwork
+from runner.app import App, clockwork, tick
 from runner.app.app import PRIVATE
 from runner.app.starters import write_workspace
 from runner.errors import WrongUsage
@@ -106,7 +105,8 @@ def _letters(app: App, day: date) -> Iterator[Received]:
 def take_in(app: App, day: Day, now: datetime) -> None:
     """What came back on one day: mail events, answers on the survey pages, noes."""
     collect.events(app.store, app.plugs.mailer_name, day.mail_events, now)
-    people = _people(app, [said.send_id for said in (*day.answers, *day.unsubscribes)])
+    ids = [said.send_id for said in day.answers] + [no.send_id for no in day.unsubscribes]
+    people = _people(app, ids)
     for said in day.answers:
         ticket = Ticket(Kind.SURVEY, said.send_id, people[said.send_id])
         collect.answer(app.store, ticket, said.score, said.comment, said.at)

@@ -10,9 +10,8 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
-from ruamel.yaml import YAML, YAMLError
-from ruamel.yaml.comments import CommentedBase
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from runner.errors import Fault
 
@@ -28,10 +27,9 @@ class YamlFile:
 
     def locate(self, path: Sequence[str | int], *, value: bool = False) -> tuple[int, int]:
         """Line and column (from 1) of the deepest part of the path that is in the file: of the key, or of its value."""
-        node, place = self.document, (1, 1)
+        node: Any = self.document
+        place = (1, 1)
         for index, part in enumerate(path):
-            if not isinstance(node, CommentedBase):
-                break
             try:
                 last = index == len(path) - 1
                 if isinstance(node, list):
@@ -124,7 +122,7 @@ def _keys_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
     found: Any = model
     for part in path:
         field = next((f for name, f in found.model_fields.items() if part in (name, f.alias)), None)
-        parts = [a for a in (field.annotation, *get_args(field.annotation))] if field else []
+        parts = (field.annotation, *get_args(field.annotation)) if field else ()
         found = next((a for a in parts if isinstance(a, type) and issubclass(a, BaseModel)), found)
     return [field.alias or name for name, field in found.model_fields.items()]
 

@@ -1,4 +1,4 @@
-"""Writes the Alembic revision that leads from the newest one to the tables as they stand: `new_revision.py NUMBER WORDS`."""
+"""Writes the Alembic revision from the newest one to the tables as they stand: `new_revision.py NUMBER WORDS`."""
 
 from __future__ import annotations
 
@@ -31,12 +31,15 @@ def render_type(kind: str, element: object, context: object) -> str | bool:
 
 
 def main(number: str, words: str) -> None:
-    with tempfile.TemporaryDirectory() as folder, Store(f"sqlite:///{folder}/empty.db") as store:
-        with store.writer.connect() as connection:
-            config = alembic_config(connection)
-            command.upgrade(config, "head")
-            config.attributes["render_item"] = render_type
-            script = command.revision(config, words, autogenerate=True, rev_id=number)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Store(f"sqlite:///{folder}/empty.db") as store,
+        store.writer.connect() as connection,
+    ):
+        config = alembic_config(connection)
+        command.upgrade(config, "head")
+        config.attributes["render_item"] = render_type
+        script = command.revision(config, words, autogenerate=True, rev_id=number)
     print(f"wrote {Path(script.path).name}; set HEAD in runner/store/migrate.py")
 
 

@@ -67,7 +67,7 @@ def _rehearsed(app: App) -> int:
 
 
 def move_to_copy(app: App, file: Path) -> None:
-    """Points the workspace at a copy of its store, whose clock may be simulated and whose mail goes to an outbox beside it."""
+    """Points the workspace at a copy of its store, with a simulated clock and an outbox of its own beside it."""
     if not app.store.is_sqlite:
         raise WrongUsage("--copy works for a store in one file; make a copy of the database and point store: at it")
     if file.exists():

@@ -111,9 +111,11 @@ def _connectors(app: App, connection: sa.Connection) -> Iterator[Finding]:
             set_aside.c.id
         )
     ).all()
-    for row in aside[:10]:
+    for left in aside[:10]:
         yield Finding(
-            f"connector {row.connector}", Health.WARNING, f"{row.place}: {row.field}: {row.words}".replace(": : ", ": ")
+            f"connector {left.connector}",
+            Health.WARNING,
+            f"{left.place}: {left.field}: {left.words}".replace(": : ", ": "),
         )
     if len(aside) > 10:
         yield Finding("connectors", Health.WARNING, f"and {len(aside) - 10} more that were set aside")

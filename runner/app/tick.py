@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -74,6 +74,25 @@ class Ticked:
         }
 
 
+@dataclass(slots=True)
+class News:
+    """What a sync of every connector brought."""
+
+    synced: list[Synced] = field(default_factory=list)
+    #: Connectors that could not be reached, in their words.
+    failures: list[str] = field(default_factory=list)
+    #: What waits for a person: deletions too many to believe.
+    waiting: list[str] = field(default_factory=list)
+
+    def document(self) -> dict[str, Any]:
+        """For `sync --json`; with several connectors each table is named with its own."""
+        tables: dict[str, object] = {}
+        for one in self.synced:
+            for name, counts in one.tables.items():
+                tables[f"{one.connector}.{name}" if len(self.synced) > 1 else name] = asdict(counts)
+        return {"tables": tables, "calls": sum(one.calls for one in self.synced)}
+
+
 def never() -> bool:
     return False
 
@@ -86,7 +105,8 @@ def tick(app: App, now: datetime, *, full: bool = False, stop: Callable[[], bool
             f"the last tick was at {app.remembered('last_tick_at')}: nothing is done for an earlier time"
         )
         return ticked
-    ticked.synced, ticked.failures = sync_all(app, now, full=full)
+    news = sync_all(app, now, full=full)
+    ticked.synced, ticked.failures, ticked.waiting = news.synced, news.failures, news.waiting
     if not stop():
         _drain(app, now, ticked)
         _run_playbooks(app, now, ticked, stop)
@@ -102,9 +122,9 @@ def sync_all(
     full: bool = False,
     yes_delete: bool = False,
     progress: Callable[[str, int], None] | None = None,
-) -> tuple[list[Synced], list[str]]:
-    """Every connector's news, and the failures of those that could not be reached."""
-    synced, failures = [], []
+) -> News:
+    """Every connector's news; one that cannot be reached does not keep the others from being heard."""
+    news = News()
     rank = list(app.settings.connectors)
     for name, source in app.sources.items():
         match = str(app.settings.connectors[name].get("match", "email"))
@@ -121,15 +141,15 @@ def sync_all(
                 yes_delete=yes_delete,
                 progress=progress,
             )
-            synced.append(done)
+            news.synced.append(done)
         except TooManyGone as held:
-            synced.append(held.synced)
-            failures.append(str(held))
+            news.synced.append(held.synced)
+            news.waiting.append(str(held))
         except ConnectorError as error:
             log.warning("a sync failed", action="sync_failed", connector=name, status=error.status)
-            failures.append(f"{name}: {error}")
+            news.failures.append(f"{name}: {error}")
     advance(app.store, None, now, app.settings)
-    return synced, failures
+    return news
 
 
 def _run_playbooks(app: App, now: datetime, ticked: Ticked, stop: Callable[[], bool]) -> None:

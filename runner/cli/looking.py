@@ -50,7 +50,7 @@ def kpis(
     as_of: Annotated[str | None, typer.Option("--as-of", help="As it was known at this time.", metavar="TIME")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what it brought: rates with their interval and number of cases. The last 90 days where no period is given."""
+    """Show what it brought: rates with interval and number of cases, over the last 90 days unless told otherwise."""
     from runner.app.looking import figures
     from runner.cli.tables import kpi_table
 

@@ -78,9 +78,10 @@ def _serve(where: Path) -> None:
     """The pages that the demo's mails link to, at the time the demo ended."""
     import uvicorn
 
+    from runner.app.app import PRIVATE
     from runner.app.looking import last_moment
-    from runner.daemon import web_app
-    from runner.rehearsal import MARK, PRIVATE
+    from runner.rehearsal import MARK
+    from runner.web import Desk, create_app
 
     if not (where / PRIVATE / MARK).exists():
         raise WrongUsage(f"there is no demo in {where}; run `regulars demo` first")
@@ -88,7 +89,7 @@ def _serve(where: Path) -> None:
         moment = last_moment(app)
         app.now = lambda: moment
         say("Serving the demo's pages on http://127.0.0.1:8080; Ctrl-C ends it. Open a mail in the outbox and click.")
-        uvicorn.run(web_app(app), host="127.0.0.1", port=8080, log_config=None, access_log=False)
+        uvicorn.run(create_app(Desk.of(app)), host="127.0.0.1", port=8080, log_config=None, access_log=False)
 
 
 COMMANDS: Mapping[str, Callable[..., None]] = {"demo": demo}

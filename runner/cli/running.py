@@ -28,20 +28,16 @@ def sync(
     from runner.cli.reports import sync_table
 
     with workspace(folder) as app, Progress(quiet=as_json) as progress:
-        synced, failures = sync_all(app, app.now(), full=full, yes_delete=yes_delete, progress=progress.page)
+        news = sync_all(app, app.now(), full=full, yes_delete=yes_delete, progress=progress.page)
     if as_json:
-        tables: dict[str, object] = {}
-        for one in synced:
-            tables |= {
-                f"{one.connector}.{name}" if len(synced) > 1 else name: c
-                for name, c in one.document()["tables"].items()
-            }  # type: ignore[attr-defined]
-        print_json({"tables": tables, "calls": sum(one.calls for one in synced)})
-    elif synced:
-        console().print(sync_table(synced))
-    for failure in failures:
-        say(failure)
-    sys.exit(ExitCode.OUTSIDE if failures else ExitCode.DONE)
+        print_json(news.document())
+    elif news.synced:
+        console().print(sync_table(news.synced))
+    else:
+        say("regulars.yaml names no connectors: there is nothing to sync")
+    for words in (*news.failures, *news.waiting):
+        say(words)
+    sys.exit(ExitCode.OUTSIDE if news.failures else ExitCode.PERSON if news.waiting else ExitCode.DONE)
 
 
 def plan(
@@ -109,9 +105,10 @@ def start(
 ) -> None:
     """Run as a daemon: tick by the schedule, serve the pages customers see and the webhooks."""
     from runner.daemon import serve
+    from runner.web import Desk, create_app
 
     with workspace(folder) as app:
-        serve(app, host=host, port=port)
+        serve(app, lambda: create_app(Desk.of(app)), host=host, port=port)
 
 
 COMMANDS: Mapping[str, Callable[..., None]] = {"sync": sync, "plan": plan, "run": run, "start": start}

@@ -40,9 +40,8 @@ def check(folder: Folder = None, as_json: AsJson = False) -> None:
         for fault in checked.faults:
             print(fault)
         healthy = sum(reading.playbook is not None for reading in checked.readings)
-        say(
-            f"{healthy} of {len(checked.readings)} playbooks healthy, {len(checked.faults)} faults, {len(checked.warnings)} warnings"
-        )
+        faults, warnings = len(checked.faults), len(checked.warnings)
+        say(f"{healthy} of {len(checked.readings)} playbooks healthy, {faults} faults, {warnings} warnings")
     sys.exit(ExitCode.FAULT if checked.faults else ExitCode.DONE)
 
 

@@ -154,7 +154,8 @@ class _Compiler:
     def _days_against_now(self, op: str, call: n.Call, days: float) -> Any:
         """`days_since(c) > 30` as `c < now - 30 days`; for dates by the local today of the contact."""
         argument = call.args[0]
-        assert isinstance(argument, n.Getattr) and isinstance(call.node, n.Name)
+        assert isinstance(argument, n.Getattr)
+        assert isinstance(call.node, n.Name)
         field = self._field(argument)
         since = call.node.name == "days_since"
         if field.kind is Kind.DATE:

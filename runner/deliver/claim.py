@@ -88,12 +88,15 @@ def judge(
     for one in due:
         facts = people[one.contact_id]
         decision = decide(one, playbook, step, facts, mailed, now, office.settings)
-        if isinstance(decision, Do) and isinstance(step.action, MailAction) and facts.address:
-            if step.action.purpose == "marketing":
-                survey = step.action.name == "survey"
-                mailed.add(facts.address, local_day(now, facts.zone), survey=survey)
+        if isinstance(decision, Do) and _counts(step) and facts.address:
+            mailed.add(facts.address, local_day(now, facts.zone), survey=step.action.name == "survey")
         judged.append((one, facts, decision))
     return judged
+
+
+def _counts(step: Step) -> bool:
+    """Whether a mail of this step counts for the caps."""
+    return isinstance(step.action, MailAction) and step.action.purpose == "marketing"
 
 
 def _addresses(connection: sa.Connection, due: Sequence[Due]) -> list[str]:

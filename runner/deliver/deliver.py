@@ -80,7 +80,7 @@ def _batch(office: Office, playbook: Playbook, step: Step, now: datetime) -> tup
 
 
 def hand_over(office: Office, playbook: Playbook, step: Step, claims: Sequence[Claim], now: datetime) -> Delivered:
-    """Renders what was claimed and gives it to the mailer; every letter's outcome is written before the next mailing."""
+    """Renders what was claimed and gives it to the mailer; outcomes are written before the next mailing goes."""
     mail = step.action
     assert isinstance(mail, MailAction)
     by_id = {claim.send_id: claim for claim in claims}

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import uuid
 from datetime import datetime, timedelta
 from pathlib import Path
-
-try:
-    import fcntl
-except ImportError:  # Windows: leases run out by time alone
-    fcntl = None  # type: ignore[assignment]
 
 #: Longer than any call to a mailer may take.
 LASTS = timedelta(minutes=5)
@@ -26,20 +22,19 @@ class Lease:
         self.owner = f"{socket.gethostname()}/{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._path = self._path_of(self.owner)
         self._file = self._path.open("w")
-        if fcntl is not None:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def is_over(self, owner: str | None, until: datetime | None, machine_now: datetime) -> bool:
         """Whether whoever held it is gone: its process is dead, or its time has run out."""
-        if owner == self.owner:
-            return False
         if until is None or until < machine_now:
             return True
-        return owner is not None and owner.startswith(f"{socket.gethostname()}/") and self._is_dead(owner)
+        if owner is None or owner == self.owner:
+            return False
+        return owner.startswith(f"{socket.gethostname()}/") and self._is_dead(owner)
 
     def _is_dead(self, owner: str) -> bool:
         path = self._path_of(owner)
-        if fcntl is None or not path.exists():
+        if not path.exists():
             # Not of this workspace's folder: only time can tell.
             return False
         with path.open("r+") as file:

@@ -46,7 +46,7 @@ def take_up(office: Office, now: datetime) -> int:
         rows = connection.execute(
             _joined().where(enrollments.c.state.in_(["sending", "unsure"]), sends.c.state == "accepted")
         ).mappings()
-        found = list(rows)
+        found = [dict(row) for row in rows]
         _advance(office, connection, found, "done", "accepted: the provider told of it", now)
     return len(found)
 
@@ -93,7 +93,8 @@ def _unsettled(connection: sa.Connection, ids: Sequence[str], state: str) -> lis
     found: list[Mapping[str, Any]] = []
     for start in range(0, len(ids), 1000):
         part = ids[start : start + 1000]
-        found += connection.execute(_joined().where(sends.c.id.in_(part), sends.c.state == state)).mappings()
+        rows = connection.execute(_joined().where(sends.c.id.in_(part), sends.c.state == state)).mappings()
+        found += [dict(row) for row in rows]
     return found
 
 

@@ -245,6 +245,10 @@ class Templates:
             return f"{where}: {told}" if place else told
         return f"{where}: {words(error)}"
 
+    def plain(self, text: str, context: Mapping[str, Any]) -> str:
+        """Text that is no mail, such as a task's subject, with its `{{ … }}` filled in; nothing is escaped."""
+        return self._wording(text).render(dict(fields({"sender": self._sender, **context}))).strip()
+
     def _wording(self, text: str) -> Template:
         """A subject or preheader: text of one line, in which nothing is escaped."""
         return self.plain_text.from_string(text)

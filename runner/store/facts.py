@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -23,7 +24,7 @@ REFERENCES: Mapping[str, tuple[str, ...]] = {
     "company_id": ("company_source",),
     "customer_id": ("contact_source", "company_source"),
 }
-_TYPES: Mapping[type, sa.types.TypeEngine[object]] = {
+_TYPES: Mapping[type, sa.types.TypeEngine[Any]] = {
     str: sa.Text(),
     bool: sa.Boolean(),
     int: sa.BigInteger(),
@@ -60,7 +61,7 @@ def fact_tables(metadata: sa.MetaData) -> dict[str, sa.Table]:
 
 def _fact_table(metadata: sa.MetaData, record: type[Record]) -> sa.Table:
     pointers: list[str] = []
-    own: list[sa.Column[object]] = []
+    own: list[sa.Column[Any]] = []
     for column in columns(record):
         pointers += [pointer for pointer in REFERENCES.get(column.name, ()) if pointer not in pointers]
         kind = _RATES.get((record.table, column.name)) or _TYPES[column.type]

@@ -50,4 +50,5 @@ def _revision(store: Store) -> str | None:
     with store.writer.connect() as connection:
         if not sa.inspect(connection).has_table("alembic_version"):
             return None
-        return connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+        found: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+        return found

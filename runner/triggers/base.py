@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 import json
+from abc import abstractmethod
 from calendar import isleap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -123,7 +123,7 @@ def due_days(window: Window, at: time, *, offset: int, back_to: datetime) -> Ite
 
 
 def back_to(window: Window, catch_up: Duration) -> datetime:
-    """How far a date trigger looks: to the last tick, at least by `catch_up`, never further than that before the first."""
+    """How far a date trigger looks: to the last tick, at least by `catch_up`, no further than that before the first."""
     return max(min(window.since, window.now - catch_up.span), window.first - catch_up.span)
 
 

@@ -38,7 +38,7 @@ class LowScore(Trigger):
         return f"answered {facts['score']:g} to {self.kind.upper()}, at most {self.at_most:g} counts as low"
 
     def _given(self, window: Window) -> Any:
-        """Low answers given, or first seen, since the last tick; a fact older than `max_lateness` is refused later, in words."""
+        """Low answers given, or first seen, since the last tick; enroll refuses those older than `max_lateness`."""
         since = max(window.first, min(window.since, window.now - window.max_lateness.span))
         owner = contacts.alias("owner")
         whose = sa.func.coalesce(owner.c.merged_into, owner.c.id).label("contact_id")

@@ -8,6 +8,8 @@ from datetime import datetime
 from pathlib import Path
 
 from connectors.base import Mailer
+from runner.app import App
+from runner.app.tick import mailers
 from runner.links import Links
 from runner.settings import Settings
 from runner.store import Store
@@ -25,3 +27,15 @@ class Desk:
     #: The workspace's `templates/`; a page it does not bring is the shipped one.
     templates_folder: Path
     now: Callable[[], datetime]
+
+    @classmethod
+    def of(cls, app: App) -> Desk:
+        """The desk of an opened workspace."""
+        return cls(
+            store=app.store,
+            settings=app.settings,
+            links=app.links,
+            mailers=mailers(app),
+            templates_folder=app.folder / "templates",
+            now=lambda: app.now(),
+        )

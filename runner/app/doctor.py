@@ -112,11 +112,8 @@ def _connectors(app: App, connection: sa.Connection) -> Iterator[Finding]:
         )
     ).all()
     for left in aside[:10]:
-        yield Finding(
-            f"connector {left.connector}",
-            Health.WARNING,
-            f"{left.place}: {left.field}: {left.words}".replace(": : ", ": "),
-        )
+        told = ": ".join(filter(None, (left.place, left.field, left.words)))
+        yield Finding(f"connector {left.connector}", Health.WARNING, told)
     if len(aside) > 10:
         yield Finding("connectors", Health.WARNING, f"and {len(aside) - 10} more that were set aside")
 

@@ -104,7 +104,7 @@ class custom_value(FunctionElement[Any]):
 
     inherit_cache = True
     name = "custom_value"
-    _traverse_internals = [  # noqa: RUF012 - SQLAlchemy's own shape
+    _traverse_internals = [  # noqa: RUF012
         *FunctionElement._traverse_internals,
         ("field", InternalTraversal.dp_string),
         ("kind", InternalTraversal.dp_string),

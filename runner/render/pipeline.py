@@ -44,9 +44,9 @@ def as_text(html: str) -> str:
     """The text part: the HTML's words in their order, each link's address behind it."""
     from inscriptis import get_text  # type: ignore[import-untyped]
 
-    text = _LINK.sub(
-        lambda link: f"{_OPEN}{' '.join(link[1].split())}{_TARGET}{link[2]}{_CLOSE}", get_text(html, _text_style())
-    )
+    # inscriptis resolves entities once more in what has been parsed: a name that says "&amp;" would lose it.
+    text = get_text(html.replace("&amp;", "&amp;amp;"), _text_style())
+    text = _LINK.sub(lambda link: f"{_OPEN}{' '.join(link[1].split())}{_TARGET}{link[2]}{_CLOSE}", text)
     lines = [_with_links(" ".join(line.split())) for line in text.splitlines()]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
 

@@ -142,7 +142,7 @@ class row_field(FunctionElement[Any]):
 
     inherit_cache = True
     name = "row_field"
-    _traverse_internals = [  # noqa: RUF012 - SQLAlchemy's own shape*FunctionElement._traverse_internals, ("place", InternalTraversal.dp_string)]
+    _traverse_internals = [*FunctionElement._traverse_internals, ("place", InternalTraversal.dp_string)]  # noqa: RUF012
 
     def __init__(self, row: Any, place: int, type_: sa.types.TypeEngine[Any]) -> None:
         super().__init__(row)

@@ -42,7 +42,10 @@ def keep_words(connection: sa.Connection, pull: Pull, words: Sequence[Word]) -> 
 
 def said_no(connection: sa.Connection, contact_ids: Iterable[int]) -> set[int]:
     """Those of them who may not be written to by a no that is in force."""
-    bound = suppressions.c.contact_id.in_(sorted(contact_ids)), suppressions.c.lifted_at.is_(None)
+    people = sorted(contact_ids)
+    if not people:
+        return set()
+    bound = suppressions.c.contact_id.in_(people), suppressions.c.lifted_at.is_(None)
     return set(
         connection.scalars(sa.select(suppressions.c.contact_id).where(*bound, suppressions.c.reason.in_(_PERSONAL)))
     )

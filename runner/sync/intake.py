@@ -39,6 +39,8 @@ class Intake:
         self._yes_delete = yes_delete
         self._progress = progress
         self._seen: dict[str, Numbers] = defaultdict(Numbers)
+        #: Ids of rows that are there and could not be read, by table.
+        self._spoilt: dict[str, set[str]] = defaultdict(set)
         self._gone: set[int] = set()
         self._gone_of = ""
         self._held: Cursor | None = None
@@ -54,6 +56,7 @@ class Intake:
         rows, unstorable = rows_of(self._pull, page.table, page.records)
         aside = [*page.set_aside, *unstorable, *warnings_aside(page.table, page.warnings)]
         counts.set_aside += len(page.set_aside) + len(unstorable)
+        self._spoilt[page.table].update(_named(page.table, aside))
         *portions, last = chunks(rows)
         for portion in portions:
             with self._writing() as connection:
@@ -116,8 +119,11 @@ class Intake:
 
     def _complete(self, page: Page) -> None:
         """The table was listed from its first row to its last: what was not among them is gone."""
+        seen = self._seen.pop(page.table, Numbers())
         with self._store.read() as connection:
-            self._gone.update(unseen(connection, self._pull, page.table, self._seen.pop(page.table, Numbers())))
+            for portion in chunks(sorted(self._spoilt.pop(page.table, ()))):
+                seen.add(named(connection, self._pull, page.table, portion))
+            self._gone.update(unseen(connection, self._pull, page.table, seen))
         self._held = page.cursor
         self.flush()
         with self._writing() as connection:
@@ -143,3 +149,8 @@ class Intake:
             if not self._store.is_sqlite:
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('regulars sync'))"))
             yield connection
+
+
+def _named(table: str, aside: Sequence[SetAside]) -> Iterator[str]:
+    """The rows that were set aside by their id, as in `contacts/4711`: faulty, and not gone."""
+    return (fault.where.removeprefix(f"{table}/") for fault in aside if fault.where.startswith(f"{table}/"))

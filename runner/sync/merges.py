@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
@@ -13,28 +14,28 @@ from runner.sync.consent import inherit
 from runner.sync.pointers import mark_stale, pointers
 from runner.sync.rows import Pull
 
+#: In the row of somebody who has not arrived: the source ids of those who were merged into them.
+WAITING = "waiting"
 
-def keep_merges(
-    connection: sa.Connection, store: Store, pull: Pull, told: Mapping[str, str], arrived: Sequence[str]
-) -> list[SetAside]:
-    """Notes who was merged into whom (source ids); the survivor may come later, when `arrived` names it.
+
+def keep_merges(connection: sa.Connection, store: Store, pull: Pull, told: Mapping[str, str]) -> list[SetAside]:
+    """Notes who was merged into whom (source ids). A survivor who has not arrived is told who waits for it.
 
     `merged_into` always names the last survivor, so that one look is enough. Returns rings, which are left alone.
     """
-    pairs = {**_waiting(connection, pull, arrived), **told}
-    if not pairs:
+    if not told:
         return []
-    pointers(connection, store, pull, contact_sources, set(pairs.values()))
-    person = _people(connection, pull, {*pairs, *pairs.values()})
+    number = pointers(connection, store, pull, contact_sources, set(told.values()))
+    person = _people(connection, pull, {*told, *told.values()})
+    waiting: dict[int, list[str]] = defaultdict(list)
     rings = []
-    for source_id, survivor in pairs.items():
-        if (
-            source_id in person
-            and survivor in person
-            and not _merge(connection, store, person[source_id], person[survivor], pull)
-        ):
+    for source_id, survivor in told.items():
+        if survivor not in person:
+            waiting[number[survivor]].append(source_id)
+        elif not _merge(connection, store, person[source_id], person[survivor], pull):
             words = f"was merged into {survivor}, which was merged into it; correct it at the source"
             rings.append(SetAside(f"contacts/{source_id}", "merged_into", survivor, words))
+    _let_wait(connection, waiting)
     return rings
 
 
@@ -58,15 +59,13 @@ def _merge(connection: sa.Connection, store: Store, contact_id: int, survivor: i
     return True
 
 
-def _waiting(connection: sa.Connection, pull: Pull, arrived: Sequence[str]) -> dict[str, str]:
-    """Those who were merged into somebody that has arrived only now."""
-    if not arrived:
-        return {}
-    survivor = contact_sources.c.fields["merged_into"].as_string()
-    waiting = sa.select(contact_sources.c.source_id, survivor.label("survivor")).where(
-        contact_sources.c.connector == pull.connector, survivor.in_(arrived)
-    )
-    return {row.source_id: row.survivor for row in connection.execute(waiting)}
+def _let_wait(connection: sa.Connection, waiting: Mapping[int, Sequence[str]]) -> None:
+    """Notes in a survivor's empty row who was merged into it."""
+    s = contact_sources.c
+    for number, source_ids in waiting.items():
+        known = connection.scalar(sa.select(s.fields).where(s.id == number)) or {}
+        together = sorted({*known.get(WAITING, ()), *source_ids})
+        connection.execute(sa.update(contact_sources).where(s.id == number).values(fields={WAITING: together}))
 
 
 def _people(connection: sa.Connection, pull: Pull, source_ids: set[str]) -> dict[str, int]:

@@ -18,7 +18,7 @@ from runner.sync.consent import ANSWERS, Word, keep_words
 from runner.sync.counts import Stored
 from runner.sync.derive import derive
 from runner.sync.matching import recognise
-from runner.sync.merges import keep_merges, separate
+from runner.sync.merges import WAITING, keep_merges, separate
 from runner.sync.person import Fields, Home, contact_fields, merged
 from runner.sync.pointers import mark_stale, pointers
 from runner.sync.rows import Pull, Row
@@ -32,7 +32,10 @@ class _Known:
     contact_id: int | None
     hash: str | None
     deleted: bool
+    #: What it said before; None where nothing was said yet.
     fields: Fields | None = None
+    #: Who was merged into it before it arrived.
+    waiting: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +131,11 @@ def _news(
             words = f"must be one of {', '.join(ANSWERS)}; it counts as unknown"
             faults.append(SetAside(f"contacts/{row.source_id}", "consent", fields.pop("consent"), words))
         k = known.get(row.source_id)
-        past = before.get(k.number) if k else None
+        past = before.get(k.number) if k and k.hash is not None else None
         if past and "merged_into" in fields:  # The source keeps a stone for it; what was known of it stays.
             fields = {**past, **fields, "custom": {**past["custom"], **fields["custom"]}}
-        knew = _Known(k.number, k.contact_id, k.hash, k.deleted, past) if k else None
+        waiting = (before.get(k.number) or {}).get(WAITING, ()) if k and k.hash is None else ()
+        knew = _Known(k.number, k.contact_id, k.hash, k.deleted, past, waiting) if k else None
         told.append(_Told(row.source_id, row.hash, row.record, fields, _links(row.record), knew))
     return told, faults
 
@@ -243,5 +247,6 @@ def _keep_merges(
     ]
     if apart:
         separate(connection, store, apart, pull)
+    waited = {source_id: each.source_id for each in told if each.known for source_id in each.known.waiting}
     survivors = {each.source_id: each.fields["merged_into"] for each in told if "merged_into" in each.fields}
-    return keep_merges(connection, store, pull, survivors, [e.source_id for e in told if e.is_new and e.known])
+    return keep_merges(connection, store, pull, waited | survivors)

@@ -98,14 +98,20 @@ def _storable(record: Record) -> tuple[Record | None, list[SetAside]]:
     ]
     if faults:
         return None, faults
-    content = _content(record)
-    if "\\x00" not in content and "\\ud" not in content and "nan" not in content and "inf" not in content:
+    if not _suspicious(record):
         return record, []
     cleaned = {name: _clean(getattr(record, name)) for name in _names(record.table)}
     changed = [name for name, value in cleaned.items() if value != getattr(record, name)]
     words = "has a character or number that cannot be kept, so it was replaced"
     aside = [SetAside(_where(record), name, ascii(getattr(record, name)), words) for name in changed]
     return (replace(record, **cleaned) if changed else record), aside
+
+
+def _suspicious(record: Record) -> bool:
+    """Whether a text may hold a NUL or half a character, or a custom field no number; true once too often is fine."""
+    content = _content(record)
+    numbers = (value for value in getattr(record, "custom", {}).values() if isinstance(value, float))
+    return "\\x00" in content or "\\ud" in content or not all(map(math.isfinite, numbers))
 
 
 def _beyond(value: Any) -> str:

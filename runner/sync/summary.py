@@ -88,15 +88,17 @@ def refresh(store: Store, contact_ids: Collection[int] | None, settings: Setting
     """Makes the summaries of these contacts anew, or of all that are stale; in chunks, each in its own transaction."""
     done = Refreshed()
     rates = Rates(settings.currency)
+    with store.read() as connection:
+        basis = basis_of(connection, settings)
     if contact_ids is not None:
         for portion in chunks(sorted(contact_ids)):
             with store.write() as connection:
-                done += _refresh(connection, store, portion, basis_of(connection, settings), settings, rates, now)
+                done += _refresh(connection, store, portion, basis, settings, rates, now)
         return done
     while True:
         with store.write() as connection:
             portion = _take_stale(connection)
-            done += _refresh(connection, store, portion, basis_of(connection, settings), settings, rates, now)
+            done += _refresh(connection, store, portion, basis, settings, rates, now)
         if len(portion) < CHUNK:
             return done
 

@@ -21,7 +21,21 @@ NAMES = st.one_of(
         ["", " ", "Ada", "O'Hare", 'Jo "Jo" <b>&amp;</b>', "Zoë", "陳", "שרה", "👩‍👩‍👧", "a  b", " x", "x\n\ny"]
     ),
     st.sampled_from(
-        ["{{ 7*7 }}", "{% raw %}", "</mj-text>", "<!--", "]]>", "-r", "%", "\\1", "\x00\x1f", "\u00a0", "\ud800"]
+        [
+            "{{ 7*7 }}",
+            "{% raw %}",
+            "&copy",
+            "&#65;x",
+            "</mj-text>",
+            "<!--",
+            "]]>",
+            "-r",
+            "%",
+            "\\1",
+            "\x00\x1f",
+            "\u00a0",
+            "\ud800",
+        ]
     ),
     st.text(max_size=12),
     st.text("<>&\"' -r.0ab=/;#x\n\t", max_size=12),
@@ -132,6 +146,16 @@ def test_a_thousand_people_share_one_skeleton() -> None:
     group = shared(mailings(STARTERS, batch, template="email/nps", max_keys=100, max_bytes=10_000))
     assert len(group.letters) == 1000
     assert "Name 1" not in group.html
+
+
+def test_names_with_quotes_brackets_and_foreign_letters_share_it_too() -> None:
+    names = ["O'Hare", 'Jo "Jo" <b>&amp;</b>', "Zoë", "陳", "שרה", "&copy=1", "{{ 7 * 7 }}", "</mj-text>", "\\1"]
+    batch = [person(number, first_name=name) for number, name in enumerate(names)]
+    rendered = mailings(STARTERS, batch, template="email/nps", subject="{{ contact.first_name }}")
+    assert len(shared(rendered).letters) == len(names)
+    for one in batch:
+        whole = STARTERS.preview("email/nps", "{{ contact.first_name }}", one)
+        assert received(rendered)[one.send_id] == whole
 
 
 def test_what_is_the_same_for_all_stands_in_the_skeleton(tmp_path: Path) -> None:

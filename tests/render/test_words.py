@@ -120,6 +120,11 @@ def test_the_text_part_has_the_words_in_order_with_each_link_behind_its_words(tm
     )
 
 
+def test_the_text_part_keeps_what_looks_like_an_entity(tmp_path: Path) -> None:
+    template = "<a href='https://x.example/?a=1&amp;copy=2'>{{ contact.first_name }}</a>"
+    assert said(tmp_path, template, first_name="R&amp;D &copy") == "R&amp;D &copy: https://x.example/?a=1&copy=2"
+
+
 def test_a_text_part_of_its_own_comes_before_the_made_one(tmp_path: Path) -> None:
     templates = written(tmp_path, a_mjml=mjml(text="From HTML"), a_txt="Own words for {{ contact.first_name }} & co\n")
     assert templates.preview("email/a", "Hello", person(first_name="<Ada>"))[2] == "Own words for <Ada> & co"

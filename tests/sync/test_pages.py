@@ -108,6 +108,14 @@ def test_a_complete_page_speaks_for_all_pages_of_its_table_and_for_no_other_conn
     assert all(row.deleted_at is None for row in rows(store, contacts))
 
 
+def test_a_row_that_is_there_and_cannot_be_read_is_not_gone(store: Store) -> None:
+    hear(store, person("1"), order("o", "1", "5"), order("p", "1", "5"))
+    fault = SetAside("orders/p", "total", "x", "must be a number")
+    synced = listen(store, Saying(page(order("o", "1", "1e30"), complete=True, set_aside=[fault])), now=LATER)
+    assert (synced.tables["orders"].deleted, synced.tables["orders"].set_aside) == (0, 2)
+    assert contact(store, "crm:1").orders_count == 2
+
+
 def test_a_sync_that_would_delete_too_many_asks_first_and_keeps_the_rest(store: Store) -> None:
     hear(store, *(person(str(n)) for n in range(100)))
     emptied = Saying(page(person("0", owner="Bo"), cursor={"at": 5}, complete=True), page(order("o", "0", "5")))
@@ -132,7 +140,7 @@ def test_deletions_that_were_not_made_are_asked_for_again(store: Store) -> None:
     hear(store, person("1"))
     gone = page(table="contacts", deleted=["1"], cursor={"at": 7})
     with pytest.raises(Killed):
-        listen(store, Saying(gone, breaks=Killed()))  # type: ignore[arg-type]
+        listen(store, Saying(gone, breaks=Killed()))
     assert rows(store, cursors)[0].cursor == {"at": 1}
     listen(store, Saying(gone))
     assert (rows(store, cursors)[0].cursor, contact(store, "crm:1").deleted_at) == ({"at": 7}, NOW)

@@ -155,6 +155,15 @@ def test_the_survivor_may_come_later_and_be_merged_itself(store: Store) -> None:
     assert third.orders_count == 1
 
 
+def test_many_may_wait_for_one_survivor(store: Store) -> None:
+    hear(store, *(replace(person(str(n)), merged_into="9") for n in range(3)), order("o", "9", "10"))
+    hear(store, replace(person("4"), merged_into="9"), now=LATER)
+    hear(store, person("9", email="a@example.com"), now=LATER)
+    *merged, survivor = rows(store, contacts)
+    assert [row.merged_into for row in merged] == [survivor.id] * 4
+    assert survivor.orders_count == 1
+
+
 def test_two_contacts_merged_into_each_other_are_left_alone_and_listed(store: Store) -> None:
     synced = hear(store, replace(person("1"), merged_into="2"), replace(person("2"), merged_into="1"))
     assert synced.tables["contacts"].set_aside == 1

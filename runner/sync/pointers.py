@@ -16,7 +16,7 @@ def pointers(
 ) -> dict[str, int]:
     """source id → number in `sources`, for each of the ids."""
     found = _found(connection, pull, sources, source_ids)
-    missing = [source_id for source_id in source_ids if source_id not in found]
+    missing = sorted(source_id for source_id in source_ids if source_id not in found)
     if not missing:
         return found
     empty = [{"connector": pull.connector, "source_id": source_id, "seen_at": pull.now} for source_id in missing]

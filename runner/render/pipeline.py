@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 _UNTOUCHED = {"alt", "aria-label", "href", "src", "title"}
 
 _COMMENT = r"<!--.*?-->"
-# MJML's title also becomes an attribute, in which backslashes and rare signs are written differently.
-_VERBATIM = r"<(?P<verbatim>style|script|mj-style|mj-title|textarea|noscript|xmp)\b.*?</(?P=verbatim)\s*>"
+_VERBATIM = r"<(?P<verbatim>style|script|mj-style|textarea|noscript|xmp)\b.*?</(?P=verbatim)\s*>"
 _TAG = r"""</?[A-Za-z](?:"[^"]*"|'[^']*'|[^'">])*>"""
 #: Everything in an HTML or MJML source that is not running text.
 _NOT_TEXT = re.compile(f"(?P<opaque>{_COMMENT}|{_VERBATIM})|(?P<tag>{_TAG})", re.DOTALL | re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"""([^\s=>"'/]+)\s*=\s*("[^"]*"|'[^']*')""")
+#: What MRML would not print in an attribute as it is.
+_FRAGILE = re.compile(r'[\\"\n\r\t]|[^\x00-\x7f]')
+_TITLE = re.compile(r"(?<=<mj-title>)[^<]*")
 #: Style rules that look at what an attribute says.
 _LOOKS_AT_VALUES = re.compile(r"\[\s*(?:alt|aria-label|href|src|title)\b", re.IGNORECASE)
 
@@ -36,7 +38,7 @@ class NotExact(Exception):
 
 def as_html(source: str, *, mjml: bool) -> str:
     """The HTML to send. Raises OSError or ValueError with the parser's words where the source is not MJML."""
-    html = mjml2html(source, fonts={}) if mjml else source
+    html = mjml2html(_robust(source), fonts={}) if mjml else source
     return _inliner().inline(html)
 
 
@@ -49,6 +51,29 @@ def as_text(html: str) -> str:
     text = _LINK.sub(lambda link: f"{_OPEN}{' '.join(link[1].split())}{_TARGET}{link[2]}{_CLOSE}", text)
     lines = [_with_links(" ".join(line.split())) for line in text.splitlines()]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
+
+
+def _robust(source: str) -> str:
+    """Attributes with their rarer signs as numeric references, and the title, which becomes one.
+
+    MRML prints attributes as Rust shows strings to programmers: a backslash twice, a combining accent as `u{301}`.
+    """
+    return _TITLE.sub(_as_references, _NOT_TEXT.sub(_robust_tag, source))
+
+
+def _robust_tag(found: re.Match[str]) -> str:
+    tag = found.group()
+    if found["opaque"] is not None or not _FRAGILE.search(tag):
+        return tag
+    return _ATTRIBUTE.sub(lambda pair: f'{pair[1]}="{_FRAGILE.sub(_reference, pair[2][1:-1])}"', tag)
+
+
+def _as_references(found: re.Match[str]) -> str:
+    return _FRAGILE.sub(_reference, found.group())
+
+
+def _reference(sign: re.Match[str]) -> str:
+    return f"&#{ord(sign.group())};"
 
 
 def opaque_keys(source: str, key: re.Pattern[str]) -> set[str]:

@@ -86,6 +86,15 @@ def test_what_a_contact_is_called_cannot_become_markup(tmp_path: Path) -> None:
     assert "onclick" not in Page(html).attributes
 
 
+@pytest.mark.parametrize("name", ["नमस्ते", "Zoe\u0308", "back\\slash", "👩‍👩‍👧"])
+def test_an_attribute_says_any_name_as_it_is_written(tmp_path: Path, name: str) -> None:
+    image = '<mj-image src="cid:a" alt="{{ contact.first_name }}"/>'
+    templates = written(tmp_path, a_mjml=mjml(head="<mj-title>{{ contact.first_name }}</mj-title>", more=image))
+    html = templates.preview("email/a", "Hello", person(first_name=name))[1]
+    assert f'alt="{name}"' in html
+    assert f'aria-label="{name}"' in html
+
+
 def test_a_template_cannot_reach_beyond_its_fields(tmp_path: Path) -> None:
     templates = written(tmp_path, a_mjml=mjml(text="{{ contact.first_name.__class__.__mro__ }}"))
     assert "unsafe" in mailings(templates, [person()]).faults[0].message

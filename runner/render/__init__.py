@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from runner.render.letters import Group, Person, Rendered, RenderFault, Templates, unsubscribe_headers
+from runner.render.batch import Group
+from runner.render.letters import Person, Rendered, RenderFault, Templates, unsubscribe_headers
 
 __all__ = ["Group", "Person", "RenderFault", "Rendered", "Templates", "unsubscribe_headers"]

@@ -1,27 +1,24 @@
-"""A template and a batch of people become groups of letters that share a skeleton, each with its own substitutions.
+"""The workspace's templates: rendered for a batch of people, shown for one, checked for all.
 
-A template is rendered once a person, with keys printed in place of what it puts out. People whose text is the same but
-for those values form a group, and MJML, styles and text part are made once a group. What a recipient sees is byte for
-byte what rendering the letter alone would have given.
+A template is rendered once a person, with keys printed in place of what it puts out; `batch` makes groups of that.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from jinja2 import Template, TemplateError, TemplateNotFound, TemplateSyntaxError, UndefinedError
-from markupsafe import escape
 
 from connectors.base import Address
 from runner.errors import Fault
 from runner.render import pipeline
+from runner.render.batch import Batch, Draft, Group, grouped
 from runner.render.environment import RECORDER, Environment, Keys, KeyTaken, Recorder, fields, shown
 from runner.settings import Sender
 from runner.yaml_file import closest
@@ -62,18 +59,6 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """Letters with one skeleton; each person's substitutions say what stands in place of its keys."""
-
-    subject: str
-    html: str
-    text: str
-    letters: Sequence[tuple[str, Mapping[str, str]]]
-    #: Names the wording: the template with everything it extends and includes, and the subject.
-    template_hash: str
-
-
-@dataclass(frozen=True, slots=True)
 class RenderFault:
     """Why one person's letter could not be rendered."""
 
@@ -89,18 +74,6 @@ class Rendered:
     faults: Sequence[RenderFault]
 
 
-@dataclass(slots=True)
-class _Draft:
-    """One person's render with keys in it; `values[n]` is what key n stands for."""
-
-    send_id: str
-    subject: str
-    source: str
-    #: The text part's own template, rendered; None where the text part is made from the HTML.
-    text_source: str | None
-    values: list[str]
-
-
 @dataclass(frozen=True, slots=True)
 class _Version:
     """The files that serve a language, ready to render."""
@@ -109,20 +82,6 @@ class _Version:
     text: Template | None
     template_hash: str
     mjml: bool
-
-
-@dataclass(slots=True)
-class _Batch:
-    """What the letters of one template version, rendered together, have in common."""
-
-    version: _Version
-    nonce: str
-    max_keys: int | None
-    max_bytes: int | None
-    key: re.Pattern[str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.key = re.compile(rf"-r{self.nonce}\.(\d+a?)-")
 
 
 def unsubscribe_headers(links: Links, send_id: str, contact_id: int, public_url: str) -> dict[str, str]:
@@ -179,8 +138,9 @@ class Templates:
                 faults += [RenderFault(person.send_id, told) for person in readers]
                 continue
             drafts, batch = self._drafts(version, wording, readers, faults, max_keys, max_bytes)
-            for alike in _alike(drafts, batch):
-                groups += self._groups(alike, batch, file, faults)
+            made, unmade = grouped(drafts, batch)
+            groups += made
+            faults += [RenderFault(send_id, f"{self.label(file)}: {words(error)}") for send_id, error in unmade]
         return Rendered(groups, faults)
 
     def preview(
@@ -308,7 +268,7 @@ class Templates:
         faults: list[RenderFault],
         max_keys: int | None,
         max_bytes: int | None,
-    ) -> tuple[list[_Draft], _Batch]:
+    ) -> tuple[list[Draft], Batch]:
         for nonce in _nonces(version.template_hash):
             drafts, failed = [], []
             try:
@@ -323,10 +283,10 @@ class Templates:
             except KeyTaken:
                 continue
             faults += failed
-            return drafts, _Batch(version, nonce, max_keys, max_bytes)
+            return drafts, Batch(version.mjml, version.template_hash, nonce, max_keys, max_bytes)
         raise AssertionError("there is always another nonce")
 
-    def _draft(self, person: Person, version: _Version, wording: tuple[Template, Template], keys: Keys) -> _Draft:
+    def _draft(self, person: Person, version: _Version, wording: tuple[Template, Template], keys: Keys) -> Draft:
         context = self._context(person, *wording)
         recorder = context[RECORDER] = Recorder(keys)
         source, text_source = _rendered(version, context, recorder)
@@ -334,9 +294,9 @@ class Templates:
         if printed.count(keys.nonce) > len(recorder.values):
             raise KeyTaken
         if recorder.exact:
-            return _Draft(person.send_id, context["subject"], source, text_source, recorder.values)
+            return Draft(person.send_id, context["subject"], source, text_source, recorder.values)
         del context[RECORDER]
-        return _Draft(person.send_id, context["subject"], *_rendered(version, context, recorder), [])
+        return Draft(person.send_id, context["subject"], *_rendered(version, context, recorder), [])
 
     def _context(self, person: Person, subject: Template, preheader: Template) -> dict[str, Any]:
         ids = person.send_id, person.context["contact"]["id"]
@@ -352,20 +312,6 @@ class Templates:
         context["preheader"] = _one_line(preheader.render(context))
         context["subject"] = _one_line(subject.render(context))
         return context
-
-    def _groups(self, alike: list[_Draft], batch: _Batch, file: str, faults: list[RenderFault]) -> Iterator[Group]:
-        """One group, or each letter alone where keys would not give the very same bytes."""
-        try:
-            if len(alike) > 1 and (shared := _shared(alike, batch)) is not None:
-                yield from shared
-                return
-        except (OSError, ValueError):
-            pass
-        for draft in alike:
-            try:
-                yield _alone(draft, batch)
-            except (OSError, ValueError) as error:
-                faults.append(RenderFault(draft.send_id, f"{self.label(file)}: {words(error)}"))
 
 
 def _rendered(version: _Version, context: dict[str, Any], recorder: Recorder) -> tuple[str, str | None]:
@@ -400,128 +346,3 @@ def _nonces(seed: str) -> Iterator[str]:
 
 def _one_line(text: str) -> str:
     return " ".join(str(shown(text)).split())
-
-
-def _alike(drafts: Sequence[_Draft], batch: _Batch) -> list[list[_Draft]]:
-    """The drafts in groups of equal source, once what may not stand as a key has been written out."""
-    groups: dict[tuple[str, str | None], list[_Draft]] = {}
-    for same in _by_source(drafts).values():
-        alone = len(same) == 1
-        constant = {n for n, column in enumerate(zip(*(d.values for d in same), strict=True)) if len(set(column)) == 1}
-        shared = same[0].source if alone else _written_out(same[0].source, same[0].values, batch, constant)
-        opaque = set() if alone else {int(number) for number in pipeline.opaque_keys(shared, batch.key)}
-        for draft in same:
-            draft.source = _written_out(shared, draft.values, batch, opaque) if opaque else shared
-            groups.setdefault((draft.source, draft.text_source), []).append(draft)
-    return list(groups.values())
-
-
-def _by_source(drafts: Sequence[_Draft]) -> dict[tuple[str, str | None], list[_Draft]]:
-    groups: dict[tuple[str, str | None], list[_Draft]] = {}
-    for draft in drafts:
-        groups.setdefault((draft.source, draft.text_source), []).append(draft)
-    return groups
-
-
-def _written_out(source: str, values: Sequence[str], batch: _Batch, numbers: Container[int]) -> str:
-    """The source with these keys replaced by what a plain render prints in their place."""
-
-    def value(key: re.Match[str]) -> str:
-        number = int(key[1])
-        return str(escape(values[number])) if number in numbers else key[0]
-
-    return batch.key.sub(value, source)
-
-
-def _alone(draft: _Draft, batch: _Batch) -> Group:
-    """A letter rendered by itself: what the others must be equal to."""
-    every = range(len(draft.values))
-    html = pipeline.as_html(_written_out(draft.source, draft.values, batch, every), mjml=batch.version.mjml)
-    if draft.text_source is None:
-        text = pipeline.as_text(html)
-    else:
-        text = batch.key.sub(lambda key: draft.values[int(key[1])], draft.text_source)
-    return Group(draft.subject, html, text, [(draft.send_id, {})], batch.version.template_hash)
-
-
-class _Columns:
-    """The keys of a group's final texts: what all have in common is written out, equal columns share a key."""
-
-    def __init__(self, drafts: Sequence[_Draft], batch: _Batch) -> None:
-        self._drafts = drafts
-        self._batch = batch
-        #: Key to each letter's text, in the letters' order.
-        self.texts: dict[str, tuple[str, ...]] = {}
-
-    def part(self, text: str, form: Callable[[str, str], str]) -> str:
-        """One part with its final keys; `form` writes a value as this part needs it at a key's place."""
-        keys: dict[tuple[str, ...], str] = {}
-        places: dict[str, str] = {}
-        for number in dict.fromkeys(self._batch.key.findall(text)):
-            n = int(number.rstrip("a"))
-            places[number] = self.one(tuple(form(number, draft.values[n]) for draft in self._drafts), keys)
-        return self._batch.key.sub(lambda key: places[key[1]], text)
-
-    def one(self, column: tuple[str, ...], keys: dict[tuple[str, ...], str]) -> str:
-        """What stands in the skeleton for a column of texts."""
-        if column.count(column[0]) == len(column):
-            return column[0]
-        if column not in keys:
-            keys[column] = f"-r{self._batch.nonce}.{len(self.texts)}-"
-            self.texts[keys[column]] = column
-        return keys[column]
-
-    def substitutions(self, index: int) -> dict[str, str]:
-        return {key: column[index] for key, column in self.texts.items()}
-
-
-def _shared(drafts: list[_Draft], batch: _Batch) -> list[Group] | None:
-    """The group, and letters of their own for those over the limits; None where keys would not be exact."""
-    html = pipeline.as_html(drafts[0].source, mjml=batch.version.mjml)
-    text = pipeline.as_text(html) if drafts[0].text_source is None else drafts[0].text_source
-    try:
-        html = pipeline.with_attribute_keys(html, batch.key, rf"-r{batch.nonce}.\1a-")
-    except pipeline.NotExact:
-        return None
-    columns = _Columns(drafts, batch)
-    html = columns.part(html, _html_form)
-    text = columns.part(text, lambda _, value: value)
-    subject = columns.one(tuple(draft.subject for draft in drafts), {})
-    group = Group(subject, html, text, [], batch.version.template_hash)
-    worst = max(range(len(drafts)), key=lambda i: _marks(drafts[i]))
-    if _filled(group, drafts[worst].send_id, columns.substitutions(worst), batch) != _alone(drafts[worst], batch):
-        return None
-    return _within_limits(group, drafts, columns, batch)
-
-
-def _within_limits(group: Group, drafts: list[_Draft], columns: _Columns, batch: _Batch) -> list[Group]:
-    too_many = batch.max_keys is not None and len(columns.texts) > batch.max_keys
-    letters, alone = [], []
-    for index, draft in enumerate(drafts):
-        own = columns.substitutions(index)
-        if too_many or (batch.max_bytes is not None and _bytes(own) > batch.max_bytes):
-            alone.append(_filled(group, draft.send_id, own, batch))
-        else:
-            letters.append((draft.send_id, own))
-    return [replace(group, letters=letters), *alone] if letters else alone
-
-
-def _filled(group: Group, send_id: str, own: Mapping[str, str], batch: _Batch) -> Group:
-    """The letter as its recipient sees it."""
-    subject, html, text = (
-        batch.key.sub(lambda key: own[key[0]], part) for part in (group.subject, group.html, group.text)
-    )
-    return Group(subject, html, text, [(send_id, {})], group.template_hash)
-
-
-def _html_form(number: str, value: str) -> str:
-    return pipeline.in_attribute(value) if number.endswith("a") else pipeline.in_text(value)
-
-
-def _marks(draft: _Draft) -> int:
-    """How much in a person's values is written differently in HTML."""
-    return sum(value.count(mark) for value in draft.values for mark in "<>&\"'")
-
-
-def _bytes(own: Mapping[str, str]) -> int:
-    return sum(len(key) + len(text.encode()) for key, text in own.items())

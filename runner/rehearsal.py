@@ -18,8 +18,8 @@ from runner.links import Kind, Ticket
 from runner.sample import Day, Received, SampleCompany
 from runner.store.tables import contact_sources, sends
 
-#: When the demo's daemon ticks, on the account's clock: somewhere in the world it is morning each time.
-HOURS = (time(2, 15), time(8, 15), time(14, 15), time(20, 15))
+#: When a demo's day ticks, on the account's clock: wherever its people live, it is neither night nor dawn.
+HOUR = time(12, 30)
 ZONE = "Europe/Warsaw"
 #: What marks a folder as a demo's, which may be made again.
 MARK = "sample-company"
@@ -39,7 +39,7 @@ connectors:
   shop: {{type: csv, path: data}}
 mail: {{type: outbox}}
 caps: {{per_day: 1, per_week: 3, survey_every: 30 days, when_over: defer}}
-quiet_hours: {{from: "20:00", to: "08:00", weekends: same}}
+quiet_hours: {{from: "21:00", to: "07:00"}}
 reviews:
   sites: {{google: "https://reviews.example.com/northwind-tea"}}
 """
@@ -59,15 +59,15 @@ class Rehearsal:
         self.days = [self.company.first_day + timedelta(days=number) for number in range(days)]
 
     def live(self, app: App, progress: Callable[[str, int, int], None]) -> None:
-        """Day after day: ticks, and in the evening what people did with what they got."""
+        """Day after day: a tick at noon, and in the evening what people did with what they got."""
         moment = app.now()
         app.now = lambda: moment
         for number, day in enumerate(self.days):
-            for hour in HOURS:
-                moment = clock.at_local(day, hour, ZONE)
-                if number == 0 and hour == HOURS[0]:
-                    clockwork.allow(app, at=moment)
-                tick(app, moment)
+            moment = clock.at_local(day, HOUR, ZONE)
+            if not number:
+                clockwork.allow(app, at=moment)
+                app.store.relax()
+            tick(app, moment)
             evening = clock.midnight(day + timedelta(days=1), ZONE) - timedelta(seconds=1)
             take_in(app, self.company.live(day, list(_letters(app, day))), evening)
             progress(f"{day:%d %B %Y}", number + 1, len(self.days))

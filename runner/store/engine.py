@@ -35,6 +35,12 @@ class Store:
         else:
             self.writer = self.reader = self.inbox = _postgresql_engine(self.url)
 
+    def relax(self) -> None:
+        """From now on a commit does not wait for the disk: for stores that can be made again, such as a demo's."""
+        if self.is_sqlite:
+            self.writer.dispose()
+            self.writer = _sqlite_engine(self.url.database or "", "BEGIN IMMEDIATE", synchronous="OFF")
+
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """A transaction that commits at the end of the block, or rolls back when it raises."""
@@ -78,7 +84,7 @@ def _resolved(url: str, workspace: Path) -> sa.URL:
     return parsed.set(drivername="postgresql+psycopg")
 
 
-def _sqlite_engine(path: str, begin: str) -> sa.Engine:
+def _sqlite_engine(path: str, begin: str, *, synchronous: str = "FULL") -> sa.Engine:
     read_only = path.startswith("file:")
     engine = sa.create_engine(
         f"sqlite+pysqlite:///{path}" + ("&uri=true" if read_only else ""),
@@ -93,7 +99,7 @@ def _sqlite_engine(path: str, begin: str) -> sa.Engine:
             f"busy_timeout = {BUSY_TIMEOUT * 1000}",
             "cache_size = -65536",
             "temp_store = MEMORY",
-            *(() if read_only else ("journal_mode = WAL", "synchronous = FULL")),
+            *(() if read_only else ("journal_mode = WAL", f"synchronous = {synchronous}")),
         ):
             connection.execute(f"PRAGMA {pragma}")
         connection.create_function("lower", 1, _lower, deterministic=True)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 #: A row of some columns.
 AnyRow: TypeAlias = "sa.Row[*tuple[Any, ...]]"
 #: Rows a transaction writes at the most: no writer shall wait long for another one.
-CHUNK = 500
+CHUNK = 250
 
 
 def update_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -59,7 +59,8 @@ def inherit(connection: sa.Connection, contact_id: int, survivor: int) -> None:
     has = {(row.reason, row.source, row.address) for row in known}
     for no in noes:
         if (no["reason"], no["source"], no["address"]) not in has:
-            connection.execute(sa.insert(suppressions).values(**{**no, "id": None, "contact_id": survivor}))
+            copied = {name: value for name, value in no.items() if name != "id"}
+            connection.execute(sa.insert(suppressions).values(**{**copied, "contact_id": survivor}))
 
 
 def _suppress(connection: sa.Connection, pull: Pull, contact_ids: set[int]) -> None:

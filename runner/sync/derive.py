@@ -38,13 +38,15 @@ def derive(
     """Merges these contacts' sources anew. Of `joined` people a source told for the first time."""
     if not contact_ids:
         return
-    people = sa.select(contacts).where(contacts.c.id.in_(sorted(contact_ids))).order_by(contacts.c.id)
+    # Locked: an unsubscribe that commits meanwhile must not be overwritten with what was read before it.
+    chosen = sa.select(contacts).where(contacts.c.id.in_(sorted(contact_ids))).order_by(contacts.c.id)
+    people = connection.execute(chosen.with_for_update(key_share=True)).mappings().all()
     sources = _sources(connection, pull, contact_ids)
     homes = _homes(connection, [source.id for told in sources.values() for source in told])
     updates: list[dict[str, Any]] = []
     history: list[dict[str, Any]] = []
     stale: list[int] = []
-    before = [dict(row) for row in connection.execute(people).mappings() if row["id"] in sources]
+    before = [dict(person) for person in people if person["id"] in sources]
     noes = said_no(connection, [person["id"] for person in before if person["opted_out"]])
     for person in before:
         after = _after(person, sources[person["id"]], homes, pull, refused=person["id"] in noes)

@@ -71,40 +71,52 @@ def advance(store: Store, since: datetime | None, now: datetime, settings: Setti
     `since` None: since the summaries were made last. Costs what the facts in that time cost. Time may also go back.
     """
     with store.read() as connection:
-        since = since or _last(connection)
-        due = _due(connection, since, now, settings) if since else []
+        last = _last(connection)
+        known = [at for at in (since, last) if at is not None]
+        due = _due(connection, min([now, *known]), max([now, *known]), settings) if known else []
         waiting = connection.scalar(sa.select(stale_contacts.c.contact_id).limit(1))
-    if since is not None and not due and waiting is None:
+    if last is not None and not due and waiting is None:
         return Refreshed()
-    with store.write() as connection:
-        if due:
-            rows = [{"contact_id": person} for person in due]
-            connection.execute(store.insert(stale_contacts).on_conflict_do_nothing(), rows)
-        _true_for(connection, store, now)
-    return refresh(store, None, settings, now)
+    return _refresh_stale(store, settings, now, due)
 
 
 def refresh(store: Store, contact_ids: Collection[int] | None, settings: Settings, now: datetime) -> Refreshed:
     """Makes the summaries of these contacts anew, or of all that are stale; in chunks, each in its own transaction."""
+    if contact_ids is None:
+        return _refresh_stale(store, settings, now, None)
     done = Refreshed()
-    rates = Rates(settings.currency)
-    with store.read() as connection:
-        basis = basis_of(connection, settings)
-    if contact_ids is not None:
-        for portion in chunks(sorted(contact_ids)):
-            with store.write() as connection:
-                done += _refresh(connection, store, portion, basis, settings, rates, now)
-        return done
+    rates, basis = Rates(settings.currency), _basis(store, settings)
+    for portion in chunks(sorted(contact_ids)):
+        with store.write() as connection:
+            done += _refresh(connection, store, portion, basis, settings, rates, now)
+    return done
+
+
+def _refresh_stale(store: Store, settings: Settings, now: datetime, due: Sequence[int] | None) -> Refreshed:
+    """All stale contacts and, before them, those `due`; where it is told who is due, all is as of `now` afterwards."""
+    done = Refreshed()
+    rates, basis = Rates(settings.currency), _basis(store, settings)
     while True:
         with store.write() as connection:
+            if due is not None:
+                _mark(connection, store, due, now)
+                due = None
             portion = _take_stale(connection)
             done += _refresh(connection, store, portion, basis, settings, rates, now)
         if len(portion) < CHUNK:
             return done
 
 
-def _true_for(connection: sa.Connection, store: Store, now: datetime) -> None:
-    """Notes that all summaries that are not stale are those of `now`."""
+def _basis(store: Store, settings: Settings) -> Basis:
+    with store.read() as connection:
+        return basis_of(connection, settings)
+
+
+def _mark(connection: sa.Connection, store: Store, due: Sequence[int], now: datetime) -> None:
+    """Makes those due stale and notes that all others' summaries are those of `now`."""
+    if due:
+        rows = [{"contact_id": person} for person in due]
+        connection.execute(store.insert(stale_contacts).on_conflict_do_nothing(), rows)
     upsert = store.insert(meta).values(key=_AT, value=now.isoformat())
     connection.execute(upsert.on_conflict_do_update(index_elements=["key"], set_={"value": now.isoformat()}))
 
@@ -117,9 +129,8 @@ def _last(connection: sa.Connection) -> datetime | None:
 # --- whose time has come
 
 
-def _due(connection: sa.Connection, since: datetime, now: datetime, settings: Settings) -> list[int]:
-    """Everybody of whom a fact lies between the two, whichever is earlier."""
-    first, last = min(since, now), max(since, now)
+def _due(connection: sa.Connection, first: datetime, last: datetime, settings: Settings) -> list[int]:
+    """Everybody of whom a fact lies in (first, last]."""
     if first == last:
         return []
     first_day, last_day = (clock.local(at, settings.timezone).date() for at in (first, last))
@@ -172,16 +183,15 @@ def _refresh(
     of = whose(connection, contact_ids)
     if not of.people:
         return Refreshed()
+    people = _locked(connection, of)
     bought = purchases_of(connection, of, basis, settings, now)
     keep_purchases(connection, store, of, bought)
     rest = rest_of(connection, of, settings, now)
     mapped = _mapped(connection, of)
-    columns = ["id", "zone", *_SUMMARY]
-    before = connection.execute(sa.select(*(contacts.c[name] for name in columns)).where(contacts.c.id.in_(of.people)))
     updates: list[dict[str, Any]] = []
     history: list[dict[str, Any]] = []
     without_rate = 0
-    for person in before.mappings().all():
+    for person in people:
         own = bought.get(person["id"], [])
         values, unpriced = _spent(connection, rates, own, person["zone"], settings)
         without_rate += unpriced
@@ -190,11 +200,18 @@ def _refresh(
         after = {**values, **rest[person["id"]]}
         if any(after[name] != person[name] for name in _SUMMARY):
             updates.append({"number": person["id"], **after, "changed_at": now})
-            history += changes(person["id"], dict(person), _scores(after), known_fields=(), now=now)
+            history += changes(person["id"], person, _scores(after), known_fields=None, now=now)
     update_rows(connection, contacts, updates)
     if history:
         connection.execute(sa.insert(contact_changes), history)
     return Refreshed(len(of.people), len(updates), without_rate)
+
+
+def _locked(connection: sa.Connection, of: Whose) -> list[dict[str, Any]]:
+    """The people as they stand, and until the commit: an answer given meanwhile must not be overwritten."""
+    columns = [contacts.c[name] for name in ("id", "zone", *_SUMMARY)]
+    chosen = sa.select(*columns).where(contacts.c.id.in_(of.people)).order_by(contacts.c.id)
+    return [dict(row) for row in connection.execute(chosen.with_for_update(key_share=True)).mappings()]
 
 
 _SUMMARY = (

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
+import sqlalchemy as sa
+
 from connectors.records import FieldType, Link
 from runner.store import Store
-from runner.store.tables import contact_changes, contact_companies, contact_sources, contacts, custom_fields, set_aside
+from runner.store.tables import (
+    contact_changes,
+    contact_companies,
+    contact_sources,
+    contacts,
+    custom_fields,
+    set_aside,
+    suppressions,
+)
 from tests.sync.saying import NOW, company, contact, hear, order, person, rows, settings
 
 LATER = NOW + timedelta(days=1)
@@ -192,3 +203,29 @@ def test_a_row_that_cannot_be_stored_is_set_aside_and_the_rest_is_kept(store: St
     synced = hear(store, person("1"), order("o1", "1", "1e30"), order("o2", "1", "10"), order("o3", "1", "NaN"))
     assert (synced.tables["orders"].new, synced.tables["orders"].set_aside) == (1, 2)
     assert [row.place for row in rows(store, set_aside)] == ["orders/o1", "orders/o3"]
+
+
+def test_two_syncs_at_once_do_not_take_one_new_person_for_two(database: str, store: Store) -> None:
+    def tell(connector: str) -> None:
+        with Store(database) as own:
+            for _ in range(2):
+                hear(own, *(person(str(n), email=f"p{n}@example.com") for n in range(40)), of=connector)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(tell, ["crm", "shop", "crm"]))
+    assert len(rows(store, contacts)) == 40
+    assert len(rows(store, contact_sources)) == 80
+
+
+def test_an_unsubscribe_that_commits_while_a_contact_is_synced_stands(postgresql_url: str) -> None:
+    with Store(postgresql_url) as store, Store(postgresql_url) as page:
+        hear(store, person("1"))
+        no = sa.insert(suppressions).values(contact_id=1, reason="unsubscribed", source="page", at=NOW)
+        out = sa.update(contacts).values(opted_out=True)
+        with page.write() as connection, ThreadPoolExecutor() as pool:
+            connection.execute(no)
+            connection.execute(out)
+            synced = pool.submit(hear, store, person("1", owner="Bo"), now=LATER)
+            connection.commit()
+            synced.result()
+        assert (contact(store, "crm:1").opted_out, contact(store, "crm:1").owner) == (True, "Bo")

@@ -122,17 +122,25 @@ def _may_not(mail: MailAction, facts: Circumstances, settings: Settings) -> Deci
     if facts.address is None:
         given = facts.contact["email"]
         return Skip(f"no valid address: {given!r}" if given else "no address")
-    if mail.purpose == "service":
-        return None
+    if (staged := _staged(facts, settings)) is not None or mail.purpose == "service":
+        return staged
     if facts.contact["opted_out"]:
         return End("opted out in the CRM")
     if facts.consent == "no":
         return End("said no to this topic")
     if settings.consent == "required" and facts.consent != "yes":
         return Skip("no consent on record; consent: required")
-    if facts.contact["is_test"]:
-        return Skip("a test contact")
     return None
+
+
+def _staged(facts: Circumstances, settings: Settings) -> Skip | None:
+    """With `mail.only_to:` nobody else gets mail but test contacts, who get it there only."""
+    only_to = settings.mail.get("only_to")
+    if only_to is None:
+        return Skip("a test contact") if facts.contact["is_test"] else None
+    if facts.contact["is_test"] or facts.address in {str(address).lower() for address in only_to}:
+        return None
+    return Skip("mail.only_to: this address is not among them")
 
 
 def _wait(

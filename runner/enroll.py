@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from runner.playbook import Playbook
 from runner.settings import Brake, Settings
 from runner.store import Store, changed
-from runner.store.tables import companies, contacts, decisions, enrollments, playbook_versions, playbooks
+from runner.store.tables import companies, contacts, decisions, enrollments, playbook_versions, playbooks, sends
 from runner.store.types import Instant, draw
 from runner.triggers import Window
 
@@ -247,6 +247,8 @@ def register(store: Store, healthy: Sequence[Playbook], now: datetime) -> None:
     """Makes the playbooks known to the store: first tick, version, and the indexes that find who is due."""
     with store.write() as connection:
         for playbook in healthy:
+            if playbook.keys.was not in {other.id for other in healthy}:
+                _take_over(connection, playbook)
             connection.execute(
                 store.insert(playbooks)
                 .values(id=playbook.id, version=playbook.version, first_tick_at=now, last_tick_at=now)
@@ -257,5 +259,33 @@ def register(store: Store, healthy: Sequence[Playbook], now: datetime) -> None:
                 .values(playbook=playbook.id, version=playbook.version, body=playbook.body, at=now)
                 .on_conflict_do_nothing()
             )
+            if playbook.keys.on_edit == "move":
+                _move_inside(connection, playbook)
         for anchor in {anchor for playbook in healthy for anchor in playbook.anchors}:
             connection.execute(anchor.ddl(connection.dialect))
+
+
+def _take_over(connection: sa.Connection, playbook: Playbook) -> None:
+    """Whoever is inside under the older id `was:` goes on under the new one, with all its past."""
+    was = playbook.keys.was
+    if was is None or connection.scalar(sa.select(playbooks.c.id).where(playbooks.c.id == was)) is None:
+        return
+    if connection.scalar(sa.select(playbooks.c.id).where(playbooks.c.id == playbook.id)) is not None:
+        return
+    connection.execute(playbooks.update().where(playbooks.c.id == was).values(id=playbook.id))
+    for table in (playbook_versions, enrollments, decisions, sends):
+        connection.execute(table.update().where(table.c.playbook == was).values(playbook=playbook.id))
+
+
+def _move_inside(connection: sa.Connection, playbook: Playbook) -> None:
+    """Those inside follow the edit, wherever their next step is still there."""
+    connection.execute(
+        enrollments.update()
+        .where(
+            enrollments.c.playbook == playbook.id,
+            enrollments.c.version != playbook.version,
+            enrollments.c.state.in_(["active", "braked"]),
+            enrollments.c.step.in_([step.id for step in playbook.steps]),
+        )
+        .values(version=playbook.version)
+    )

@@ -142,7 +142,7 @@ def _fires(
     seen = ", ".join(f"{name} is {_told(values.get(name))}" for name in playbook.trigger.names())
     text = f"trigger: {playbook.trigger.says()}"
     if row is None:
-        return Clause(text, seen or "nothing of the kind happened", False)
+        return Clause(text, seen or playbook.trigger.silence, False)
     why = playbook.trigger.why(row.facts, row.anchor)
     return Clause(text, f"{why}; {row.refusal}" if row.refusal else why, row.refusal is None)
 

@@ -221,9 +221,9 @@ def _unknown_date(file: YamlFile, name: str, path: Sequence[str | int], fields: 
         return file.fault(path, f"must be a field of the contact, is {name!r}", "write contact.birthday, say")
     if name not in fields:
         known = [field for field in fields.names if field.startswith("contact.")]
-        advice = closest(name, known) or (
-            "map it under fields: of the connector" if fields.complete else "run `regulars sync` first"
-        )
+        advice = closest(name, known) or "map it under fields: of the connector"
+        if not fields.complete:
+            advice = "the first `regulars sync` learns the fields of your own"
         return file.fault(path, f"there is no {name!r}", advice)
     if (kind := fields[name].kind) not in ("date", "time"):
         return file.fault(path, f"{name!r} is a {kind}, a date is needed")

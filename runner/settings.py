@@ -43,6 +43,12 @@ def _share(value: Any) -> Any:
     raise ValueError(f"must be a share such as 10%, is {value!r}")
 
 
+def _not_yet(value: Any) -> Any:
+    raise ValueError("is not in this version yet")
+
+
+#: A key of the language that this version does not act on: it is known, and refused by name.
+NotYet = Annotated[Any, BeforeValidator(_not_yet)]
 #: "09:00"
 Hour = Annotated[time, BeforeValidator(_hour)]
 #: 10% or 0.1

@@ -32,10 +32,11 @@ class YamlFile:
         for index, part in enumerate(path):
             try:
                 last = index == len(path) - 1
+                marks = node.lc
                 if isinstance(node, list):
-                    line, column = node.lc.item(part)
+                    line, column = marks.item(part)
                 else:
-                    line, column = node.lc.value(part) if value and last else node.lc.key(part)
+                    line, column = marks.value(part) if value and last else marks.key(part)
                 node = node[part]
             except (KeyError, IndexError, TypeError, AttributeError):
                 break

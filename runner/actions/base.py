@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from runner.settings import Part
+from runner.settings import NotYet, Part
 
 
 class Action(Part):
@@ -39,6 +39,8 @@ class MailAction(Action):
     #: Another sender than the account's.
     sender: str | None = Field(None, alias="from")
     reply_to: str | None = None
+    #: Another mailer than the account's.
+    mailer: NotYet = None
 
     @property
     def about(self) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from runner.actions.base import MailAction
+from runner.settings import NotYet
 
 
 class RequestReview(MailAction):
@@ -14,6 +15,8 @@ class RequestReview(MailAction):
 
     #: The site's name in the settings.
     site: str = "google"
+    #: Several sites in turn.
+    sites: NotYet = None
     subject: str = "Would you tell others?"
 
     @property

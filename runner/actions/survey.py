@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from runner.actions.base import MailAction
 from runner.duration import Duration, Span
+from runner.settings import NotYet
 
 
 class Survey(MailAction):
@@ -16,6 +17,10 @@ class Survey(MailAction):
     #: `nps` 0-10, `csat` 1-5, `ces` 1-7.
     kind: Literal["nps", "csat", "ces"] = "nps"
     subject: str = "How are we doing?"
+    #: Own questions instead of a kind.
+    questions: NotYet = None
+    #: When somebody who has not answered is asked once more.
+    remind_after: NotYet = None
     #: How long an answer counts.
     close_after: Span = Duration(30, "day")
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from runner import kpis
 from runner.actions import CreateTask, MailAction
 from runner.app.app import App
 from runner.app.connections import faults_of
@@ -46,6 +47,9 @@ def check(app: App) -> Checked:
         more, notes = faults_of(app.told)
         faults += more
         warnings += notes
+        faults += [
+            app.told.file.fault(("kpis", *path), words, advice) for path, words, advice in kpis.mistakes(settings.kpis)
+        ]
     except Faults as found:
         faults += found.faults
     fields = _fields(app, settings)
@@ -54,7 +58,10 @@ def check(app: App) -> Checked:
         faults += reading.faults
         warnings += reading.warnings
         if reading.playbook is not None:
-            faults += template_faults(app.folder, reading.playbook, settings, fields)
+            for fault in template_faults(app.folder, reading.playbook, settings, fields):
+                # Custom fields are learned by the first sync; until then an unknown name may be one.
+                learned = not fields.complete and " has no " in fault.message
+                (warnings if learned else faults).append(fault)
     return Checked(tuple(sorted(set(faults))), tuple(sorted(set(warnings))), tuple(readings))
 
 
@@ -160,7 +167,4 @@ def sample_person(playbook: Playbook, fields: Fields) -> tuple[dict[str, Any], d
     if playbook.trigger.name == "low_score":
         sample["answer"] = {"kind": "nps", "score": 3.0, "comment": "It came late"}
     known: dict[str, Any] = {name: list(value) if isinstance(value, dict) else None for name, value in sample.items()}
-    if not fields.complete:
-        # Custom fields are learned by the first sync; until then any name may be one.
-        known["contact"] = None
     return known, sample

@@ -68,6 +68,9 @@ def _read(told: SettingsFile) -> tuple[Plugs | None, list[Fault]]:
         for key in ("per_hour", "warm_up")
         if key in told.settings.mail
     ]
+    only_to = told.settings.mail.get("only_to", [])
+    if not isinstance(only_to, list) or not all(isinstance(address, str) and "@" in address for address in only_to):
+        faults.append(told.file.fault(("mail", "only_to"), f"must be a list of addresses, is {only_to!r}"))
     unknown = [name for name in told.settings.orders_from or () if name not in told.settings.connectors]
     faults += [
         told.file.fault(("orders_from",), f"there is no connector {name!r}", closest(name, told.settings.connectors))

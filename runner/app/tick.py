@@ -17,7 +17,7 @@ from runner.app import clockwork
 from runner.app.app import App
 from runner.deliver import Delivered, deliver
 from runner.enroll import Entered, enroll, register, zones_in_use
-from runner.errors import ExitCode, Fault, NeedsPerson
+from runner.errors import ExitCode, Fault
 from runner.playbook import Playbook
 from runner.settings import Brake
 from runner.store.tables import playbooks, sends
@@ -207,11 +207,14 @@ def mailers(app: App) -> dict[str, Mailer]:
 def _braked(app: App) -> list[str]:
     with app.store.read() as connection:
         rows = connection.execute(
-            sa.select(playbooks.c.id, playbooks.c.braked_people).where(playbooks.c.braked_at.is_not(None))
+            sa.select(playbooks.c.id, playbooks.c.braked_people, playbooks.c.braked_hash).where(
+                playbooks.c.braked_at.is_not(None)
+            )
         ).all()
     return [
-        f"{id}: {people} people at once is more than the brake allows; `regulars approve {id}` lets them in"
-        for id, people in rows
+        f"{id}: {people} people at once is more than the brake allows; "
+        f"look at them with `regulars plan --playbook {id}`, then `regulars approve {id} --plan {digest}`"
+        for id, people, digest in rows
     ]
 
 
@@ -219,10 +222,3 @@ def _unsettled(app: App) -> list[str]:
     with app.store.read() as connection:
         count = connection.scalar(sa.select(sa.func.count()).select_from(sends).where(sends.c.state == "unsure"))
     return [f"{count} sends are unsure; `regulars settle` lists them"] if count else []
-
-
-def require(app: App, playbook: str) -> None:
-    """Raises NeedsPerson unless the store knows the playbook."""
-    with app.store.read() as connection:
-        if connection.scalar(sa.select(playbooks.c.id).where(playbooks.c.id == playbook)) is None:
-            raise NeedsPerson(f"no playbook {playbook!r} has run here")

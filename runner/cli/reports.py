@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -64,7 +65,7 @@ def plan_tables(rows: Iterable[LogRow], *, zone: str) -> Iterator[RenderableType
 
 def _general(reason: str) -> str:
     """A reason without the day it names, so that the same reasons count together."""
-    return reason.split(" on 2")[0]
+    return re.sub(r" (on|until|in) \d{4}-\d\d-\d\d", "", reason)
 
 
 def _plan_counts(counted: Mapping[tuple[str, str, str, str], int]) -> Table:

@@ -44,6 +44,8 @@ class Trigger(Part):
 
     #: How YAML calls it.
     name: ClassVar[str]
+    #: What `explain` says where it looks at no field of the contact and did not fire.
+    silence: ClassVar[str] = "nothing of the kind happened"
 
     @abstractmethod
     def matches(self, window: Window) -> sa.Select[Any]:

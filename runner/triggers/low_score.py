@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 import sqlalchemy as sa
 from pydantic import Field
 
+from runner.settings import NotYet
 from runner.store.tables import answers, contact_sources, contacts, surveys
 from runner.store.types import json_object
 from runner.triggers.base import Trigger, Window, match_columns
@@ -18,11 +19,14 @@ class LowScore(Trigger):
     """Fires on every answer at or below a score, whether given on our pages or told by a connector."""
 
     name: ClassVar[str] = "low_score"
+    silence: ClassVar[str] = "no such answer since the last tick"
 
     #: Which survey: `nps` 0-10, `csat` 1-5, `ces` 1-7.
     kind: Literal["nps", "csat", "ces"] = "nps"
     #: The highest score that counts as low.
     at_most: float = Field(6, ge=0, le=10)
+    #: By how much the score must have fallen since the last answer.
+    fallen_by: NotYet = None
 
     def matches(self, window: Window) -> sa.Select[Any]:
         given = self._given(window)

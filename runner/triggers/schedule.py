@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 
 from runner.duration import Duration, Span
-from runner.settings import Hour
+from runner.settings import Hour, NotYet
 from runner.store.tables import contacts
 from runner.store.types import json_object
 from runner.triggers.base import Trigger, Window, back_to, day_table, due_days, match_columns
@@ -19,9 +19,14 @@ class Schedule(Trigger):
     """Fires every so many days for each contact, staggered evenly: each has a day of the period by a stable draw."""
 
     name: ClassVar[str] = "schedule"
+    silence: ClassVar[str] = "this contact's day of the period has not come"
 
     #: The period, in days or weeks.
     every: Span
+    #: A cron expression instead of a period.
+    cron: NotYet = None
+    #: Whether the audience is spread over the period.
+    stagger: NotYet = None
     #: The local hour.
     at: Hour = time(9)
     #: How late it may still begin after the machine was off.

@@ -75,7 +75,8 @@ def _batch(office: Office, playbook: Playbook, step: Step, now: datetime) -> tup
     batch = claim(office, playbook, step, now, BATCH)
     did = Delivered(done=batch.done, held=batch.held, skipped=batch.skipped, ended=batch.ended)
     if batch.claims:
-        did += hand_over(office, playbook, step, batch.claims, now)
+        with office.lease.holding():
+            did += hand_over(office, playbook, step, batch.claims, now)
     return batch.looked_at, did
 
 
@@ -101,11 +102,11 @@ def hand_over(office: Office, playbook: Playbook, step: Step, claims: Sequence[C
         total += outcomes.write(office, playbook, step, by_id, broken, now)
     for group in _in_mailings(rendered.groups, office.mailer.batch_size):
         ours = outcomes.renew(office, [send_id for send_id, _ in group.letters])
-        letters = [letter for letter in group.letters if letter[0] in ours]
-        if letters and not total.failures:
-            told, failure = _send(office, playbook, mail, replace(group, letters=letters), by_id)
+        group = replace(group, letters=[letter for letter in group.letters if letter[0] in ours])
+        if group.letters and not total.failures:
+            told, failure = _send(office, playbook, mail, group, by_id)
         else:
-            told, failure = [Outcome(id, Verdict.RETURNED, reason="not tried") for id, _ in letters], None
+            told, failure = [Outcome(id, Verdict.RETURNED, reason="not tried") for id, _ in group.letters], None
         total += outcomes.write(office, playbook, step, by_id, told, now, group=group)
         if failure:
             total += Delivered(failures=(failure,))

@@ -6,6 +6,8 @@ import fcntl
 import os
 import socket
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -19,10 +21,23 @@ class Lease:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+        self._begin()
+
+    def _begin(self) -> None:
         self.owner = f"{socket.gethostname()}/{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._path = self._path_of(self.owner)
         self._file = self._path.open("w")
         fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Around what is done with claims: where it breaks off, they are left as by a dead process, to be swept."""
+        try:
+            yield
+        except BaseException:
+            self._file.close()
+            self._begin()
+            raise
 
     def is_over(self, owner: str | None, until: datetime | None, machine_now: datetime) -> bool:
         """Whether whoever held it is gone: its process is dead, or its time has run out."""
@@ -33,15 +48,12 @@ class Lease:
         return owner.startswith(f"{socket.gethostname()}/") and self._is_dead(owner)
 
     def _is_dead(self, owner: str) -> bool:
-        path = self._path_of(owner)
-        if not path.exists():
-            # Not of this workspace's folder: only time can tell.
-            return False
-        with path.open("r+") as file:
-            try:
+        try:
+            with self._path_of(owner).open("r+") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                return False
+        except OSError:
+            # Locked, so it lives; or not of this workspace's folder, and only time can tell.
+            return False
         return True
 
     def forget(self, owner: str) -> None:

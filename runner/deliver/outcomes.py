@@ -26,12 +26,16 @@ RETRY = timedelta(minutes=5)
 
 
 def renew(office: Office, send_ids: Sequence[str]) -> set[str]:
-    """Takes the lease anew right before the call; what somebody else has swept meanwhile is not ours any more."""
+    """Takes the lease anew right before the call; what somebody else has swept meanwhile is not ours any more.
+
+    From here on nobody knows whether it goes out; whoever dies before has certainly sent nothing.
+    """
     if not send_ids:
         return set()
     mine = (sends.c.id.in_(send_ids), sends.c.state == "claimed", sends.c.lease_owner == office.lease.owner)
     with office.store.write() as connection:
-        connection.execute(sends.update().where(*mine).values(lease_until=office.machine_now() + LASTS))
+        at = office.machine_now()
+        connection.execute(sends.update().where(*mine).values(handed_at=at, lease_until=at + LASTS))
         return set(connection.scalars(sa.select(sends.c.id).where(*mine)))
 
 
@@ -73,7 +77,7 @@ def write(
             rows = [row | {"in_skeleton": skeleton} for row in settled]
             connection.execute(_SETTLE, rows)
         if back:
-            connection.execute(sends.delete().where(sends.c.id.in_(back), sends.c.state == "claimed"))
+            connection.execute(sends.delete().where(sends.c.id.in_(back), sends.c.state.in_(_OPEN)))
         book.write(connection, office.store)
     counts = {verdict: sum(o.verdict is verdict for o in told) for verdict in Verdict}
     return Delivered(
@@ -84,12 +88,15 @@ def write(
     )
 
 
+#: Claimed; or, where our call took longer than its lease, swept up by somebody else meanwhile.
+_OPEN = ("claimed", "unsure")
+
 _SETTLE = (
     sends.update()
-    .where(sends.c.id == sa.bindparam("send"), sa.or_(sends.c.state == "claimed", sends.c.state == "accepted"))
+    .where(sends.c.id == sa.bindparam("send"), sa.or_(*(sends.c.state == state for state in (*_OPEN, "accepted"))))
     .values(
         # An event may have proved it meanwhile.
-        state=sa.case((sends.c.state == "claimed", sa.bindparam("to_state")), else_=sends.c.state),
+        state=sa.case((sends.c.state == "accepted", sends.c.state), else_=sa.bindparam("to_state")),
         settled_at=sa.bindparam("at"),
         reason=sa.bindparam("why"),
         message_id=sa.bindparam("message"),

@@ -25,10 +25,14 @@ def sweep(office: Office, now: datetime) -> int:
     gone = [row for row in rows if office.lease.is_over(row.lease_owner, row.lease_until, office.machine_now())]
     if not gone:
         return 0
-    ids = [row.id for row in gone]
     with office.store.write() as connection:
-        found = _unsettled(connection, ids, "claimed")
-        again = [row for row in found if row["mailer"] == office.mailer_name and office.mailer.idempotent]
+        # Looked at once more: a slow holder may have renewed its lease since.
+        found = [
+            row
+            for row in _unsettled(connection, [row.id for row in gone], "claimed")
+            if office.lease.is_over(row["lease_owner"], row["lease_until"], office.machine_now())
+        ]
+        again = [row for row in found if row["handed_at"] is None or _recognised(office, row["mailer"])]
         _again(connection, again, now, same=True)
         rest = [row for row in found if row not in again]
         if office.settings.on_unsure == "resend":
@@ -38,6 +42,11 @@ def sweep(office: Office, now: datetime) -> int:
     for owner in {row.lease_owner for row in gone if row.lease_owner}:
         office.lease.forget(owner)
     return len(found)
+
+
+def _recognised(office: Office, mailer: str) -> bool:
+    """Whether the mailer sends once what it gets twice."""
+    return mailer == office.mailer_name and office.mailer.idempotent
 
 
 def take_up(office: Office, now: datetime) -> int:
@@ -83,7 +92,14 @@ def _settle(office: Office, ids: Sequence[str], state: str, status: str, reason:
 def _joined() -> sa.Select[Any]:
     """Sends with the enrollment that waits for them: the latest attempt of the step it stands at."""
     return (
-        sa.select(enrollments, sends.c.id.label("send_id"), sends.c.mailer, sends.c.step.label("sent_step"))
+        sa.select(
+            enrollments,
+            sends.c.id.label("send_id"),
+            sends.c.mailer,
+            sends.c.lease_owner,
+            sends.c.lease_until,
+            sends.c.handed_at,
+        )
         .join_from(sends, enrollments, enrollments.c.id == sends.c.enrollment_id)
         .where(sends.c.step == enrollments.c.step, sends.c.attempt == enrollments.c.attempt)
     )
@@ -93,8 +109,8 @@ def _unsettled(connection: sa.Connection, ids: Sequence[str], state: str) -> lis
     found: list[Mapping[str, Any]] = []
     for start in range(0, len(ids), 1000):
         part = ids[start : start + 1000]
-        rows = connection.execute(_joined().where(sends.c.id.in_(part), sends.c.state == state)).mappings()
-        found += [dict(row) for row in rows]
+        mine = _joined().where(sends.c.id.in_(part), sends.c.state == state).with_for_update(of=sends)
+        found += [dict(row) for row in connection.execute(mine).mappings()]
     return found
 
 

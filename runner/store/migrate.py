@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,10 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 #: The newest revision in `migrations/versions`; a test holds the two together.
-HEAD = "0001"
+HEAD = "0002"
+
+#: The number of the lock that a migration holds on PostgreSQL; any will do that nobody else takes.
+_LOCK = 7_250_001
 
 
 def migrate(store: Store) -> None:
@@ -29,11 +34,20 @@ def migrate(store: Store) -> None:
         )
     from alembic import command
 
-    with store.writer.connect() as connection:
-        command.upgrade(alembic_config(connection), "head")
-        connection.commit()
-    with store.inbox.begin() as connection:
+    # First: whoever is killed in between finds the store as old as it was, and does both again.
+    with _alone(store.inbox) as connection:
         inbox_metadata.create_all(connection)
+    with _alone(store.writer) as connection:
+        command.upgrade(alembic_config(connection), "head")
+
+
+@contextmanager
+def _alone(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A transaction beside which nobody else migrates; on SQLite every writer is alone."""
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        yield connection
 
 
 def alembic_config(connection: sa.Connection) -> Config:

@@ -335,6 +335,8 @@ sends = sa.Table(
     sa.Column("lease_owner", sa.Text),
     #: Machine time, not the simulated clock's.
     sa.Column("lease_until", Instant),
+    #: Machine time too: until then the mailer certainly knows nothing of it.
+    sa.Column("handed_at", Instant),
     sa.Column("claimed_at", Instant, nullable=False),
     #: The recipient's local day, by which caps count.
     sa.Column("local_day", sa.Date, nullable=False),

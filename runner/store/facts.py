@@ -36,19 +36,21 @@ _TYPES: Mapping[type, sa.types.TypeEngine[Any]] = {
 #: Exchange rates need more places than money.
 _RATES = {("fx", "rate"): Exact(10)}
 
-#: The column by which each table is read in time, and therefore indexed.
-_TIMELINE: Mapping[str, str] = {
-    "deals": "closed_at",
-    "orders": "ordered_at",
-    "refunds": "refunded_at",
-    "tickets": "created_at",
-    "surveys": "responded_at",
-    "emails": "sent_at",
-    "carts": "created_at",
-    "events": "at",
-    "usage": "at",
-    "contracts": "ends_on",
-    "invoices": "due_on",
+#: The columns by which each table is read in time, and therefore indexed.
+_TIMELINE: Mapping[str, tuple[str, ...]] = {
+    "deals": ("closed_at", "created_at"),
+    "orders": ("ordered_at",),
+    "refunds": ("refunded_at",),
+    "subscriptions": ("started_on", "ended_on", "trial_end"),
+    "tickets": ("created_at", "solved_at"),
+    "surveys": ("responded_at",),
+    "emails": ("sent_at",),
+    "carts": ("created_at",),
+    "events": ("at",),
+    "usage": ("at",),
+    "contracts": ("ends_on",),
+    "invoices": ("due_on",),
+    "loyalty": ("joined_at", "left_at"),
 }
 #: Tables whose late arrivals must be found: a row that happened long before it was seen.
 _ARRIVALS = ("surveys", "events")
@@ -83,8 +85,8 @@ def _fact_table(metadata: sa.MetaData, record: type[Record]) -> sa.Table:
     )
     for pointer in pointers:
         sa.Index(f"ix_{record.table}_{pointer}", table.c[pointer])
-    if record.table in _TIMELINE:
-        sa.Index(f"ix_{record.table}_time", table.c[_TIMELINE[record.table]])
+    for name in _TIMELINE.get(record.table, ()):
+        sa.Index(f"ix_{record.table}_{name}", table.c[name])
     if record.table in _ARRIVALS:
         sa.Index(f"ix_{record.table}_seen_at", table.c.seen_at)
     return table

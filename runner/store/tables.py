@@ -91,6 +91,8 @@ contacts = sa.Table(
 sa.Index("ix_contacts_address", contacts.c.address)
 sa.Index("ix_contacts_last_order_at", contacts.c.last_order_at)
 sa.Index("ix_contacts_customer_since", contacts.c.customer_since)
+_MERGED = sa.text("merged_into IS NOT NULL")
+sa.Index("ix_contacts_merged_into", contacts.c.merged_into, sqlite_where=_MERGED, postgresql_where=_MERGED)
 sa.Index("ix_contacts_zone", contacts.c.zone, contacts.c.draw)
 
 #: Identities: one row a person and connector. A fact may name a source row whose contact has not arrived yet.
@@ -145,6 +147,7 @@ contact_companies = sa.Table(
     sa.Column("label", sa.Text, primary_key=True, default=""),
     sa.Column("is_primary", sa.Boolean, nullable=False),
 )
+sa.Index("ix_contact_companies_company_source", contact_companies.c.company_source)
 deal_contacts = sa.Table(
     "deal_contacts",
     metadata,
@@ -185,7 +188,7 @@ purchases = sa.Table(
     sa.Column("currency", sa.Text),
     sa.Column("seen_at", Instant, nullable=False),
 )
-sa.Index("ix_purchases_contact_id", purchases.c.contact_id, purchases.c.at)
+sa.Index("ix_purchases_contact_id", purchases.c.contact_id, purchases.c.at, purchases.c.net, purchases.c.seen_at)
 sa.Index("ix_purchases_at", purchases.c.at)
 
 # --- sync
@@ -505,3 +508,5 @@ inbox = sa.Table(
     sa.Column("drained_at", Instant),
     sa.Column("fault", sa.Text),
 )
+_WAITING = sa.text("drained_at IS NULL")
+sa.Index("ix_inbox_waiting", inbox.c.connector, inbox.c.id, sqlite_where=_WAITING, postgresql_where=_WAITING)

@@ -251,6 +251,13 @@ def upgrade() -> None:
         batch_op.create_index("ix_contacts_address", ["address"], unique=False)
         batch_op.create_index("ix_contacts_customer_since", ["customer_since"], unique=False)
         batch_op.create_index("ix_contacts_last_order_at", ["last_order_at"], unique=False)
+        batch_op.create_index(
+            "ix_contacts_merged_into",
+            ["merged_into"],
+            unique=False,
+            sqlite_where=sa.text("merged_into IS NOT NULL"),
+            postgresql_where=sa.text("merged_into IS NOT NULL"),
+        )
         batch_op.create_index("ix_contacts_zone", ["zone", "draw"], unique=False)
 
     op.create_table(
@@ -356,7 +363,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("purchases", schema=None) as batch_op:
         batch_op.create_index("ix_purchases_at", ["at"], unique=False)
-        batch_op.create_index("ix_purchases_contact_id", ["contact_id", "at"], unique=False)
+        batch_op.create_index("ix_purchases_contact_id", ["contact_id", "at", "net", "seen_at"], unique=False)
 
     op.create_table(
         "suppressions",
@@ -404,7 +411,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("carts", schema=None) as batch_op:
         batch_op.create_index("ix_carts_contact_source", ["contact_source"], unique=False)
-        batch_op.create_index("ix_carts_time", ["created_at"], unique=False)
+        batch_op.create_index("ix_carts_created_at", ["created_at"], unique=False)
 
     op.create_table(
         "contact_companies",
@@ -420,6 +427,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("contact_source", "company_source", "label", name=op.f("pk_contact_companies")),
     )
+    with op.batch_alter_table("contact_companies", schema=None) as batch_op:
+        batch_op.create_index("ix_contact_companies_company_source", ["company_source"], unique=False)
+
     op.create_table(
         "contracts",
         sa.Column("id", types.Id, nullable=False),
@@ -446,7 +456,7 @@ def upgrade() -> None:
     with op.batch_alter_table("contracts", schema=None) as batch_op:
         batch_op.create_index("ix_contracts_company_source", ["company_source"], unique=False)
         batch_op.create_index("ix_contracts_contact_source", ["contact_source"], unique=False)
-        batch_op.create_index("ix_contracts_time", ["ends_on"], unique=False)
+        batch_op.create_index("ix_contracts_ends_on", ["ends_on"], unique=False)
 
     op.create_table(
         "deals",
@@ -480,9 +490,10 @@ def upgrade() -> None:
         sa.UniqueConstraint("connector", "source_id", name=op.f("uq_deals_connector_source_id")),
     )
     with op.batch_alter_table("deals", schema=None) as batch_op:
+        batch_op.create_index("ix_deals_closed_at", ["closed_at"], unique=False)
         batch_op.create_index("ix_deals_company_source", ["company_source"], unique=False)
         batch_op.create_index("ix_deals_contact_source", ["contact_source"], unique=False)
-        batch_op.create_index("ix_deals_time", ["closed_at"], unique=False)
+        batch_op.create_index("ix_deals_created_at", ["created_at"], unique=False)
 
     op.create_table(
         "decisions",
@@ -543,7 +554,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("emails", schema=None) as batch_op:
         batch_op.create_index("ix_emails_contact_source", ["contact_source"], unique=False)
-        batch_op.create_index("ix_emails_time", ["sent_at"], unique=False)
+        batch_op.create_index("ix_emails_sent_at", ["sent_at"], unique=False)
 
     op.create_table(
         "events",
@@ -568,9 +579,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("connector", "source_id", name=op.f("uq_events_connector_source_id")),
     )
     with op.batch_alter_table("events", schema=None) as batch_op:
+        batch_op.create_index("ix_events_at", ["at"], unique=False)
         batch_op.create_index("ix_events_contact_source", ["contact_source"], unique=False)
         batch_op.create_index("ix_events_seen_at", ["seen_at"], unique=False)
-        batch_op.create_index("ix_events_time", ["at"], unique=False)
 
     op.create_table(
         "exits",
@@ -627,7 +638,7 @@ def upgrade() -> None:
     with op.batch_alter_table("invoices", schema=None) as batch_op:
         batch_op.create_index("ix_invoices_company_source", ["company_source"], unique=False)
         batch_op.create_index("ix_invoices_contact_source", ["contact_source"], unique=False)
-        batch_op.create_index("ix_invoices_time", ["due_on"], unique=False)
+        batch_op.create_index("ix_invoices_due_on", ["due_on"], unique=False)
 
     op.create_table(
         "licences",
@@ -676,6 +687,8 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("loyalty", schema=None) as batch_op:
         batch_op.create_index("ix_loyalty_contact_source", ["contact_source"], unique=False)
+        batch_op.create_index("ix_loyalty_joined_at", ["joined_at"], unique=False)
+        batch_op.create_index("ix_loyalty_left_at", ["left_at"], unique=False)
 
     op.create_table(
         "mentions",
@@ -752,7 +765,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("orders", schema=None) as batch_op:
         batch_op.create_index("ix_orders_contact_source", ["contact_source"], unique=False)
-        batch_op.create_index("ix_orders_time", ["ordered_at"], unique=False)
+        batch_op.create_index("ix_orders_ordered_at", ["ordered_at"], unique=False)
 
     op.create_table(
         "projects",
@@ -830,7 +843,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("refunds", schema=None) as batch_op:
         batch_op.create_index("ix_refunds_contact_source", ["contact_source"], unique=False)
-        batch_op.create_index("ix_refunds_time", ["refunded_at"], unique=False)
+        batch_op.create_index("ix_refunds_refunded_at", ["refunded_at"], unique=False)
 
     op.create_table(
         "reports",
@@ -901,6 +914,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("lease_owner", sa.Text(), nullable=True),
         sa.Column("lease_until", types.Instant(), nullable=True),
+        sa.Column("handed_at", types.Instant(), nullable=True),
         sa.Column("claimed_at", types.Instant(), nullable=False),
         sa.Column("local_day", sa.Date(), nullable=False),
         sa.Column("settled_at", types.Instant(), nullable=True),
@@ -995,6 +1009,9 @@ def upgrade() -> None:
     with op.batch_alter_table("subscriptions", schema=None) as batch_op:
         batch_op.create_index("ix_subscriptions_company_source", ["company_source"], unique=False)
         batch_op.create_index("ix_subscriptions_contact_source", ["contact_source"], unique=False)
+        batch_op.create_index("ix_subscriptions_ended_on", ["ended_on"], unique=False)
+        batch_op.create_index("ix_subscriptions_started_on", ["started_on"], unique=False)
+        batch_op.create_index("ix_subscriptions_trial_end", ["trial_end"], unique=False)
 
     op.create_table(
         "surveys",
@@ -1021,8 +1038,8 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("surveys", schema=None) as batch_op:
         batch_op.create_index("ix_surveys_contact_source", ["contact_source"], unique=False)
+        batch_op.create_index("ix_surveys_responded_at", ["responded_at"], unique=False)
         batch_op.create_index("ix_surveys_seen_at", ["seen_at"], unique=False)
-        batch_op.create_index("ix_surveys_time", ["responded_at"], unique=False)
 
     op.create_table(
         "tasks",
@@ -1064,7 +1081,8 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("tickets", schema=None) as batch_op:
         batch_op.create_index("ix_tickets_contact_source", ["contact_source"], unique=False)
-        batch_op.create_index("ix_tickets_time", ["created_at"], unique=False)
+        batch_op.create_index("ix_tickets_created_at", ["created_at"], unique=False)
+        batch_op.create_index("ix_tickets_solved_at", ["solved_at"], unique=False)
 
     op.create_table(
         "usage",
@@ -1090,9 +1108,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("connector", "source_id", name=op.f("uq_usage_connector_source_id")),
     )
     with op.batch_alter_table("usage", schema=None) as batch_op:
+        batch_op.create_index("ix_usage_at", ["at"], unique=False)
         batch_op.create_index("ix_usage_company_source", ["company_source"], unique=False)
         batch_op.create_index("ix_usage_contact_source", ["contact_source"], unique=False)
-        batch_op.create_index("ix_usage_time", ["at"], unique=False)
 
     op.create_table(
         "wishlist_items",
@@ -1165,24 +1183,28 @@ def downgrade() -> None:
 
     op.drop_table("wishlist_items")
     with op.batch_alter_table("usage", schema=None) as batch_op:
-        batch_op.drop_index("ix_usage_time")
         batch_op.drop_index("ix_usage_contact_source")
         batch_op.drop_index("ix_usage_company_source")
+        batch_op.drop_index("ix_usage_at")
 
     op.drop_table("usage")
     with op.batch_alter_table("tickets", schema=None) as batch_op:
-        batch_op.drop_index("ix_tickets_time")
+        batch_op.drop_index("ix_tickets_solved_at")
+        batch_op.drop_index("ix_tickets_created_at")
         batch_op.drop_index("ix_tickets_contact_source")
 
     op.drop_table("tickets")
     op.drop_table("tasks")
     with op.batch_alter_table("surveys", schema=None) as batch_op:
-        batch_op.drop_index("ix_surveys_time")
         batch_op.drop_index("ix_surveys_seen_at")
+        batch_op.drop_index("ix_surveys_responded_at")
         batch_op.drop_index("ix_surveys_contact_source")
 
     op.drop_table("surveys")
     with op.batch_alter_table("subscriptions", schema=None) as batch_op:
+        batch_op.drop_index("ix_subscriptions_trial_end")
+        batch_op.drop_index("ix_subscriptions_started_on")
+        batch_op.drop_index("ix_subscriptions_ended_on")
         batch_op.drop_index("ix_subscriptions_contact_source")
         batch_op.drop_index("ix_subscriptions_company_source")
 
@@ -1212,7 +1234,7 @@ def downgrade() -> None:
 
     op.drop_table("reports")
     with op.batch_alter_table("refunds", schema=None) as batch_op:
-        batch_op.drop_index("ix_refunds_time")
+        batch_op.drop_index("ix_refunds_refunded_at")
         batch_op.drop_index("ix_refunds_contact_source")
 
     op.drop_table("refunds")
@@ -1226,7 +1248,7 @@ def downgrade() -> None:
 
     op.drop_table("projects")
     with op.batch_alter_table("orders", schema=None) as batch_op:
-        batch_op.drop_index("ix_orders_time")
+        batch_op.drop_index("ix_orders_ordered_at")
         batch_op.drop_index("ix_orders_contact_source")
 
     op.drop_table("orders")
@@ -1240,6 +1262,8 @@ def downgrade() -> None:
 
     op.drop_table("mentions")
     with op.batch_alter_table("loyalty", schema=None) as batch_op:
+        batch_op.drop_index("ix_loyalty_left_at")
+        batch_op.drop_index("ix_loyalty_joined_at")
         batch_op.drop_index("ix_loyalty_contact_source")
 
     op.drop_table("loyalty")
@@ -1249,7 +1273,7 @@ def downgrade() -> None:
 
     op.drop_table("licences")
     with op.batch_alter_table("invoices", schema=None) as batch_op:
-        batch_op.drop_index("ix_invoices_time")
+        batch_op.drop_index("ix_invoices_due_on")
         batch_op.drop_index("ix_invoices_contact_source")
         batch_op.drop_index("ix_invoices_company_source")
 
@@ -1260,13 +1284,13 @@ def downgrade() -> None:
 
     op.drop_table("exits")
     with op.batch_alter_table("events", schema=None) as batch_op:
-        batch_op.drop_index("ix_events_time")
         batch_op.drop_index("ix_events_seen_at")
         batch_op.drop_index("ix_events_contact_source")
+        batch_op.drop_index("ix_events_at")
 
     op.drop_table("events")
     with op.batch_alter_table("emails", schema=None) as batch_op:
-        batch_op.drop_index("ix_emails_time")
+        batch_op.drop_index("ix_emails_sent_at")
         batch_op.drop_index("ix_emails_contact_source")
 
     op.drop_table("emails")
@@ -1276,20 +1300,24 @@ def downgrade() -> None:
 
     op.drop_table("decisions")
     with op.batch_alter_table("deals", schema=None) as batch_op:
-        batch_op.drop_index("ix_deals_time")
+        batch_op.drop_index("ix_deals_created_at")
         batch_op.drop_index("ix_deals_contact_source")
         batch_op.drop_index("ix_deals_company_source")
+        batch_op.drop_index("ix_deals_closed_at")
 
     op.drop_table("deals")
     with op.batch_alter_table("contracts", schema=None) as batch_op:
-        batch_op.drop_index("ix_contracts_time")
+        batch_op.drop_index("ix_contracts_ends_on")
         batch_op.drop_index("ix_contracts_contact_source")
         batch_op.drop_index("ix_contracts_company_source")
 
     op.drop_table("contracts")
+    with op.batch_alter_table("contact_companies", schema=None) as batch_op:
+        batch_op.drop_index("ix_contact_companies_company_source")
+
     op.drop_table("contact_companies")
     with op.batch_alter_table("carts", schema=None) as batch_op:
-        batch_op.drop_index("ix_carts_time")
+        batch_op.drop_index("ix_carts_created_at")
         batch_op.drop_index("ix_carts_contact_source")
 
     op.drop_table("carts")
@@ -1324,6 +1352,11 @@ def downgrade() -> None:
     op.drop_table("consents")
     with op.batch_alter_table("contacts", schema=None) as batch_op:
         batch_op.drop_index("ix_contacts_zone")
+        batch_op.drop_index(
+            "ix_contacts_merged_into",
+            sqlite_where=sa.text("merged_into IS NOT NULL"),
+            postgresql_where=sa.text("merged_into IS NOT NULL"),
+        )
         batch_op.drop_index("ix_contacts_last_order_at")
         batch_op.drop_index("ix_contacts_customer_since")
         batch_op.drop_index("ix_contacts_address")

@@ -22,6 +22,13 @@ def moves_on(app: App, now: datetime) -> bool:
     return last is None or datetime.fromisoformat(last) <= now
 
 
+def last_moment(app: App) -> datetime:
+    """Now; in a store with a simulated clock the time it has come to."""
+    if app.remembered("clock") == SIMULATED and (last := app.remembered("last_tick_at")):
+        return datetime.fromisoformat(last)
+    return app.now()
+
+
 def allow(app: App, *, at: datetime | None, yes: bool = False) -> None:
     """Raises unless this run may happen on this store; the first run decides which clock the store has."""
     clock = app.remembered("clock")

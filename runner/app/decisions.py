@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from runner import log
 from runner.app.app import PRIVATE, App
+from runner.app.clockwork import last_moment
 from runner.deliver import drop, resend, sent
 from runner.enroll import braked_plan
 from runner.errors import NeedsPerson, WrongUsage
@@ -32,7 +33,7 @@ from runner.store.tables import (
 
 def approve(app: App, playbook: str, plan: str | None) -> int:
     """Releases the people whom the brake holds, if the plan is still the one that was seen."""
-    now = app.now()
+    now = last_moment(app)
     with app.store.write() as connection:
         people, digest = braked_plan(connection, playbook)
         if not people:
@@ -82,7 +83,7 @@ def settle(app: App, send: str | None, playbook: str | None, verb: str) -> int:
     fields = app.fields()
     running = [reading.playbook for reading in app.readings(fields) if reading.playbook]
     office = app.office(running, fields)
-    return {"sent": sent, "resend": resend, "drop": drop}[verb](office, ids, app.now())
+    return {"sent": sent, "resend": resend, "drop": drop}[verb](office, ids, last_moment(app))
 
 
 def pause(app: App, playbook: str | None) -> Sequence[str]:
@@ -99,7 +100,7 @@ def _switch(app: App, playbook: str | None, *, paused: bool) -> Sequence[str]:
         if playbook is not None and playbook not in known:
             raise WrongUsage(f"no playbook {playbook!r} has run here; there are {', '.join(sorted(known)) or 'none'}")
         ids = [playbook] if playbook else sorted(known)
-        at = app.now() if paused else None
+        at = last_moment(app) if paused else None
         connection.execute(playbooks.update().where(playbooks.c.id.in_(ids)).values(paused_at=at))
     return ids
 
@@ -114,7 +115,7 @@ def suppress(app: App, address: str) -> bool:
         if connection.scalar(sa.select(suppressions.c.id).where(*in_force)):
             return False
         connection.execute(
-            suppressions.insert().values(address=bound, reason="manual", source="command line", at=app.now())
+            suppressions.insert().values(address=bound, reason="manual", source="command line", at=last_moment(app))
         )
     return True
 
@@ -128,7 +129,7 @@ def unsuppress(app: App, address: str) -> tuple[int, list[str]]:
             connection,
             suppressions.update()
             .where(*mine, suppressions.c.reason.in_(["manual", "bounced"]))
-            .values(lifted_at=app.now(), lifted_by="command line"),
+            .values(lifted_at=last_moment(app), lifted_by="command line"),
         )
         kept = list(connection.scalars(sa.select(suppressions.c.reason).where(*mine)))
     return lifted, kept

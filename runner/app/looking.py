@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from runner import kpis
 from runner.app.app import App
+from runner.app.clockwork import last_moment
 from runner.app.tick import windows
 from runner.errors import Fault, WrongUsage
 from runner.explain import Explained, explain, find_contact
@@ -83,13 +84,6 @@ def figures(app: App, first: date | None, last: date | None, as_of: datetime | N
     keys = app.settings.kpis.show or None
     with app.store.read() as connection:
         return kpis.compute(connection, period=period, as_of=moment, settings=app.settings, keys=keys)
-
-
-def last_moment(app: App) -> datetime:
-    """Now; in a store with a simulated clock the time it has come to."""
-    if app.remembered("clock") == "simulated" and (last := app.remembered("last_tick_at")):
-        return datetime.fromisoformat(last)
-    return app.now()
 
 
 def open_tasks(app: App) -> Sequence[dict[str, Any]]:

@@ -79,7 +79,7 @@ def _serve(where: Path) -> None:
     import uvicorn
 
     from runner.app.app import PRIVATE
-    from runner.app.looking import last_moment
+    from runner.app.clockwork import last_moment
     from runner.rehearsal import MARK
     from runner.web import Desk, create_app
 

@@ -18,11 +18,10 @@ from runner.triggers.base import (
     Trigger,
     Window,
     back_to,
-    day_table,
     due_days,
     match_columns,
-    yearly,
     yearly_anchor,
+    yearly_table,
 )
 
 
@@ -53,25 +52,15 @@ class Anniversary(Trigger):
         return [yearly_anchor(fields[self.of])]
 
     def matches(self, window: Window) -> sa.Select[Any]:
-        field = window.fields[self.of]
-        began = field.column
         word = self.of.split(".", 1)[1]
-        days = day_table(
-            due_days(window, self.at, offset=0, back_to=back_to(window, self.catch_up)),
-            f"{word} {{year}}",
-            leap_day=self.leap_day,
-        ).c
-        years = sa.extract("year", days.target) - sa.extract("year", began)
+        due = due_days(window, self.at, offset=0, back_to=back_to(window, self.catch_up))
+        comes = yearly_table(window.fields[self.of], due, f"{word} {{year}}", leap_day=self.leap_day)
+        days = comes.days
+        facts = json_object("of", comes.began)
         return (
-            sa.select(
-                *match_columns(
-                    occasion=days.occasion, occurred_at=days.due_at, anchor=days.target, facts=json_object("of", began)
-                )
-            )
-            .join_from(
-                contacts, days.zone.table, sa.and_(contacts.c.zone == days.zone, yearly(field) == days.month_day)
-            )
-            .where(years.in_(self.years) if self.years else years >= 1)
+            sa.select(*match_columns(occasion=days.occasion, occurred_at=days.due_at, anchor=days.target, facts=facts))
+            .join_from(contacts, days.zone.table, sa.and_(contacts.c.zone == days.zone, comes.on_day))
+            .where(comes.years.in_(self.years) if self.years else comes.years >= 1)
         )
 
     def says(self) -> str:

@@ -158,7 +158,7 @@ _COLUMNS: tuple[tuple[str, Any], ...] = (
     ("zone", sa.Text()),
     ("month_day", sa.Integer()),
     ("target", sa.Date()),
-    ("target_text", sa.Text()),
+    ("day_text", sa.Text()),
     ("start_at", Instant()),
     ("end_at", Instant()),
     ("due_at", Instant()),
@@ -177,12 +177,37 @@ def day_rows(days: Iterable[DueDay], occasion: str, *, leap_day: str | None = No
     """The due days as rows; `occasion` may name {target} and {year}, the year of the target."""
     rows: list[tuple[Any, ...]] = []
     for due in days:
-        start, end = clock.midnight(due.target, due.zone), clock.midnight(due.target + timedelta(days=1), due.zone)
+        start, end = local_span(due.target, due.zone)
         text = due.target.isoformat()
         name = occasion.format(target=text, year=due.target.year)
         for number in month_days(due.target, leap_day) if leap_day else [0]:
             rows.append((due.zone, number, due.target, text, start, end, due.due_at, name))
     return rows
+
+
+#: The first year in which an instant may lie that has anniversaries.
+FIRST_YEAR = 1990
+
+
+def yearly_spans(days: Iterable[DueDay], occasion: str, *, leap_day: str) -> list[tuple[Any, ...]]:
+    """The due days as rows, one for each earlier year: the local day in it that an instant must lie on."""
+    rows: list[tuple[Any, ...]] = []
+    for due in days:
+        name = occasion.format(target=due.target.isoformat(), year=due.target.year)
+        for year in range(FIRST_YEAR, due.target.year + 1):
+            for number in month_days(due.target, leap_day):
+                if number == 229 and not isleap(year):
+                    continue
+                day = date(year, number // 100, number % 100)
+                rows.append(
+                    (due.zone, number, due.target, day.isoformat(), *local_span(day, due.zone), due.due_at, name)
+                )
+    return rows
+
+
+def local_span(day: date, zone: str) -> tuple[datetime, datetime]:
+    """The instants between which a local day lies."""
+    return clock.midnight(day, zone), clock.midnight(day + timedelta(days=1), zone)
 
 
 def day_table(days: Iterable[DueDay], occasion: str, *, leap_day: str | None = None) -> DayTable:
@@ -205,6 +230,8 @@ class Anchor:
 
 def yearly_anchor(field: Field) -> Anchor:
     """The index that serves a yearly day of a field."""
+    if field.kind is Kind.TIME:
+        return dated_anchor(field)
     return Anchor(f"ix_anchor_{field.word}_yearly", (yearly(field), contacts.c.zone))
 
 
@@ -218,8 +245,33 @@ def yearly(field: Field) -> Any:
     return month_day_of_text(field.written) if field.is_custom else month_day(field.column)
 
 
+@dataclass(frozen=True, slots=True)
+class Yearly:
+    """The due days for a yearly date, as SQL."""
+
+    days: Any
+    #: Whether a contact's field lies on one of them.
+    on_day: Any
+    #: The local day it all began, and how many years ago that is.
+    began: Any
+    years: Any
+
+
+def yearly_table(field: Field, days: Iterable[DueDay], occasion: str, *, leap_day: str) -> Yearly:
+    """The due days on which a field comes round; not before the field's own year."""
+    if field.kind is Kind.TIME:
+        # Which local day an instant lies on no index knows: it is looked for in each year's span.
+        spans = DayTable(yearly_spans(days, occasion, leap_day=leap_day)).c
+        years = sa.extract("year", spans.target) - sa.cast(sa.func.substr(spans.day_text, 1, 4), sa.Integer)
+        on_day = sa.and_(field.column >= spans.start_at, field.column < spans.end_at)
+        return Yearly(spans, on_day, spans.day_text, years)
+    rows = day_table(days, occasion, leap_day=leap_day).c
+    years = sa.extract("year", rows.target) - sa.extract("year", field.column)
+    return Yearly(rows, sa.and_(yearly(field) == rows.month_day, years >= 0), field.column, years)
+
+
 def on_target(field: Field, days: Any) -> Any:
     """Whether the field lies on the day the occasion is about."""
     if field.kind is Kind.TIME:
         return sa.and_(field.column >= days.start_at, field.column < days.end_at)
-    return field.written == days.target_text if field.is_custom else field.column == days.target
+    return field.written == days.day_text if field.is_custom else field.column == days.target

@@ -24,8 +24,8 @@ from runner.triggers.base import (
     due_days,
     match_columns,
     on_target,
-    yearly,
     yearly_anchor,
+    yearly_table,
 )
 
 
@@ -76,12 +76,13 @@ class Date(Trigger):
     def matches(self, window: Window) -> sa.Select[Any]:
         field = window.fields[self.of]
         word = self.of.split(".", 1)[1]
-        days = day_table(
-            due_days(window, self.at, offset=self.offset, back_to=back_to(window, self.catch_up)),
-            f"{word} {{year}}" if self.yearly else f"{word} {{target}}",
-            leap_day=self.leap_day if self.yearly else None,
-        ).c
-        on_day = yearly(field) == days.month_day if self.yearly else on_target(field, days)
+        due = due_days(window, self.at, offset=self.offset, back_to=back_to(window, self.catch_up))
+        if self.yearly:
+            comes = yearly_table(field, due, f"{word} {{year}}", leap_day=self.leap_day)
+            days, on_day = comes.days, comes.on_day
+        else:
+            days = day_table(due, f"{word} {{target}}").c
+            on_day = on_target(field, days)
         return sa.select(
             *match_columns(
                 occasion=days.occasion,

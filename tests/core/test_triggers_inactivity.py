@@ -1,0 +1,100 @@
+"""A lapse begins when more than so many local days have passed, once a lapse, named by the last activity."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.core.world import World, utc
+
+NINETY = "trigger: {inactivity: {for: 90 days}}"
+
+
+def bought(world: World, who: str, *times: str, **told: object) -> None:
+    world.person(who, **told)
+    for time in times:
+        world.order(who, utc(time))
+
+
+def test_more_than_ninety_days_is_the_ninety_first(each_world: World) -> None:
+    bought(each_world, "ada", "2026-01-01 15:00")
+    each_world.playbook("win_back", NINETY)
+    each_world.tick("2026-03-01 00:00")
+    got = each_world.ticks("2026-04-01 23:59", "2026-04-02 00:00", "2026-04-03 00:00")
+    assert [letter.at for letter in got] == [utc("2026-04-02 00:00")]
+    assert each_world.why("ada") == ["hello: done, no order for more than 90 days, the last on 2026-01-01"]
+
+
+@pytest.mark.parametrize(
+    ("zone", "ordered", "lapses"),
+    [
+        ("Pacific/Kiritimati", "2026-01-01 15:00", "2026-04-02 10:00"),  # the order was on the 2nd there
+        ("America/New_York", "2026-01-01 03:00", "2026-04-01 04:00"),  # the order was on the 31st there; summer time
+    ],
+)
+def test_the_days_are_those_of_the_contacts_zone(each_world: World, zone: str, ordered: str, lapses: str) -> None:
+    bought(each_world, "ada", ordered, timezone=zone)
+    each_world.playbook("win_back", NINETY)
+    each_world.tick("2026-03-01 00:00")
+    due = utc(lapses)
+    each_world.tick(due.fromtimestamp(due.timestamp() - 60, tz=due.tzinfo))
+    assert each_world.got() == []
+    each_world.tick(due)
+    assert [letter.at for letter in each_world.got()] == [due]
+
+
+def test_each_lapse_is_one_and_an_order_ends_it(each_world: World) -> None:
+    bought(each_world, "ada", "2026-01-01 15:00")
+    each_world.playbook("win_back", NINETY)
+    each_world.ticks("2026-03-01 00:00", "2026-04-02 00:00", "2026-05-01 00:00")
+    each_world.order("ada", utc("2026-05-01 00:00"), id="again")
+    each_world.ticks("2026-05-02 00:00", "2026-07-30 00:00", "2026-07-31 00:00", "2026-08-30 00:00")
+    assert [f"{letter.at:%m-%d}" for letter in each_world.got()] == ["04-02", "07-31"]
+    assert sorted(each_world.inside()) == ["ada lapse crm:ada-202601011500", "ada lapse crm:again"]
+
+
+def test_who_had_lapsed_before_the_first_tick_is_left_alone(world: World) -> None:
+    bought(world, "lapsed", "2025-01-01 15:00")
+    bought(world, "lapses", "2026-01-02 15:00")
+    world.playbook("win_back", NINETY)
+    world.ticks("2026-04-02 12:00", "2026-04-03 12:00", "2026-04-04 12:00")
+    assert world.who_got() == ["lapses"]
+
+
+def test_who_had_lapsed_before_enters_where_the_playbook_says_so(each_world: World) -> None:
+    bought(each_world, "lapsed", "2025-01-01 15:00")
+    bought(each_world, "today", "2026-01-01 15:00")
+    bought(each_world, "tomorrow", "2026-01-02 15:00")
+    each_world.playbook("win_back", "trigger: {inactivity: {for: 90 days, existing: enter}}")
+    each_world.tick("2026-04-02 12:00")
+    assert sorted(each_world.who_got()) == ["lapsed", "today"]
+    each_world.ticks("2026-04-02 13:00", "2026-04-03 00:00")
+    assert sorted(each_world.who_got()) == ["lapsed", "today", "tomorrow"]
+
+
+def test_a_machine_that_was_off_misses_no_lapse(world: World) -> None:
+    bought(world, "ada", "2026-01-01 15:00")
+    world.playbook("win_back", NINETY)
+    world.ticks("2026-03-01 00:00", "2026-05-01 00:00")
+    assert world.who_got() == ["ada"]
+
+
+def test_an_order_told_late_prevents_the_lapse(world: World) -> None:
+    bought(world, "ada", "2026-01-01 15:00")
+    world.playbook("win_back", NINETY)
+    world.tick("2026-04-01 12:00")
+    world.order("ada", utc("2026-03-15 10:00"))
+    world.ticks("2026-04-02 12:00", "2026-05-02 12:00")
+    assert world.got() == []
+
+
+def test_who_never_ordered_has_no_lapse(world: World) -> None:
+    world.person("ada")
+    world.playbook("win_back", "trigger: {inactivity: {for: 90 days, existing: enter}}")
+    assert world.ticks("2026-04-02 12:00", "2026-04-03 12:00") == []
+
+
+def test_any_activity_counts_where_any_is_asked_for(each_world: World) -> None:
+    bought(each_world, "ada", "2026-01-01 15:00", "2026-01-20 15:00")
+    each_world.playbook("win_back", "trigger: {inactivity: {for: 30 days, event: any}}")
+    each_world.ticks("2026-01-21 00:00", "2026-02-01 00:00", "2026-02-20 00:00")
+    assert [f"{letter.at:%m-%d}" for letter in each_world.got()] == ["02-20"]

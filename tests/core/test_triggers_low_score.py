@@ -1,0 +1,72 @@
+"""Every answer that is low is one occasion, however late it arrives."""
+
+from __future__ import annotations
+
+from tests.core.world import World, utc
+
+LOW = "trigger: {low_score: {kind: nps, at_most: 6}}"
+
+
+def test_a_low_answer_enters_once(each_world: World) -> None:
+    each_world.people("ada", "bob")
+    each_world.playbook("sorry", LOW)
+    each_world.tick("2026-03-01 00:00")
+    each_world.answer("ada", 6, utc("2026-03-01 10:00"))
+    each_world.answer("bob", 7, utc("2026-03-01 10:00"))
+    each_world.ticks("2026-03-01 12:00", "2026-03-01 12:05", "2026-03-02 12:00")
+    assert each_world.why("ada") == ["hello: done, answered 6 to NPS, at most 6 counts as low"]
+    assert each_world.log("bob") == []
+
+
+def test_each_low_answer_is_an_occasion_of_its_own(world: World) -> None:
+    world.person("ada")
+    world.playbook("sorry", LOW)
+    world.tick("2026-03-01 00:00")
+    world.answer("ada", 3, utc("2026-03-01 10:00"))
+    world.tick("2026-03-01 12:00")
+    world.answer("ada", 2, utc("2026-03-08 10:00"))
+    world.tick("2026-03-08 12:00")
+    assert world.who_got() == ["ada", "ada"]
+
+
+def test_an_answer_of_the_future_waits_for_its_time(world: World) -> None:
+    world.person("ada")
+    world.playbook("sorry", LOW)
+    world.answer("ada", 3, utc("2026-03-05 10:00"))
+    assert world.ticks("2026-03-01 00:00", "2026-03-04 00:00") == []
+    assert [letter.who for letter in world.ticks("2026-03-05 10:00")] == ["ada"]
+
+
+def test_an_answer_that_arrives_late_still_counts_within_max_lateness(each_world: World) -> None:
+    each_world.person("ada")
+    each_world.playbook("sorry", LOW)
+    each_world.ticks("2026-03-01 00:00", "2026-03-10 00:00")
+    each_world.now = utc("2026-03-10 01:00")
+    each_world.answer("ada", 3, utc("2026-03-08 10:00"))
+    assert [letter.who for letter in each_world.ticks("2026-03-10 01:00")] == ["ada"]
+
+
+def test_an_answer_that_arrives_too_late_is_told_and_starts_nothing(each_world: World) -> None:
+    each_world.person("ada")
+    each_world.playbook("sorry", LOW)
+    each_world.ticks("2026-03-01 00:00", "2026-03-10 00:00")
+    each_world.now = utc("2026-03-10 01:00")
+    each_world.answer("ada", 3, utc("2026-03-05 10:00"))
+    each_world.tick("2026-03-10 01:00")
+    assert each_world.why("ada") == ["enter: skipped, too late: max_lateness is 3 days"]
+
+
+def test_answers_from_before_the_first_tick_start_nothing(world: World) -> None:
+    world.person("ada")
+    world.answer("ada", 3, utc("2026-02-28 10:00"))
+    world.playbook("sorry", LOW)
+    assert world.ticks("2026-03-01 00:00", "2026-03-02 00:00") == []
+    assert world.log("ada") == []
+
+
+def test_another_kind_of_survey_is_another_matter(world: World) -> None:
+    world.person("ada")
+    world.playbook("sorry", LOW)
+    world.tick("2026-03-01 00:00")
+    world.answer("ada", 1, utc("2026-03-01 10:00"), kind="csat")
+    assert world.ticks("2026-03-01 12:00") == []

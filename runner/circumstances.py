@@ -51,7 +51,6 @@ class Circumstances:
     #: The columns of `contacts` and, below `company`, of the company; custom fields below `custom`.
     contact: Mapping[str, Any]
     company: Mapping[str, Any] | None = None
-    source_id: str | None = None
     #: Why we may not write: the reason of a suppression in force, and when it began.
     suppressed: tuple[str, datetime] | None = None
     #: The latest word on the topic: yes, no, or unknown.
@@ -115,38 +114,32 @@ class Mailed:
         return sorted(mailed for mailed in self.days.get(address, ()) if day - timedelta(days=days) < mailed <= day)
 
 
+def people_of(connection: sa.Connection, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
+    """The contacts' own rows."""
+    rows = connection.execute(sa.select(contacts).where(contacts.c.id.in_(ids))).mappings()
+    return {row["id"]: dict(row) for row in rows}
+
+
 def look_at(
     connection: sa.Connection,
     playbook: Playbook,
     due: Sequence[Due],
+    people: Mapping[int, Mapping[str, Any]],
     *,
-    topic: str,
+    topic: str | None,
     now: datetime,
     zones: Sequence[str],
-    also: Sequence[int] = (),
 ) -> dict[int, Circumstances]:
-    """The circumstances of everybody in the batch, and of these contacts too; by contact."""
-    ids = [*(one.contact_id for one in due), *also]
-    people = _people(connection, ids)
+    """The circumstances of these people, by contact; whether they may be written to only where a topic asks for it."""
     firms = _firms(connection, [p["company_id"] for p in people.values() if p["company_id"] is not None])
-    sources = dict(
-        connection.execute(
-            sa.select(contact_sources.c.contact_id, sa.func.min(contact_sources.c.source_id))
-            .where(contact_sources.c.contact_id.in_(ids))
-            .group_by(contact_sources.c.contact_id)
-        )
-        .tuples()
-        .all()
-    )
-    noes = _suppressions(connection, people)
-    words = _consents(connection, ids, topic)
+    noes = _suppressions(connection, people) if topic is not None else {}
+    words = _consents(connection, list(people), topic) if topic is not None else {}
     goals = _goals(connection, playbook, due, now)
-    leaving = _leaving(connection, playbook, ids, Today(now, zones))
+    leaving = _leaving(connection, playbook, list(people), Today(now, zones))
     return {
         id: Circumstances(
             contact=person,
             company=firms.get(person["company_id"]),
-            source_id=sources.get(id),
             suppressed=noes.get(id),
             consent=words.get(id, "unknown"),
             goal_at=goals.get(id),
@@ -156,9 +149,11 @@ def look_at(
     }
 
 
-def _people(connection: sa.Connection, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
-    rows = connection.execute(sa.select(contacts).where(contacts.c.id.in_(ids))).mappings()
-    return {row["id"]: dict(row) for row in rows}
+def source_ids(connection: sa.Connection, ids: Sequence[int]) -> dict[int, str]:
+    """How the first source that told of each person calls them."""
+    first = sa.func.min(contact_sources.c.source_id)
+    of = contact_sources.c.contact_id
+    return dict(connection.execute(sa.select(of, first).where(of.in_(ids)).group_by(of)).tuples().all())
 
 
 def _firms(connection: sa.Connection, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from runner import log
-from runner.circumstances import Circumstances, look_at
+from runner.circumstances import Circumstances, look_at, people_of
 from runner.conditions import Clause, Fields
 from runner.enroll import candidates
 from runner.log import LogRow
@@ -104,7 +104,8 @@ def _one(
     now: datetime,
     rows: tuple[LogRow, ...],
 ) -> Explained:
-    person = look_at(connection, playbook, [], topic="", now=now, zones=window.zones, also=[contact])[contact]
+    people = people_of(connection, [contact])
+    person = look_at(connection, playbook, [], people, topic=None, now=now, zones=window.zones)[contact]
     clauses = (
         _fires(connection, contact, playbook, window, settings, person, fields),
         *_audience(playbook, window, person),

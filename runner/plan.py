@@ -8,7 +8,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from runner.circumstances import Circumstances, Due, Mailed, due_enrollments, due_steps
+from runner.circumstances import Circumstances, Due, Mailed, due_enrollments, due_steps, source_ids
 from runner.decide import Decision, Do, End, Hold, Skip
 from runner.deliver import Office
 from runner.deliver.claim import judge
@@ -57,8 +57,9 @@ def _walk(
             after = playbook.after(step.id)
             for start in range(0, len(due), CHUNK):
                 part = due[start : start + CHUNK]
+                sources = source_ids(connection, [one.contact_id for one in part])
                 for one, facts, decision in judge(office, connection, playbook, step, part, mailed, now):
-                    yield _row(playbook, step, one, facts, decision, now)
+                    yield _row(playbook, step, one, facts, sources.get(one.contact_id, ""), decision, now)
                     if after is not None and isinstance(decision, Do | Skip):
                         onward.append(replace(one, step=after.id, step_since=now, attempt=0))
             if after is not None and onward:
@@ -81,14 +82,16 @@ def _imagined(row: sa.Row[object], playbook: Playbook, now: datetime) -> Due:
     )
 
 
-def _row(playbook: Playbook, step: Step, due: Due, facts: Circumstances, decision: Decision, now: datetime) -> LogRow:
+def _row(
+    playbook: Playbook, step: Step, due: Due, facts: Circumstances, source_id: str, decision: Decision, now: datetime
+) -> LogRow:
     status = {Do: "do", Hold: "hold", Skip: "skip", End: "end"}[type(decision)]
     return LogRow(
         at=now,
         playbook=playbook.id,
         version=playbook.version,
         occasion=due.occasion,
-        contact=LoggedContact(due.contact_id, facts.source_id or "", facts.contact["email"]),
+        contact=LoggedContact(due.contact_id, source_id, facts.contact["email"]),
         step=step.id,
         action=step.action.name,
         arm=due.arm,

@@ -1,7 +1,7 @@
 """Runs the playbooks of examples/online_retail over the real orders of 2011, day by day: `real_shop.py DATA FOLDER`.
 
-DATA holds contacts.csv, orders.csv and refunds.csv as docs/real_shop.md describes them; FOLDER becomes a workspace, with
-the mails in its outbox. It stops on the last day of which there are orders: after it, everybody would look lapsed.
+DATA holds contacts.csv, orders.csv and refunds.csv as docs/real_shop.md describes them; FOLDER becomes a workspace
+with the mails in its outbox. It stops on the last day of which there are orders: after it, everybody would look lapsed.
 """
 
 from __future__ import annotations

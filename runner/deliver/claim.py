@@ -18,13 +18,14 @@ from runner.circumstances import (
     due_enrollments,
     local_day,
     look_at,
+    people_of,
 )
 from runner.decide import Decision, Do, End, Hold, Skip, decide
 from runner.deliver import ledger
 from runner.deliver.lease import LASTS
 from runner.deliver.office import Office
 from runner.playbook import Playbook, Step
-from runner.store.tables import contacts, recipients, sends, tasks
+from runner.store.tables import recipients, sends, tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +78,17 @@ def judge(
     lock: bool = False,
 ) -> list[tuple[Due, Circumstances, Decision]]:
     """The decisions for a batch; writes nothing but the locks of a run. `plan` walks the same way."""
-    topic = step.action.topic if isinstance(step.action, MailAction) else ""
-    if isinstance(step.action, MailAction):
-        addresses = _addresses(connection, due)
+    people = people_of(connection, [one.contact_id for one in due])
+    topic = step.action.topic if isinstance(step.action, MailAction) else None
+    if topic is not None:
+        addresses = sorted({person["address"] for person in people.values() if person["address"]})
         if lock:
             _lock(office, connection, addresses)
         mailed.load(connection, addresses, caps_since(office.settings, now))
-    people = look_at(connection, playbook, due, topic=topic, now=now, zones=office.zones)
+    known = look_at(connection, playbook, due, people, topic=topic, now=now, zones=office.zones)
     judged = []
     for one in due:
-        facts = people[one.contact_id]
+        facts = known[one.contact_id]
         decision = decide(one, playbook, step, facts, mailed, now, office.settings)
         if isinstance(decision, Do) and _counts(step) and facts.address:
             mailed.add(facts.address, local_day(now, facts.zone), survey=step.action.name == "survey")
@@ -97,14 +99,6 @@ def judge(
 def _counts(step: Step) -> bool:
     """Whether a mail of this step counts for the caps."""
     return isinstance(step.action, MailAction) and step.action.purpose == "marketing"
-
-
-def _addresses(connection: sa.Connection, due: Sequence[Due]) -> list[str]:
-    ids = [one.contact_id for one in due]
-    found = connection.scalars(
-        sa.select(contacts.c.address).where(contacts.c.id.in_(ids), contacts.c.address.is_not(None))
-    )
-    return sorted(set(found))
 
 
 def _lock(office: Office, connection: sa.Connection, addresses: Sequence[str]) -> None:

@@ -105,10 +105,15 @@ def orders(shared_folder: Path) -> Orders:
     bought, repaid = defaultdict(list), defaultdict(list)
     for row in rows(folder / "orders.csv"):
         at = datetime.fromisoformat(row["ordered_at"])
-        bought[row["contact_id"]].append((at, row["order_id"], Decimal(row["total"])))
+        bought[row["contact_id"]].append((at, row["order_id"], pence(row["total"])))
     for row in rows(folder / "refunds.csv"):
-        repaid[row["contact_id"]].append((datetime.fromisoformat(row["refunded_at"]), Decimal(row["amount"])))
+        repaid[row["contact_id"]].append((datetime.fromisoformat(row["refunded_at"]), pence(row["amount"])))
     return Orders({who: sorted(own) for who, own in bought.items()}, {who: sorted(own) for who, own in repaid.items()})
+
+
+def pence(written: str) -> Decimal:
+    """The files have 415.00000000000006 where 415.00 was paid."""
+    return Decimal(written).quantize(Decimal("0.01"))
 
 
 def rows(path: Path) -> Sequence[dict[str, str]]:

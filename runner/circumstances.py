@@ -196,7 +196,7 @@ def _consents(connection: sa.Connection, ids: Sequence[int], topic: str) -> dict
 
 
 def _goals(connection: sa.Connection, playbook: Playbook, due: Sequence[Due], now: datetime) -> dict[int, datetime]:
-    """Who has ordered since entering, and when."""
+    """Who has ordered since entering and within the goal's time, and when."""
     if playbook.keys.goal is None or not due:
         return {}
     entered = {one.contact_id: one.entered_at for one in due}
@@ -205,7 +205,8 @@ def _goals(connection: sa.Connection, playbook: Playbook, due: Sequence[Due], no
         .where(purchases.c.contact_id.in_(entered), purchases.c.at > min(entered.values()), purchases.c.at <= now)
         .order_by(purchases.c.at.desc())
     )
-    return {contact: at for contact, at in rows if at > entered[contact]}
+    within = playbook.keys.goal.within.span
+    return {contact: at for contact, at in rows if entered[contact] < at <= entered[contact] + within}
 
 
 def _leaving(connection: sa.Connection, playbook: Playbook, ids: Sequence[int], today: Today) -> set[int]:

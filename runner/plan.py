@@ -42,7 +42,7 @@ def plan(
             pending.append(
                 (playbook_inside, step, due_enrollments(connection, playbook_inside, step_id, now, lock=False))
             )
-    yield from _walk(office, connection, pending, now)
+    yield from _walk(office, connection, sorted(pending, key=lambda part: part[0].rank), now)
 
 
 def _walk(

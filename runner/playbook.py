@@ -128,6 +128,11 @@ class Playbook:
         return self.steps[index] if index < len(ids) else None
 
     @property
+    def rank(self) -> int:
+        """Whose mail goes first where caps leave room for one: 0 high, 1 normal, 2 low."""
+        return ("high", "normal", "low").index(self.keys.limits.priority)
+
+    @property
     def reenter_after(self) -> Duration | None:
         """How long after the last time somebody may enter again; None for every occasion."""
         return parse(self.keys.reenter) if self.keys.reenter.startswith("after ") else None

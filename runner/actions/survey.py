@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from runner.actions.base import MailAction
-from runner.duration import Duration, Span
 from runner.settings import NotYet
 
 
@@ -22,7 +21,7 @@ class Survey(MailAction):
     #: When somebody who has not answered is asked once more.
     remind_after: NotYet = None
     #: How long an answer counts.
-    close_after: Span = Duration(30, "day")
+    close_after: NotYet = None
 
     @property
     def about(self) -> str:

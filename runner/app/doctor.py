@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from runner.app.app import App
 from runner.app.check import check
+from runner.app.looking import last_moment
 from runner.store.migrate import HEAD
 from runner.store.tables import (
     contacts,
@@ -68,6 +69,7 @@ def examine(app: App) -> Examined:
             *_people(connection, invalid),
             *_sends(connection),
             *_playbooks(connection),
+            *_overdue(connection, last_moment(app)),
         ]
     return Examined(tuple(found), invalid)
 
@@ -162,6 +164,22 @@ def _sends(connection: sa.Connection) -> Iterator[Finding]:
     )
     if stuck:
         yield Finding("enrollments", Health.FAULT, f"{stuck} wait for a send that is not there")
+
+
+def _overdue(connection: sa.Connection, now: datetime) -> Iterator[Finding]:
+    """People whose next step has been due for long: paused, disabled or deleted playbooks, or no daemon."""
+    late = (enrollments.c.state == "active", enrollments.c.due_at < now - timedelta(hours=1))
+    rows = connection.execute(
+        sa.select(enrollments.c.playbook, sa.func.count(), sa.func.min(enrollments.c.due_at))
+        .where(*late)
+        .group_by(enrollments.c.playbook)
+        .order_by(enrollments.c.playbook)
+    )
+    for playbook, count, since in rows:
+        words = (
+            f"{count} people wait inside since {since:%Y-%m-%d %H:%M} UTC; is it paused, disabled, broken or deleted?"
+        )
+        yield Finding(f"playbook {playbook}", Health.WARNING, words)
 
 
 def _playbooks(connection: sa.Connection) -> Iterator[Finding]:

@@ -38,7 +38,7 @@ def settle(
     drop: Annotated[bool, typer.Option("--drop", help="Leave them be; the next step follows.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the sends whose outcome nobody knows, or say what is to become of them."""
+    """List unsure sends, or say what is to become of them."""
     from runner.app import decisions
     from runner.cli.reports import unsure_table
 
@@ -60,7 +60,7 @@ def settle(
 
 
 def pause(playbook: MaybePlaybook = None, folder: Folder = None) -> None:
-    """Stop a playbook: nobody enters, those inside wait where they are."""
+    """Stop a playbook: nobody enters, those inside wait."""
     from runner.app import decisions
 
     with workspace(folder) as app:
@@ -101,7 +101,7 @@ def go_live(
     folder: Folder = None,
     yes: Annotated[bool, typer.Option("--yes", help="Yes, forget the rehearsal.")] = False,
 ) -> None:
-    """Lead from the outbox to a real mailer: archive the rehearsal, start the playbooks afresh."""
+    """Lead from the outbox to a real mailer. Archives the rehearsal and starts the playbooks afresh."""
     from runner.app import decisions
 
     with workspace(folder) as app:

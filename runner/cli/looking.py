@@ -21,7 +21,7 @@ def log(
     limit: Annotated[int | None, typer.Option(help="The newest rows, so many.", min=1)] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show every decision, done or not, with its reason; oldest first."""
+    """Show every decision, done or not, with its reason. Oldest first."""
     from runner import log as action_log
     from runner.app.looking import contact_called
     from runner.cli.tables import log_pages
@@ -70,7 +70,7 @@ def explain(
     at: At = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell for one contact why each playbook did, does or does not reach them."""
+    """Tell why each playbook did, does or does not reach a contact."""
     from runner.app.looking import explained
     from runner.cli.reports import explain_lines
 
@@ -84,7 +84,7 @@ def explain(
 
 
 def doctor(folder: Folder = None, as_json: AsJson = False) -> None:
-    """Look for trouble: settings, connectors, addresses, time zones, sends nobody knows the end of."""
+    """Look for trouble: settings, connectors, addresses, zones, sends."""
     from runner.app.doctor import examine
     from runner.cli.reports import doctor_table
 

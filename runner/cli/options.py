@@ -83,6 +83,11 @@ def console() -> Console:
     return Console(highlight=False, soft_wrap=False)
 
 
+def counted(number: int, word: str) -> str:
+    """`1 fault`, `2 faults`"""
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
+
+
 def say(words: str) -> None:
     """A line for the person at the terminal; never on standard output, which may be JSON."""
     print(words, file=sys.stderr)

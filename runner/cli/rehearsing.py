@@ -29,7 +29,7 @@ def demo(
     ] = None,
     pages: Annotated[bool, typer.Option("--pages", help="Serve the pages of the demo that is there.")] = False,
 ) -> None:
-    """Run the starter playbooks over a sample company, day by day, and show what came of it."""
+    """Run the starter playbooks over a sample company. Day by day; then log and KPIs are shown."""
     from datetime import UTC, datetime
 
     from runner.cli.progress import Progress

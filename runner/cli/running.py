@@ -46,7 +46,7 @@ def plan(
     playbook: Annotated[str | None, typer.Option(help="Only this playbook.", metavar="ID")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell who would get what, when and why, and who not and why not. Writes nothing."""
+    """Tell who would get what, when and why; who not, and why not. Writes nothing."""
     from runner.app.looking import planned
     from runner.cli.reports import plan_tables
 
@@ -70,7 +70,7 @@ def run(
     yes: Annotated[bool, typer.Option("--yes", help="Yes, with --at, to a mailer on this machine.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Do one tick: sync, let people in, send what is due, take in what came back."""
+    """Do one tick: sync, let people in, send what is due. What came back is taken in as well."""
     from runner.app import clockwork, tick
 
     if copy is not None and at is None:
@@ -103,7 +103,7 @@ def start(
     host: Annotated[str, typer.Option(help="Where the pages listen.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="And on which port; 0 takes a free one.")] = 8080,
 ) -> None:
-    """Run as a daemon: tick by the schedule, serve the pages customers see and the webhooks."""
+    """Run as a daemon: ticks by the schedule, pages, webhooks. Ends by SIGTERM, after the batch in hand."""
     from runner.daemon import serve
     from runner.web import Desk, create_app
 

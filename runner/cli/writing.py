@@ -9,14 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
-from runner.cli.options import AsJson, Folder, print_json, say, workspace
+from runner.cli.options import AsJson, Folder, counted, print_json, say, workspace
 from runner.errors import ExitCode
 
 
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the workspace goes; made where it is not.")],
 ) -> None:
-    """Write a workspace to start from: settings, the starter playbooks, templates."""
+    """Write a new workspace: settings, starter playbooks, templates."""
     from runner.app.starters import write_workspace
 
     written = write_workspace(folder)
@@ -48,7 +48,7 @@ def check(folder: Folder = None, as_json: AsJson = False) -> None:
 def schema(
     of: Annotated[str, typer.Argument(metavar="playbook|settings", help="Which file the schema is for.")] = "playbook",
 ) -> None:
-    """Print the JSON Schema by which editors complete and check what is typed."""
+    """Print the JSON Schema by which editors complete and check."""
     from runner.app.schema import playbook_schema, settings_schema
     from runner.errors import WrongUsage
 

@@ -62,13 +62,13 @@ def deliver(office: Office, now: datetime, *, stop: Callable[[], bool] = lambda:
 
 
 def _known(office: Office, steps: Sequence[tuple[str, str, str]]) -> list[tuple[Playbook, Step]]:
-    """The steps that are still there; people whose playbook does not run wait where they are."""
+    """The steps that are still there, by priority; people whose playbook does not run wait where they are."""
     found = []
     for id, version, step_id in steps:
         playbook = office.versions.of(id, version)
         if playbook is not None and (step := playbook.step(step_id)) is not None:
             found.append((playbook, step))
-    return found
+    return sorted(found, key=lambda known: known[0].rank)
 
 
 def _batch(office: Office, playbook: Playbook, step: Step, now: datetime) -> tuple[int, Delivered]:

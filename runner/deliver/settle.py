@@ -152,9 +152,14 @@ def _advance(
     reason: str,
     now: datetime,
 ) -> None:
-    for book, row in _books(office, rows, now):
+    books = _books(office, rows, now)
+    for book, row in books:
         book.advance(_due(row), status, reason, send_id=row["send_id"])
         book.write(connection, office.store)
+    gone = {row["id"] for row in rows} - {row["id"] for _, row in books}
+    if gone:
+        ended = enrollments.update().where(enrollments.c.id.in_(gone))
+        connection.execute(ended.values(state="ended", ended_at=now, reason="the playbook is not there any more"))
 
 
 def _books(

@@ -1,0 +1,113 @@
+"""`regulars` processes that come quickly and die at a chosen instant.
+
+    python -m tests.kill.nursery
+
+imports the product once and forks a process for each line of standard input, {"args": […], "out": FILE, "die": {…}}; it
+answers {"pid": …} at once. {"wait": pid} is answered {"code": …} when that process has ended: -9 for a killed one.
+`die` names what the process counts (`begin`, `commit`, `statement`, `request`) and at which of them it kills itself
+with SIGKILL, or after how many `seconds`. A process that lives writes its counts beside FILE, as FILE.counts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections import Counter
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+_PRODUCT = (
+    "alembic.command",
+    "psycopg",
+    "connectors.crm.csv_folder",
+    "connectors.mail.sendgrid",
+    "runner.app.decisions",
+    "runner.app.looking",
+    "runner.cli.main",
+    "runner.cli.reports",
+    "runner.daemon",
+    "runner.web",
+)
+
+
+def main() -> None:
+    _import_everything()
+    for line in sys.stdin:
+        order = json.loads(line)
+        print(json.dumps(_ended(order["wait"]) if "wait" in order else {"pid": _born(order)}), flush=True)
+
+
+def _import_everything() -> None:
+    """So that no child has to: importing takes longer than a run."""
+    for name in _PRODUCT:
+        import_module(name)
+
+
+def _born(order: dict[str, Any]) -> int:
+    pid = os.fork()
+    if pid == 0:
+        _live(order)
+    return pid
+
+
+def _ended(pid: int) -> dict[str, int]:
+    return {"code": os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])}
+
+
+def _live(order: dict[str, Any]) -> None:
+    from runner.cli.main import main
+
+    out = os.open(order["out"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    for stream in (0, 1, 2):
+        os.dup2(out if stream else os.open(os.devnull, os.O_RDONLY), stream)
+    counts = _count(order.get("die"))
+    sys.argv = ["regulars", *order["args"]]
+    code: Any = 70
+    try:
+        main()
+        code = 0
+    except SystemExit as ending:
+        code = ending.code or 0
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        Path(order["out"] + ".counts").write_text(json.dumps(counts), encoding="utf-8")
+        os._exit(int(code))
+
+
+def _count(die: dict[str, Any] | None) -> Counter[str]:
+    """Counts what happens, and dies where it was told to."""
+    counts: Counter[str] = Counter()
+
+    def happened(what: str) -> None:
+        counts[what] += 1
+        if die and counts[what] == die.get(what):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def asked(event: str, _: object) -> None:
+        if event == "http.client.send":
+            happened("request")
+
+    sa.event.listen(sa.Engine, "begin", lambda *_: happened("begin"))
+    # Before it is durable; the instant after it is the next `begin`.
+    sa.event.listen(sa.Engine, "commit", lambda *_: happened("commit"))
+    sa.event.listen(sa.Engine, "before_cursor_execute", lambda *_: happened("statement"))
+    # Each request is sent in two parts, its head and its body.
+    sys.addaudithook(asked)
+    if die and "seconds" in die:
+        timer = threading.Timer(die["seconds"], os.kill, (os.getpid(), signal.SIGKILL))
+        timer.daemon = True
+        timer.start()
+    return counts
+
+
+if __name__ == "__main__":
+    main()

@@ -50,7 +50,7 @@ def kpis(
     as_of: Annotated[str | None, typer.Option("--as-of", help="As it was known at this time.", metavar="TIME")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what it brought: rates with interval and number of cases, over the last 90 days unless told otherwise."""
+    """Show what it brought: rates with interval and cases. Over the last 90 days unless told otherwise."""
     from runner.app.looking import figures
     from runner.cli.tables import kpi_table
 
@@ -84,7 +84,7 @@ def explain(
 
 
 def doctor(folder: Folder = None, as_json: AsJson = False) -> None:
-    """Look for trouble: settings, connectors, addresses, zones, sends."""
+    """Look for trouble: settings, connectors, addresses, sends."""
     from runner.app.doctor import examine
     from runner.cli.reports import doctor_table
 

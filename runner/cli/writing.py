@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from runner.cli.options import AsJson, Folder, counted, print_json, say, workspace
+from runner.cli.options import AsJson, Folder, print_json, say, workspace
 from runner.errors import ExitCode
 
 
@@ -40,8 +40,8 @@ def check(folder: Folder = None, as_json: AsJson = False) -> None:
         for fault in checked.faults:
             print(fault)
         healthy = sum(reading.playbook is not None for reading in checked.readings)
-        faults, warnings = len(checked.faults), len(checked.warnings)
-        say(f"{healthy} of {len(checked.readings)} playbooks healthy, {faults} faults, {warnings} warnings")
+        faults, warnings = counted(len(checked.faults), "fault"), counted(len(checked.warnings), "warning")
+        say(f"{healthy} of {len(checked.readings)} playbooks healthy, {faults}, {warnings}")
     sys.exit(ExitCode.FAULT if checked.faults else ExitCode.DONE)
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from runner.cli.options import AsJson, Folder, print_json, say, workspace
+from runner.cli.options import AsJson, Folder, counted, print_json, say, workspace
 from runner.errors import ExitCode
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from runner.actions.base import MailAction
+from runner.duration import Duration, Span
 from runner.settings import NotYet
 
 
@@ -20,8 +21,8 @@ class Survey(MailAction):
     questions: NotYet = None
     #: When somebody who has not answered is asked once more.
     remind_after: NotYet = None
-    #: How long an answer counts.
-    close_after: NotYet = None
+    #: How long it may be answered.
+    close_after: Span = Duration(30, "day")
 
     @property
     def about(self) -> str:

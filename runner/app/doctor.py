@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from runner.app.app import App
 from runner.app.check import check
-from runner.app.looking import last_moment
+from runner.app.clockwork import last_moment
 from runner.store.migrate import HEAD
 from runner.store.tables import (
     contacts,

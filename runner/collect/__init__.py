@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runner.collect.answers import SCALES, Answered, BadAnswer, Scale, UnknownSend, answer, given
+from runner.collect.answers import SCALES, Answered, BadAnswer, Scale, SurveyClosed, UnknownSend, answer, given
 from runner.collect.consent import Standing, resubscribe, standing, unsubscribe
 from runner.collect.inbox import Drained, drain, receive
 from runner.collect.mail import Counted, events
@@ -16,6 +16,7 @@ __all__ = [
     "Drained",
     "Scale",
     "Standing",
+    "SurveyClosed",
     "UnknownSend",
     "Visited",
     "answer",

@@ -56,6 +56,10 @@ class BadAnswer(ValueError):
         self.numbers = numbers
 
 
+class SurveyClosed(LookupError):
+    """The time in which this survey could be answered is over."""
+
+
 class UnknownSend(LookupError):
     """The letter this link stood in is not in the store, or was not a survey."""
 
@@ -72,17 +76,17 @@ class Answered:
     changed: bool = False
 
 
-def given(store: Store, ticket: Ticket) -> Answered:
-    """The survey's kind and what was answered so far, if anything. Raises UnknownSend."""
+def given(store: Store, ticket: Ticket, now: datetime) -> Answered:
+    """The survey's kind and what was answered so far, if anything. Raises UnknownSend, SurveyClosed."""
     with store.read() as connection:
-        return _given(connection, ticket)
+        return _given(connection, ticket, now)
 
 
 def answer(store: Store, ticket: Ticket, score: int | None, comment: str | None, now: datetime) -> Answered:
-    """Keeps the answer and the contact's summary in one transaction. Raises BadAnswer, UnknownSend."""
+    """Keeps the answer and the contact's summary in one transaction. Raises BadAnswer, UnknownSend, SurveyClosed."""
     comment = storable(comment or "").strip() or None
     with store.write() as connection:
-        before = _given(connection, ticket, lock=True)
+        before = _given(connection, ticket, now, lock=True)
         _refuse(before.kind, score, comment)
         person = living(connection, [ticket.contact_id]).get(ticket.contact_id, ticket.contact_id)
         _keep(connection, store, ticket, person, Answered(before.kind, score, comment, now))
@@ -93,11 +97,14 @@ def answer(store: Store, ticket: Ticket, score: int | None, comment: str | None,
     return Answered(before.kind, score, comment, first, changed=before.answered_at is not None)
 
 
-def _given(connection: sa.Connection, ticket: Ticket, *, lock: bool = False) -> Answered:
-    chosen = sa.select(sends.c.about).where(sends.c.id == ticket.send_id, sends.c.action == "survey")
-    kind = connection.scalar(chosen.with_for_update(key_share=True) if lock else chosen)
-    if kind is None or kind not in SCALES:
+def _given(connection: sa.Connection, ticket: Ticket, now: datetime, *, lock: bool = False) -> Answered:
+    chosen = sa.select(sends.c.about, sends.c.closes_at).where(sends.c.id == ticket.send_id, sends.c.action == "survey")
+    send = connection.execute(chosen.with_for_update(key_share=True) if lock else chosen).first()
+    if send is None or send.about not in SCALES:
         raise UnknownSend(ticket.send_id)
+    if send.closes_at is not None and send.closes_at < now:
+        raise SurveyClosed(ticket.send_id)
+    kind = send.about
     kept = connection.execute(sa.select(answers).where(answers.c.send_id == ticket.send_id)).first()
     if kept is None:
         return Answered(kind, None, None, None)

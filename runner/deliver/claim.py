@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from runner.actions import CreateTask, MailAction
+from runner.actions import CreateTask, MailAction, Survey
 from runner.circumstances import (
     Circumstances,
     Due,
@@ -196,5 +196,6 @@ def _row(
         "lease_owner": office.lease.owner,
         "lease_until": until,
         "claimed_at": now,
+        "closes_at": mail.close_after.after(now, claim.facts.zone) if isinstance(mail, Survey) else None,
         "local_day": local_day(now, claim.facts.zone),
     }

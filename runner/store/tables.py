@@ -343,6 +343,8 @@ sends = sa.Table(
     sa.Column("claimed_at", Instant, nullable=False),
     #: The recipient's local day, by which caps count.
     sa.Column("local_day", sa.Date, nullable=False),
+    #: Until when a survey may be answered.
+    sa.Column("closes_at", Instant),
     sa.Column("settled_at", Instant),
     sa.Column("reason", sa.Text),
     sa.Column("message_id", sa.Text),

@@ -6,7 +6,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from runner.collect import UnknownSend
+from runner.collect import SurveyClosed, UnknownSend
 from runner.links import BadLink
 from runner.web import public, webhooks
 from runner.web.desk import Desk
@@ -22,6 +22,7 @@ def create_app(desk: Desk) -> FastAPI:
     app.include_router(webhooks.router)
     app.add_exception_handler(BadLink, _no_such_link)
     app.add_exception_handler(UnknownSend, _no_such_link)
+    app.add_exception_handler(SurveyClosed, _closed)
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)
     # The last one added is the first to see a request.
@@ -33,6 +34,10 @@ def create_app(desk: Desk) -> FastAPI:
 
 def _no_such_link(request: Request, _: Exception) -> Response:
     return _pages(request).problem(request.url.path, "link", 404)
+
+
+def _closed(request: Request, _: Exception) -> Response:
+    return _pages(request).problem(request.url.path, "closed", 410)
 
 
 def _refused(request: Request, error: Exception) -> Response:

@@ -44,7 +44,7 @@ TheForm = Annotated[dict[str, str], Depends(form_of)]
 @router.api_route("/s/{token}", methods=SHOWN)
 def survey(token: str, request: Request, desk: TheDesk, pages: ThePages) -> Response:
     ticket = desk.links.read(Kind.SURVEY, token)
-    so_far = collect.given(desk.store, ticket)
+    so_far = collect.given(desk.store, ticket, desk.now())
     scale = SCALES[so_far.kind]
     clicked = ticket.score if "change" not in request.query_params else None
     score = clicked if scale is not None and clicked in scale else so_far.score
@@ -58,7 +58,7 @@ def answer(token: str, request: Request, desk: TheDesk, pages: ThePages, form: T
     try:
         answered = collect.answer(desk.store, ticket, score, comment, desk.now())
     except BadAnswer as refusal:
-        so_far = collect.given(desk.store, ticket)
+        so_far = collect.given(desk.store, ticket, desk.now())
         return _survey_page(request, pages, so_far, score, comment, fault=refusal)
     return pages.show(request.url.path, "thanks", answered=answered)
 

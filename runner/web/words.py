@@ -75,6 +75,8 @@ WORDS: Mapping[str, str] = {
     "problem.link.text": (
         "It may have been cut short on its way. Open the mail again and click the link there, or write to {mail}."
     ),
+    "problem.closed.title": "This survey is closed",
+    "problem.closed.text": "Thank you all the same. If you would like to tell us something, write to {mail}.",
     "problem.missing.title": "There is no such page",
     "problem.missing.text": "Open the mail again and click the link there, or write to {mail}.",
     "problem.method.title": "That cannot be done here",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from fastapi.testclient import TestClient
@@ -82,3 +83,13 @@ def test_an_answer_settles_an_unsure_letter(client: TestClient, desk: Desk) -> N
     client.post(path_of(desk.links.survey("s-2", bob)), data={"score": "5"})
     row = only(desk.store, sends)
     assert (row["state"], row["answered_at"], row["claimed_at"]) == ("accepted", LATER, NOON)
+
+
+def test_a_survey_that_is_closed_says_so_and_keeps_nothing(client: TestClient, desk: Desk) -> None:
+    ada = person(desk.store)
+    letter(desk.store, ada, closes_at=NOON - timedelta(days=1))
+    link = path_of(desk.links.survey("s-1", ada))
+    shown, sent = client.get(link), client.post(link, data={"score": "9"})
+    assert (shown.status_code, sent.status_code) == (410, 410)
+    assert "survey is closed" in shown.text
+    assert rows(desk.store, answers) == []

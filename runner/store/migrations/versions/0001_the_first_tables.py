@@ -917,6 +917,7 @@ def upgrade() -> None:
         sa.Column("handed_at", types.Instant(), nullable=True),
         sa.Column("claimed_at", types.Instant(), nullable=False),
         sa.Column("local_day", sa.Date(), nullable=False),
+        sa.Column("closes_at", types.Instant(), nullable=True),
         sa.Column("settled_at", types.Instant(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("message_id", sa.Text(), nullable=True),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 from jinja2 import Environment, TemplateSyntaxError
@@ -46,6 +47,8 @@ class Condition:
         self.source = source
         self.fields = fields
         self.tree = _parse(source)
+        if _depth(self.tree) > DEEPEST:
+            raise ConditionFault("is nested too deeply", "write a list: contact.country in [...], or two playbooks")
         self.used: set[str] = set()
         if self._kind(self.tree) is not Kind.BOOL:
             raise ConditionFault(
@@ -62,21 +65,29 @@ class Condition:
 
     def holds(self, values: Mapping[str, Any], today: Today) -> bool:
         """Whether it holds for one contact; `values` by full name, absent or None where missing."""
-        return bool(evaluate(self.tree, values, today))
+        return bool(evaluate(self.tree, self._typed(values), today))
 
     def clauses(self, values: Mapping[str, Any], today: Today) -> list[Clause]:
         """Each part of the outermost `and`, with the values that decided it."""
+        typed = self._typed(values)
         return [
-            Clause(show(part), _found(part, values, today), bool(evaluate(part, values, today)))
+            Clause(show(part), _found(part, typed, today), bool(evaluate(part, typed, today)))
             for part in _parts(self.tree)
         ]
+
+    def _typed(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values with dates and times as such: custom fields keep theirs as text."""
+        read = {Kind.DATE: date.fromisoformat, Kind.TIME: datetime.fromisoformat}
+        kinds = {name: self.fields[name].kind for name in self.used}
+        written = {name: values[name] for name in kinds if isinstance(values.get(name), str)}
+        return {**values, **{name: read[kinds[name]](text) for name, text in written.items() if kinds[name] in read}}
 
     # --- types: the only place that says yes
 
     def _kind(self, node: n.Node) -> Kind:
         match node:
-            case n.Const(value=value):
-                return _const_kind(value)
+            case n.Const():
+                return _const_kind(node)
             case n.Getattr(node=n.Name(name=owner), attr=attr):
                 return self._field(f"{owner}.{attr}").kind
             case n.And(left=left, right=right) | n.Or(left=left, right=right):
@@ -150,13 +161,21 @@ class Condition:
     def _membership(self, left: n.Node, kind: Kind, right: n.Node) -> None:
         if isinstance(right, n.List | n.Tuple):
             for part in right.items:
-                if not isinstance(part, n.Const) or _const_kind(part.value) is not kind:
+                if not isinstance(part, n.Const) or _const_kind(part) is not kind:
                     raise ConditionFault(f"{show(part)} does not fit among {kind}s in {show(right)}")
         elif kind is not Kind.TEXT or self._kind(right) is not Kind.TEXT:
             raise ConditionFault(f"'in' needs a list, or text in text: {show(left)} in {show(right)}")
 
 
+#: Parts within parts that a condition may have; databases and Python end at some depth.
+DEEPEST = 100
+#: The largest number that means the same everywhere.
+LARGEST = 10**14
+
+
 def _parse(source: str) -> n.Expr:
+    if not source.strip():
+        raise ConditionFault("is empty", "leave the key out, or ask something: contact.orders_count > 1")
     try:
         parser = Parser(_JINJA, source, state="variable")
         tree = parser.parse_expression()
@@ -166,7 +185,21 @@ def _parse(source: str) -> n.Expr:
         return tree
     except TemplateSyntaxError as error:
         advice = next((words for sign, words in _OPERATOR_ADVICE.items() if sign in source), "")
-        raise ConditionFault(f"cannot be read: {error.message}", advice) from None
+        told = str(error.message).replace("'end of template'", "end")
+        raise ConditionFault(f"cannot be read: {told}", advice) from None
+    except RecursionError:
+        raise ConditionFault("is nested too deeply", "write it with fewer parentheses") from None
+    except ConditionFault:
+        raise
+    except ValueError as error:  # a number of thousands of digits
+        raise ConditionFault(f"cannot be read: {error}") from None
+
+
+def _depth(tree: n.Node) -> int:
+    depth, level = 0, [tree]
+    while level:
+        depth, level = depth + 1, [child for node in level for child in node.iter_child_nodes()]
+    return depth
 
 
 _OPERATOR_ADVICE = {
@@ -178,21 +211,23 @@ _OPERATOR_ADVICE = {
 }
 
 
-def _const_kind(value: object) -> Kind:
-    match value:
+def _const_kind(node: n.Const) -> Kind:
+    match node.value:
         case None:
             return Kind.NONE
         case bool():
             return Kind.BOOL
-        case int() | float():
+        case int() | float() as number:
+            if not abs(number) <= LARGEST:
+                raise ConditionFault(f"{number} is too large a number", f"the largest is {LARGEST}")
             return Kind.NUMBER
+    if "\0" in node.value:
+        raise ConditionFault(f"{node.value!r} has a character that no text can hold", "leave out \\x00")
     return Kind.TEXT
 
 
 def _date_text(kind: Kind, other: n.Node) -> bool:
     """A date or time may be compared with one written out: `contact.birthday > "1990-01-01"`."""
-    from datetime import date, datetime
-
     if kind not in (Kind.DATE, Kind.TIME) or not (isinstance(other, n.Const) and isinstance(other.value, str)):
         return False
     read: Callable[[str], object] = date.fromisoformat if kind is Kind.DATE else datetime.fromisoformat

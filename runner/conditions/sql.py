@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -98,18 +99,18 @@ class _Compiler:
     def value(self, node: n.Node) -> Any:
         match node:
             case n.Const(value=value):
-                return sa.null() if value is None else sa.literal(value)
+                return sa.null() if value is None else _literal(value)
             case n.Getattr():
                 field = self._field(node)
                 return sa.type_coerce(field.column, sa.BigInteger) / _unit(field) if field.places else field.column
             case n.Neg(node=inner):
                 return -self.value(inner)
             case n.Add(left=left, right=right):
-                return self.value(left) + self.value(right)
+                return self._float(left) + self._float(right)
             case n.Sub(left=left, right=right):
-                return self.value(left) - self.value(right)
+                return self._float(left) - self._float(right)
             case n.Mul(left=left, right=right):
-                return self.value(left) * self.value(right)
+                return self._float(left) * self._float(right)
             case n.Filter(node=n.Node() as inner):
                 return sa.func.lower(self.value(inner))
             case n.Call(node=n.Name(name="today")):
@@ -144,12 +145,14 @@ class _Compiler:
         if not isinstance(left, n.Getattr):
             return None
         field = self._field(left)
-        bound = _written(right.value, field.kind)
+        column, bound = field.column, _written(right.value, field)
+        if field.places:
+            column = sa.type_coerce(column, sa.BigInteger)
         if op == "eq":
-            return sa.and_(field.column.is_not(None), field.column == bound)
+            return sa.and_(column.is_not(None), column == bound)
         if op == "ne":
-            return sa.or_(field.column.is_(None), field.column != bound)
-        return sa.and_(field.column.is_not(None), _OPERATORS[op](field.column, bound))
+            return sa.or_(column.is_(None), column != bound)
+        return sa.and_(column.is_not(None), _OPERATORS[op](column, bound))
 
     def _days_against_now(self, op: str, call: n.Call, days: float) -> Any:
         """`days_since(c) > 30` as `c < now - 30 days`; for dates by the local today of the contact."""
@@ -160,16 +163,23 @@ class _Compiler:
         since = call.node.name == "days_since"
         if field.kind is Kind.DATE:
             return None
-        limit = self.today.now - timedelta(days=days if since else -days)
+        limit = _moved(self.today.now, -days if since else days)
         compared = _OPERATORS[_MIRRORED[op] if since else op]
         return sa.and_(field.column.is_not(None), compared(field.column, sa.literal(limit, Instant())))
 
     def _membership(self, left: n.Node, right: n.Node) -> Any:
         x = self.value(left)
         if isinstance(right, n.List | n.Tuple):
-            return sa.and_(x.is_not(None), x.in_([item.value for item in right.items if isinstance(item, n.Const)]))
+            # Literals of their own type: bound as the column's, 2.5 would become a whole number.
+            return sa.and_(
+                x.is_not(None), x.in_([_literal(item.value) for item in right.items if isinstance(item, n.Const)])
+            )
         text = self.value(right)
         return sa.and_(x.is_not(None), text.is_not(None), position(text, x) > 0)
+
+    def _float(self, node: n.Node) -> Any:
+        """A number to reckon with: PostgreSQL's whole numbers end where a product soon is."""
+        return sa.cast(self.value(node), sa.Float())
 
     def _sides(self, left: n.Node, right: n.Node) -> tuple[Any, Any]:
         return self.value(left), self.value(right)
@@ -183,15 +193,31 @@ class _Compiler:
         return self.fields[f"{node.node.name}.{node.attr}"]
 
 
+def _moved(at: datetime, days: float) -> datetime:
+    """So many days later, at the calendar's ends where it has no such day."""
+    try:
+        return at + timedelta(days=days)
+    except OverflowError:
+        return datetime(9999, 12, 31, tzinfo=UTC) if days > 0 else datetime(1, 1, 1, tzinfo=UTC)
+
+
 def _unit(field: Field) -> float:
     return float(10**field.places)
 
 
-def _written(value: Any, kind: Kind) -> Any:
-    if kind is Kind.DATE:
+def _written(value: Any, field: Field) -> Any:
+    """The constant as the column keeps such values."""
+    if field.kind is Kind.DATE:
         return sa.literal(date.fromisoformat(value), sa.Date())
-    if kind is Kind.TIME:
+    if field.kind is Kind.TIME:
         at = datetime.fromisoformat(value)
         return sa.literal(at if at.tzinfo else at.replace(tzinfo=UTC), Instant())
-    # A whole-number column would round 2.5 away.
-    return sa.literal(value) if isinstance(value, float) else value
+    if field.places:
+        units = Decimal(str(value)).scaleb(field.places)
+        return _literal(int(units) if units == int(units) else float(units))
+    return value if field.kind is Kind.TEXT or isinstance(value, bool) else _literal(value)
+
+
+def _literal(value: Any) -> Any:
+    """A constant of its own type: bound as a whole-number column's, 2.5 would be rounded and 10**14 not fit."""
+    return sa.literal(value, sa.BigInteger()) if type(value) is int else sa.literal(value)

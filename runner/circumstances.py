@@ -192,7 +192,7 @@ def _consents(connection: sa.Connection, ids: Sequence[int], topic: str) -> dict
         .where(one.contact_id.in_(ids), one.topic.in_([topic, "marketing"]))
         .order_by(one.at, one.id)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def _goals(connection: sa.Connection, playbook: Playbook, due: Sequence[Due], now: datetime) -> dict[int, datetime]:

@@ -117,4 +117,4 @@ def take_in(app: App, day: Day, now: datetime) -> None:
 def _people(app: App, send_ids: Sequence[str]) -> dict[str, int]:
     with app.store.read() as connection:
         rows = connection.execute(sa.select(sends.c.id, sends.c.contact_id).where(sends.c.id.in_(send_ids)))
-        return dict(rows.tuples().all())
+        return dict(rows.all())

@@ -88,7 +88,7 @@ def test_what_is_unsure_waits_until_a_person_says_what_to_do(fresh: Fresh, verb:
 
 
 def test_two_runs_at_once_send_each_mail_once(fresh: Fresh) -> None:
-    for _ in range(3):
+    for _ in range(2):
         with fresh() as company:
             both = [company.begin("run", "--at", AT, "--yes", out=name) for name in ("one", "other")]
             codes = [company.nursery.wait(pid) for pid in both]
@@ -118,7 +118,7 @@ def test_a_killed_daemon_is_taken_over_by_the_next_one(fresh: Fresh) -> None:
         assert company.received()
 
 
-@pytest.mark.parametrize("share", [0.2, 0.5, 0.8, 0.95])
+@pytest.mark.parametrize("share", [0.3, 0.9])
 def test_killed_while_it_makes_its_tables_a_store_is_made_by_the_next_run(fresh: Fresh, share: float) -> None:
     with fresh(bare=True) as company:
         assert company.run() == 0, company.said

@@ -34,7 +34,9 @@ def remember_folder(folder: Path | None) -> None:
 def workspace(folder: Path | None, at: str | None = None) -> Iterator[App]:
     """The workspace of this command, its clock set to `at` where one is given."""
     from runner.app import App
+    from runner.cli import logs
 
+    logs.configure()
     with App(folder or _folder[0]) as app:
         if at is not None:
             moment = instant(at, app.settings.timezone)

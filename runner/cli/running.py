@@ -104,10 +104,14 @@ def start(
     port: Annotated[int, typer.Option(help="And on which port; 0 takes a free one.")] = 8080,
 ) -> None:
     """Run as a daemon: ticks by the schedule, pages, webhooks. Ends by SIGTERM, after the batch in hand."""
+    import logging
+
+    from runner.cli import logs
     from runner.daemon import serve
     from runner.web import Desk, create_app
 
     with workspace(folder) as app:
+        logs.configure(logging.INFO)
         serve(app, lambda: create_app(Desk.of(app)), host=host, port=port)
 
 

@@ -60,6 +60,7 @@ class Sender(Part):
 
     name: str
     email: str
+    #: The postal address, which the law asks for.
     address: str
 
     @field_validator("email")
@@ -76,8 +77,11 @@ class Sender(Part):
 class Caps(Part):
     """How much mail one address gets at the most; counted by local day and rolling seven days."""
 
+    #: Mails a local day.
     per_day: int | None = Field(None, ge=1)
+    #: Mails in any seven days.
     per_week: int | None = Field(None, ge=1)
+    #: The time between two surveys.
     survey_every: Span | None = None
     #: `defer` waits for the next free day, `skip` leaves the step out.
     when_over: Literal["defer", "skip"] = "defer"
@@ -88,36 +92,47 @@ class QuietHours(Part):
 
     begin: Hour = Field(alias="from")
     end: Hour = Field(alias="to")
+    #: `quiet` on Saturdays and Sundays all day, or the `same` hours.
     weekends: Literal["quiet", "same"] = "same"
 
 
 class Brake(Part):
     """Stops a playbook's tick that would take in too many people at once, until `approve`."""
 
+    #: More people than this are held.
     people: int = Field(500, ge=1)
+    #: … and more than this share of all contacts,
     share: Share = 0.05
+    #: if they are at least so many.
     at_least: int = Field(50, ge=1)
 
 
 class KpiSettings(Part):
     """How figures are counted and which are shown."""
 
+    #: Who ordered within it is an active customer.
     activity_window: Span = Duration(365, "day")
+    #: With fewer cases a figure is not judged against its target.
     minimum_n: int = Field(30, ge=1)
+    #: Keys of the figures to show; all where none is named.
     show: tuple[str, ...] = ()
+    #: `{nps: {at_least: 40}}`
     targets: Mapping[str, Mapping[str, float]] = Field(default_factory=dict)
 
 
 class Schedule(Part):
     """When the daemon works."""
 
+    #: How often.
     tick: Span = Duration(5, "minute")
+    #: When everything is pulled anew, in the account's zone.
     full_sync: Hour = time(3)
 
 
 class Reviews(Part):
     """Where reviews are asked for."""
 
+    #: A name for each and its address: `{google: "https://…"}`.
     sites: Mapping[str, str] = Field(default_factory=dict)
 
 
@@ -130,11 +145,13 @@ class Match(Part):
 class Settings(Part):
     """The workspace's settings."""
 
+    #: Where everything is kept: a SQLite file, or `postgresql://…`.
     store: str = "sqlite:///regulars.db"
     #: The account's zone; a contact's own comes first where it is valid.
     timezone: str = "UTC"
+    #: What amounts are counted in; orders in another one need a rate in the table `fx`.
     currency: str = "EUR"
-    #: Who a customer is: `contact` or `company`.
+    #: Who a customer is.
     customers: Literal["contact", "company"] = "contact"
     #: Where links in mails lead.
     public_url: str

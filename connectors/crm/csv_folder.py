@@ -40,6 +40,7 @@ class CsvSettings(ConnectorSettings):
     type: str = "csv"
     #: The folder, seen from the workspace.
     path: str
+    #: `append`: a row that is missing says nothing. `snapshot`: it is gone.
     mode: Mode = Mode.APPEND
     #: The zone of times without an offset; the account's where it is not given.
     timezone: str | None = None

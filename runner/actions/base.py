@@ -38,6 +38,7 @@ class MailAction(Action):
     purpose: Literal["marketing", "service"] = "marketing"
     #: Another sender than the account's.
     sender: str | None = Field(None, alias="from")
+    #: Where answers go.
     reply_to: str | None = None
     #: Another mailer than the account's.
     mailer: NotYet = None

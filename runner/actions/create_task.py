@@ -15,9 +15,11 @@ class CreateTask(Action):
 
     #: What is to be done, with `{{ … }}` as in templates.
     subject: str
+    #: What else must be known.
     body: str | None = None
     #: How soon.
     due: Span = Duration(1, "day")
+    #: How urgent it is.
     priority: Literal["low", "normal", "high"] = "normal"
 
     def says(self) -> str:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from runner import log
 from runner.circumstances import Circumstances, look_at, people_of
 from runner.conditions import Clause, Fields
+from runner.conditions.words import value_in_words
 from runner.enroll import candidates
 from runner.log import LogRow
 from runner.playbook import Playbook, Reading
@@ -140,7 +141,7 @@ def _fires(
     found = candidates(playbook, window, settings).subquery("candidate")
     row = connection.execute(sa.select(found).where(found.c.contact_id == contact).limit(1)).one_or_none()
     values = person.values()
-    seen = ", ".join(f"{name} is {_told(values.get(name))}" for name in playbook.trigger.names())
+    seen = ", ".join(f"{name} is {value_in_words(values.get(name))}" for name in playbook.trigger.names())
     text = f"trigger: {playbook.trigger.says()}"
     if row is None:
         return Clause(text, seen or playbook.trigger.silence, False)
@@ -155,7 +156,3 @@ def _audience(playbook: Playbook, window: Window, person: Circumstances) -> list
 def _paused(connection: sa.Connection, id: str) -> str:
     at = connection.scalar(sa.select(playbooks.c.paused_at).where(playbooks.c.id == id))
     return f"paused since {at:%Y-%m-%d %H:%M}" if at else "does not run"
-
-
-def _told(value: Any) -> str:
-    return "missing" if value is None else repr(value) if isinstance(value, str) else str(value)

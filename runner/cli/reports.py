@@ -60,6 +60,7 @@ def plan_tables(rows: Iterable[LogRow], *, zone: str) -> Iterator[RenderableType
     for row in (*first, *remaining):
         reason = row.reason if row.status in ("skip", "end", "hold") else ""
         counted[row.playbook, row.step or "enter", row.status, _general(reason)] += 1
+    yield Text()
     yield _plan_counts(counted)
 
 

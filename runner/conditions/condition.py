@@ -14,7 +14,7 @@ from jinja2.parser import Parser
 from runner.conditions.evaluate import evaluate
 from runner.conditions.fields import Field, Fields, Kind, Today
 from runner.conditions.sql import compile_sql
-from runner.conditions.words import SYMBOLS, show
+from runner.conditions.words import SYMBOLS, show, value_in_words
 from runner.yaml_file import closest
 
 _JINJA = Environment(autoescape=False)
@@ -257,15 +257,9 @@ def _found(part: n.Node, values: Mapping[str, Any], today: Today) -> str:
     names = {f"{node.node.name}.{node.attr}" for node in part.find_all(n.Getattr) if isinstance(node.node, n.Name)}
     if isinstance(part, n.Getattr) and isinstance(part.node, n.Name):
         names.add(f"{part.node.name}.{part.attr}")
-    told = [f"{name} is {_told(values.get(name))}" for name in sorted(names)]
+    told = [f"{name} is {value_in_words(values.get(name))}" for name in sorted(names)]
     for call in part.find_all(n.Call):
         if isinstance(call.node, n.Name) and call.args:
             days = evaluate(call, values, today)
             told.append(f"{show(call)} is {'missing' if days is None else f'{days:g}'}")
     return ", ".join(told)
-
-
-def _told(value: Any) -> str:
-    if value is None:
-        return "missing"
-    return repr(value) if isinstance(value, str) else str(value)

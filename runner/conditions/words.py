@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import Any
+
 from jinja2 import nodes as n
 
 SYMBOLS = {"eq": "==", "ne": "!=", "lt": "<", "lteq": "<=", "gt": ">", "gteq": ">=", "in": "in", "notin": "not in"}
@@ -44,3 +47,15 @@ def show(node: n.Node) -> str:
         case n.List(items=items) | n.Tuple(items=items):
             return f"[{', '.join(map(show, items))}]"
     return type(node).__name__.lower()
+
+
+def value_in_words(value: Any) -> str:
+    """A field's value for people: `missing`, `'customer'`, `2026-11-22 09:00 UTC`."""
+    match value:
+        case None:
+            return "missing"
+        case str():
+            return repr(value)
+        case datetime():
+            return f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return str(value)

@@ -13,6 +13,7 @@ import re
 import shlex
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from unittest.mock import patch
 

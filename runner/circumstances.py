@@ -153,7 +153,8 @@ def source_ids(connection: sa.Connection, ids: Sequence[int]) -> dict[int, str]:
     """How the first source that told of each person calls them."""
     first = sa.func.min(contact_sources.c.source_id)
     of = contact_sources.c.contact_id
-    return dict(connection.execute(sa.select(of, first).where(of.in_(ids)).group_by(of)).tuples().all())
+    rows = connection.execute(sa.select(of, first).where(of.in_(ids)).group_by(of))
+    return {row[0]: row[1] for row in rows}
 
 
 def _firms(connection: sa.Connection, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:

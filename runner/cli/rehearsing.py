@@ -67,7 +67,7 @@ def _show(app: App, where: Path, days: int, took: float) -> None:
     todo = open_tasks(app)
     screen.print(f"\n{len(todo)} tasks wait for people: regulars -C {where} tasks" if todo else "")
     screen.print(
-        "Outbox  ", str((where / "outbox" / "index.html").resolve()), style="bold", overflow="fold", soft_wrap=True
+        "Outbox ", str((where / "outbox" / "index.html").resolve()), style="bold", overflow="fold", soft_wrap=True
     )
     screen.print(f"Pages   regulars demo -C {where} --pages   (surveys and unsubscribe links of those mails then work)")
     screen.print(f"Person  regulars -C {where} explain {newest[-1].contact.email}" if newest else "")

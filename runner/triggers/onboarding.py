@@ -47,7 +47,7 @@ class Onboarding(Trigger):
         ).join_from(contacts, days.zone.table, sa.and_(contacts.c.zone == days.zone, since == days.target))
 
     def says(self) -> str:
-        return f"{self.day} days after contact.customer_since at {self.at:%H:%M}"
+        return f"{self.day} day{'' if self.day == 1 else 's'} after contact.customer_since at {self.at:%H:%M}"
 
     def why(self, facts: Mapping[str, Any], anchor: date | None) -> str:
-        return f"a customer since {facts['since'][:10]}, {self.day} day{'' if self.day == 1 else 's'} ago"
+        return f"{self.day} day{'' if self.day == 1 else 's'} after becoming a customer on {facts['since'][:10]}"

@@ -149,15 +149,18 @@ def _send(
     )
     try:
         told = office.mailer.send(mailing)
-    except (Temporary, AuthFailed) as error:
-        retry_after = error.retry_after if isinstance(error, Temporary) else None
-        return _all(group, Verdict.RETURNED, error, retry_after), str(error)
+    except Temporary as error:
+        return _all(group, Verdict.RETURNED, error, error.retry_after), str(error)
     except Permanent as error:
+        # An answer that names no letter is about the key or the address of the mailer: the letters are not to blame.
+        if error.status is not None or isinstance(error, AuthFailed):
+            return _all(group, Verdict.RETURNED, error), str(error)
         return _all(group, Verdict.REFUSED, error), None
     missing = {send_id for send_id, _ in group.letters} - {outcome.send_id for outcome in told}
     unsaid = [Outcome(send_id, Verdict.UNSURE, reason="the mailer said nothing of it") for send_id in missing]
-    back = next((o.reason for o in told if o.verdict is Verdict.RETURNED), None)
-    return [*told, *unsaid], f"{office.mailer_name}: {back}" if back else None
+    # A call whose answer was lost stops the rest as well: better late than in doubt.
+    trouble = next((o.reason for o in told if o.verdict in (Verdict.RETURNED, Verdict.UNSURE)), None)
+    return [*told, *unsaid], f"{office.mailer_name}: {trouble}" if trouble else None
 
 
 def _all(group: Group, verdict: Verdict, error: ConnectorError, retry_after: float | None = None) -> list[Outcome]:

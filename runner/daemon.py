@@ -123,6 +123,8 @@ class Daemon:
             listening = config.bind_socket()
         except SystemExit:
             raise NeedsPerson(f"port {port} on {host} is taken; choose another with --port") from None
+        # Whoever reads the address may call at once, and waits until the server is up.
+        listening.listen()
         bound_host, bound_port = listening.getsockname()[:2]
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="pages", daemon=True)
         thread.start()

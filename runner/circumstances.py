@@ -25,6 +25,9 @@ from runner.store.tables import (
     suppressions,
 )
 
+#: Suppressions that a service mail does not heed; any other binds every mail.
+MARKETING_NOES = ("unsubscribed", "crm")
+
 
 @dataclass(frozen=True, slots=True)
 class Due:
@@ -167,7 +170,7 @@ def _firms(connection: sa.Connection, ids: Sequence[int]) -> dict[int, Mapping[s
 def _suppressions(
     connection: sa.Connection, people: Mapping[int, Mapping[str, Any]]
 ) -> dict[int, tuple[str, datetime]]:
-    """A no binds the person or the address; the first one in force is told."""
+    """A no binds the person or the address; told is the first one that binds every mail, else the first of all."""
     by_address: dict[str, list[int]] = {}
     for id, person in people.items():
         if person["address"]:
@@ -176,7 +179,7 @@ def _suppressions(
     rows = connection.execute(
         sa.select(one.contact_id, one.address, one.reason, one.at)
         .where(one.lifted_at.is_(None), sa.or_(one.contact_id.in_(people), one.address.in_(by_address)))
-        .order_by(one.at.desc(), one.id.desc())
+        .order_by(one.reason.not_in(MARKETING_NOES).asc(), one.at.desc(), one.id.desc())
     )
     found: dict[int, tuple[str, datetime]] = {}
     for contact_id, address, reason, at in rows:

@@ -26,13 +26,13 @@ def local(at: datetime, zone_name: str) -> datetime:
     return at.astimezone(ZoneInfo(zone_name))
 
 
-def at_local(day: date, hour: time, zone_name: str) -> datetime:
+def at_local(day: date, hour: time, zone_name: str, *, second: bool = False) -> datetime:
     """The instant at which that zone's wall clock shows this day and hour, in UTC.
 
     A time that does not exist (spring) is the instant at which the clock has moved on by as much: 02:30 is 03:30.
-    A time that exists twice (autumn) is the first of the two.
+    A time that exists twice (autumn) is the first of the two, or the `second`.
     """
-    return datetime.combine(day, hour, tzinfo=ZoneInfo(zone_name)).astimezone(UTC)
+    return datetime.combine(day, hour.replace(fold=int(second)), tzinfo=ZoneInfo(zone_name)).astimezone(UTC)
 
 
 def midnight(day: date, zone_name: str) -> datetime:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from runner import clock
 from runner.actions import MailAction, Survey, Wait
-from runner.circumstances import Circumstances, Due, Mailed
+from runner.circumstances import MARKETING_NOES, Circumstances, Due, Mailed
 from runner.playbook import Playbook, Step
 from runner.settings import QuietHours, Settings
 
@@ -75,6 +75,11 @@ def decide(
     return Do(playbook.trigger.why(due.facts, due.anchor))
 
 
+def next_since(due: Due, step: Step, facts: Circumstances, now: datetime) -> datetime:
+    """Since when the following step is next: since a wait was over, however late somebody looked."""
+    return step.action.until(due.step_since, facts.zone) if isinstance(step.action, Wait) else now
+
+
 def _over(due: Due, playbook: Playbook, facts: Circumstances) -> End | None:
     """Whether there is nothing left to do for this person, whatever the step."""
     contact, keys = facts.contact, playbook.keys
@@ -104,7 +109,8 @@ def _mail(
     lateness = playbook.keys.max_lateness or settings.max_lateness
     wait = _wait(playbook, mail, facts, mailed, now, settings)
     if now - due.step_since > lateness.span:
-        return End(f"too late: {wait.reason if wait else 'held'} for more than {lateness}")
+        held = f"{wait.reason}, " if wait else ""
+        return End(f"too late: {held}due since {due.step_since:%Y-%m-%d}, max_lateness is {lateness}")
     if wait is None:
         return Do(playbook.trigger.why(due.facts, due.anchor))
     if isinstance(wait, Hold) and wait.until - due.step_since > lateness.span:
@@ -116,8 +122,7 @@ def _may_not(mail: MailAction, facts: Circumstances, settings: Settings) -> Deci
     """Nobody is written to who said no, and nobody without an address."""
     if facts.suppressed is not None:
         reason, at = facts.suppressed
-        marketing_only = reason in ("unsubscribed", "crm")
-        if mail.purpose == "marketing" or not marketing_only:
+        if mail.purpose == "marketing" or reason not in MARKETING_NOES:
             return End(f"{NOES[reason]} on {at:%Y-%m-%d}")
     if facts.address is None:
         given = facts.contact["email"]
@@ -189,16 +194,18 @@ def _opens(day: date, zone: str, quiet: QuietHours | None) -> datetime:
 
 
 def quiet_until(at: datetime, zone: str, quiet: QuietHours) -> datetime | None:
-    """When the quiet hours that this instant lies in end; None outside of them."""
+    """When the quiet hours that this instant lies in end, after it; None outside of them."""
     local = clock.local(at, zone)
     if quiet.weekends == "quiet" and local.weekday() >= 5:
-        monday = local.date() + timedelta(days=7 - local.weekday())
-        return clock.at_local(monday, quiet.end if quiet.begin > quiet.end else time(), zone)
-    if not _within(local.time(), quiet.begin, quiet.end):
+        end = clock.midnight(local.date() + timedelta(days=7 - local.weekday()), zone)
+    elif _within(local.time(), quiet.begin, quiet.end):
+        # Past midnight's side of the night ends today, the evening's side tomorrow.
+        day = local.date() + timedelta(days=int(quiet.begin > quiet.end and local.time() >= quiet.begin))
+        end = clock.at_local(day, quiet.end, zone)
+        if end <= at:  # the hour that an autumn's clock shows twice, its second time
+            end = clock.at_local(day, quiet.end, zone, second=True)
+    else:
         return None
-    # Past midnight's side of the night ends today, the evening's side tomorrow.
-    day = local.date() + timedelta(days=int(quiet.begin > quiet.end and local.time() >= quiet.begin))
-    end = clock.at_local(day, quiet.end, zone)
     return quiet_until(end, zone, quiet) or end
 
 

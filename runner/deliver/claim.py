@@ -20,11 +20,12 @@ from runner.circumstances import (
     look_at,
     people_of,
 )
-from runner.decide import Decision, Do, End, Hold, Skip, decide
+from runner.decide import Decision, Do, End, Hold, Skip, decide, next_since
 from runner.deliver import ledger
 from runner.deliver.lease import LASTS
 from runner.deliver.office import Office
 from runner.playbook import Playbook, Step
+from runner.render.letters import words
 from runner.store.tables import recipients, sends, tasks
 
 
@@ -135,25 +136,37 @@ def _write(
             send_id = office.send_id(one.id, book.step.id, one.attempt)
             batch.claims.append(Claim(send_id, one, facts, reason))
             book.sending(one)
+        case Do(reason=reason) if isinstance(book.step.action, CreateTask):
+            batch.done += 1
+            _create_task(office, connection, book, one, facts, book.step.action, reason)
         case Do(reason=reason):
             batch.done += 1
-            if isinstance(book.step.action, CreateTask):
-                _create_task(office, connection, book, one, facts, book.step.action)
-            book.advance(one, "done", reason)
+            book.advance(one, "done", reason, since=next_since(one, book.step, facts, book.now))
 
 
 def _create_task(
-    office: Office, connection: sa.Connection, book: ledger.Book, one: Due, facts: Circumstances, task: CreateTask
+    office: Office,
+    connection: sa.Connection,
+    book: ledger.Book,
+    one: Due,
+    facts: Circumstances,
+    task: CreateTask,
+    reason: str,
 ) -> None:
     context = office.context(one, book.playbook, facts, book.now)
+    try:
+        subject = office.line(task.subject, context)
+        body = office.line(task.body, context) if task.body else None
+    except Exception as error:  # a template may raise anything; it concerns this one person
+        return book.advance(one, "failed", f"template: {words(error)}")
     connection.execute(
         office.store.insert(tasks)
         .values(
             enrollment_id=one.id,
             step=book.step.id,
             contact_id=one.contact_id,
-            subject=office.line(task.subject, context),
-            body=office.line(task.body, context) if task.body else None,
+            subject=subject,
+            body=body,
             owner=facts.contact["owner"] or book.playbook.keys.owner,
             priority=task.priority,
             due_at=task.due.after(book.now, office.settings.timezone),
@@ -161,6 +174,7 @@ def _create_task(
         )
         .on_conflict_do_nothing()
     )
+    return book.advance(one, "done", reason)
 
 
 def _claim_sends(

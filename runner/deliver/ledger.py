@@ -28,12 +28,16 @@ class Book:
         self._move(one, state="active", due_at=until)
         self._log(one, "held", reason, until=until)
 
-    def advance(self, one: Due, status: str, reason: str, *, send_id: str | None = None) -> None:
-        """The step is over; the next one may be looked at, or the playbook is finished."""
+    def advance(
+        self, one: Due, status: str, reason: str, *, send_id: str | None = None, since: datetime | None = None
+    ) -> None:
+        """The step is over; the next one may be looked at, due `since` then, or the playbook is finished."""
         if self._following is None:
             self._move(one, state="done", ended_at=self.now, reason="finished")
         else:
-            self._move(one, state="active", step=self._following.id, attempt=0, step_since=self.now, due_at=self.now)
+            self._move(
+                one, state="active", step=self._following.id, attempt=0, step_since=since or self.now, due_at=self.now
+            )
         self._log(one, status, reason, send_id=send_id)
 
     def end(self, one: Due, reason: str) -> None:

@@ -35,8 +35,12 @@ class Versions:
 
     def of(self, id: str, version: str) -> Playbook | None:
         """The playbook as it was; None when it does not run today or its old text cannot be read any more."""
+        return self.entered_with(id, version) if id in self.running else None
+
+    def entered_with(self, id: str, version: str) -> Playbook | None:
+        """The same, whether it runs today or not: what is settled goes on when it does."""
         current = self.running.get(id)
-        if current is None or current.version == version:
+        if current is not None and current.version == version:
             return current
         if (id, version) not in self._older:
             self._older[id, version] = self._read(id, version)

@@ -18,6 +18,8 @@ LOST = "the process ended while it was handed over; nobody knows whether it went
 
 def sweep(office: Office, now: datetime) -> int:
     """Claims whose holder is gone become unsure, or are tried again where that does no harm. The number found."""
+    if office.settings.on_unsure == "resend":
+        _resend_by_rule(office, now)
     with office.store.read() as connection:
         rows = connection.execute(
             sa.select(sends.c.id, sends.c.lease_owner, sends.c.lease_until).where(sends.c.state == "claimed")
@@ -34,14 +36,18 @@ def sweep(office: Office, now: datetime) -> int:
         ]
         again = [row for row in found if row["handed_at"] is None or _recognised(office, row["mailer"])]
         _again(connection, again, now, same=True)
-        rest = [row for row in found if row not in again]
-        if office.settings.on_unsure == "resend":
-            _again(connection, rest, now, same=False)
-        else:
-            _mark(office, connection, rest, "unsure", LOST, now)
+        _mark(office, connection, [row for row in found if row not in again], "unsure", LOST, now)
     for owner in {row.lease_owner for row in gone if row.lease_owner}:
         office.lease.forget(owner)
     return len(found)
+
+
+def _resend_by_rule(office: Office, now: datetime) -> None:
+    """`on_unsure: resend`: once more, as another attempt; what is unsure again waits for a person."""
+    with office.store.write() as connection:
+        first = _joined().where(sends.c.state == "unsure", enrollments.c.state == "unsure", sends.c.attempt == 0)
+        rows = connection.execute(first.with_for_update(of=sends)).mappings()
+        _again(connection, [dict(row) for row in rows], now, same=False)
 
 
 def _recognised(office: Office, mailer: str) -> bool:
@@ -75,6 +81,9 @@ def resend(office: Office, ids: Sequence[str], now: datetime) -> int:
     with office.store.write() as connection:
         found = _unsettled(connection, ids, "unsure")
         _again(connection, found, now, same=False)
+        # Who asks for it days later means it: it is not too late then.
+        mine = enrollments.c.id.in_([row["id"] for row in found])
+        connection.execute(enrollments.update().where(mine).values(step_since=now))
     return len(found)
 
 
@@ -167,7 +176,7 @@ def _books(
 ) -> list[tuple[ledger.Book, Mapping[str, Any]]]:
     found = []
     for row in rows:
-        playbook = office.versions.of(row["playbook"], row["version"])
+        playbook = office.versions.entered_with(row["playbook"], row["version"])
         step = playbook.step(row["step"]) if playbook else None
         if playbook is not None and step is not None:
             found.append((ledger.Book(playbook, step, now), row))

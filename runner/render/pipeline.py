@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from css_inline import CSSInliner
@@ -36,12 +36,18 @@ class NotExact(Exception):
     """A key came to stand where its value would have been treated differently."""
 
 
+#: Skeletons kept: one a path through each template in use, so that a daemon's next tick makes none of them anew.
+_KEPT = 128
+
+
+@lru_cache(maxsize=_KEPT)
 def as_html(source: str, *, mjml: bool) -> str:
     """The HTML to send. Raises OSError or ValueError with the parser's words where the source is not MJML."""
     html = mjml2html(_robust(source), fonts={}) if mjml else source
     return _inliner().inline(html)
 
 
+@lru_cache(maxsize=_KEPT)
 def as_text(html: str) -> str:
     """The text part: the HTML's words in their order, each link's address behind it."""
     from inscriptis import get_text  # type: ignore[import-untyped]

@@ -25,6 +25,8 @@ from runner.yaml_file import closest
 
 #: Endings of a template's file, the first that is there counts.
 ENDINGS = (".mjml", ".html")
+#: Subjects and preheaders kept compiled.
+WORDINGS = 500
 
 
 class Links(Protocol):
@@ -102,6 +104,7 @@ class Templates:
         self._links = links
         #: Of each file when it changed and which others it names.
         self._references: dict[str, tuple[int, Sequence[str]]] = {}
+        self._wordings: dict[str, Template] = {}
         self._sender = {"name": sender.name, "email": sender.email, "address": sender.address}
 
     def names(self) -> list[str]:
@@ -211,7 +214,11 @@ class Templates:
 
     def _wording(self, text: str) -> Template:
         """A subject or preheader: text of one line, in which nothing is escaped."""
-        return self.plain_text.from_string(text)
+        if text not in self._wordings:
+            if len(self._wordings) >= WORDINGS:
+                self._wordings.clear()
+            self._wordings[text] = self.plain_text.from_string(text)
+        return self._wordings[text]
 
     def _by_file(self, template: str, people: Sequence[Person]) -> dict[str, list[Person]]:
         readers: dict[str, list[Person]] = {}

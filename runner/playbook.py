@@ -220,17 +220,23 @@ def _read_trigger(
     return trigger
 
 
+#: What a day can be found in.
+_DATES = ("date", "time")
+
+
 def _unknown_date(file: YamlFile, name: str, path: Sequence[str | int], fields: Fields) -> Fault | None:
     """A trigger's field must be there and hold a date or time."""
     if not name.startswith("contact."):
         return file.fault(path, f"must be a field of the contact, is {name!r}", "write contact.birthday, say")
     if name not in fields:
-        known = [field for field in fields.names if field.startswith("contact.")]
-        advice = closest(name, known) or "map it under fields: of the connector"
+        dates = [known for known in fields.names if known.startswith("contact.") and fields[known].kind in _DATES]
+        # Without what they all begin with, which would make any two look alike.
+        near = closest(name.removeprefix("contact."), [known.removeprefix("contact.") for known in dates])
+        advice = near or "map it under fields: of the connector, or delete the playbook if you have no such date"
         if not fields.complete:
             advice = "the first `regulars sync` learns the fields of your own"
         return file.fault(path, f"there is no {name!r}", advice)
-    if (kind := fields[name].kind) not in ("date", "time"):
+    if (kind := fields[name].kind) not in _DATES:
         return file.fault(path, f"{name!r} is a {kind}, a date is needed")
     return None
 

@@ -43,7 +43,9 @@ def sync_table(synced: Sequence[Synced]) -> RenderableType:
             table.add_row(one.connector, name, *(f"{number:,}" for number in numbers), aside)
     notes = [f"{one.connector}: {warning}" for one in synced for warning in one.warnings]
     calls = sum(one.calls for one in synced)
-    table.caption = "\n".join([*(f"{calls:,} calls to the outside" for _ in range(bool(calls))), *notes[:8]]) or None
+    if any(counts.set_aside for one in synced for counts in one.tables.values()):
+        notes.append("What was set aside, and why: regulars doctor")
+    table.caption = "\n".join([*(f"{calls:,} calls to the outside" for _ in range(bool(calls))), *notes[-8:]]) or None
     table.caption_style, table.caption_justify = "dim", "left"
     return table
 

@@ -33,7 +33,7 @@ def sync(
         print_json(news.document())
     elif news.synced:
         console().print(sync_table(news.synced))
-    else:
+    elif not app.settings.connectors:
         say("regulars.yaml names no connectors: there is nothing to sync")
     for words in (*news.failures, *news.waiting):
         say(words)

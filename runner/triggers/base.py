@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from abc import abstractmethod
 from calendar import isleap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, ClassVar
@@ -139,7 +139,7 @@ def month_days(target: date, leap_day: str) -> list[int]:
 
 
 class DayTable:
-    """Due days as rows for a SELECT to join: `zone`, the target's `month_day`, `target`, its `start_at` and `end_at`, …
+    """Due days as rows for a SELECT to join: `zone`, the target's `number`, `target`, its `start_at` and `end_at`, …
 
     The rows travel as one JSON parameter, so that the statement is the same at every tick and compiled once.
     """
@@ -156,7 +156,7 @@ class DayTable:
 
 _COLUMNS: tuple[tuple[str, Any], ...] = (
     ("zone", sa.Text()),
-    ("month_day", sa.Integer()),
+    ("number", sa.Integer()),
     ("target", sa.Date()),
     ("day_text", sa.Text()),
     ("start_at", Instant()),
@@ -173,14 +173,20 @@ def _written(value: date | datetime) -> str:
     return value.isoformat()
 
 
-def day_rows(days: Iterable[DueDay], occasion: str, *, leap_day: str | None = None) -> list[tuple[Any, ...]]:
-    """The due days as rows; `occasion` may name {target} and {year}, the year of the target."""
+#: One row a day, without a number.
+UNNUMBERED = (0,)
+
+
+def day_rows(
+    days: Iterable[DueDay], occasion: str, *, numbers: Callable[[DueDay], Sequence[int]] = lambda _: UNNUMBERED
+) -> list[tuple[Any, ...]]:
+    """The due days as rows, one a number; `occasion` may name {target} and {year}, the year of the target."""
     rows: list[tuple[Any, ...]] = []
     for due in days:
         start, end = local_span(due.target, due.zone)
         text = due.target.isoformat()
         name = occasion.format(target=text, year=due.target.year)
-        for number in month_days(due.target, leap_day) if leap_day else [0]:
+        for number in numbers(due):
             rows.append((due.zone, number, due.target, text, start, end, due.due_at, name))
     return rows
 
@@ -210,9 +216,11 @@ def local_span(day: date, zone: str) -> tuple[datetime, datetime]:
     return clock.midnight(day, zone), clock.midnight(day + timedelta(days=1), zone)
 
 
-def day_table(days: Iterable[DueDay], occasion: str, *, leap_day: str | None = None) -> DayTable:
+def day_table(
+    days: Iterable[DueDay], occasion: str, *, numbers: Callable[[DueDay], Sequence[int]] = lambda _: UNNUMBERED
+) -> DayTable:
     """`day_rows` as a table."""
-    return DayTable(day_rows(days, occasion, leap_day=leap_day))
+    return DayTable(day_rows(days, occasion, numbers=numbers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,9 +273,9 @@ def yearly_table(field: Field, days: Iterable[DueDay], occasion: str, *, leap_da
         years = sa.extract("year", spans.target) - sa.cast(sa.func.substr(spans.day_text, 1, 4), sa.Integer)
         on_day = sa.and_(field.column >= spans.start_at, field.column < spans.end_at)
         return Yearly(spans, on_day, spans.day_text, years)
-    rows = day_table(days, occasion, leap_day=leap_day).c
+    rows = day_table(days, occasion, numbers=lambda due: month_days(due.target, leap_day)).c
     years = sa.extract("year", rows.target) - sa.extract("year", field.column)
-    return Yearly(rows, sa.and_(yearly(field) == rows.month_day, years >= 0), field.column, years)
+    return Yearly(rows, sa.and_(yearly(field) == rows.number, years >= 0), field.column, years)
 
 
 def on_target(field: Field, days: Any) -> Any:

@@ -39,24 +39,25 @@ class Schedule(Trigger):
     def matches(self, window: Window) -> sa.Select[Any]:
         period = self.every.days
         days = list(due_days(window, self.at, offset=0, back_to=back_to(window, self.catch_up)))
-        table = day_table(days, "scheduled {target}")
-        slots = {due.target: due.target.toordinal() % period for due in days}
-        slot = sa.case(
-            *((table.c.target == sa.literal(day, sa.Date()), sa.literal(number)) for day, number in slots.items()),
-            else_=-1,
-        )
-        mine = contacts.c.draw * float(period)
+        day = day_table(days, "scheduled {target}", numbers=lambda due: [due.target.toordinal() % period]).c
+        # Bounds of the draw and not a slot of it: so an index finds who has it.
+        mine = sa.and_(contacts.c.draw >= _share(day.number, period), contacts.c.draw < _share(day.number + 1, period))
         return sa.select(
             *match_columns(
-                occasion=table.c.occasion,
-                occurred_at=table.c.due_at,
-                anchor=table.c.target,
+                occasion=day.occasion,
+                occurred_at=day.due_at,
+                anchor=day.target,
                 facts=json_object("every", str(self.every)),
             )
-        ).join_from(contacts, table.values, sa.and_(contacts.c.zone == table.c.zone, mine >= slot, mine < slot + 1))
+        ).join_from(contacts, day.zone.table, sa.and_(contacts.c.zone == day.zone, mine))
 
     def says(self) -> str:
         return f"every {self.every} at {self.at:%H:%M}"
 
     def why(self, facts: Mapping[str, Any], anchor: date | None) -> str:
         return f"every {facts['every']}"
+
+
+def _share(slot: Any, period: int) -> Any:
+    """Where a day's slot begins among the draws. The end of one is to the bit the beginning of the next."""
+    return sa.cast(slot, sa.Float) / sa.literal(float(period))

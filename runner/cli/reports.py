@@ -113,10 +113,8 @@ def ticked_lines(ticked: Ticked) -> Iterator[RenderableType]:
 def explain_lines(person: Mapping[str, Any], told: Sequence[Explained], *, zone: str) -> Iterator[RenderableType]:
     """One person, playbook by playbook, with the clauses that decided."""
     name = person["name"] or person["email"] or person["source_id"]
-    yield Text.assemble(
-        (str(name), "bold"),
-        f"  {person['email'] or 'no address'}  source id {person['source_id']}  zone {person['zone']}",
-    )
+    address = "" if name == person["email"] else f"  {person['email'] or 'no address'}"
+    yield Text.assemble((str(name), "bold"), f"{address}  source id {person['source_id']}  zone {person['zone']}")
     for one in told:
         yield Text()
         yield Text.assemble(
@@ -150,8 +148,10 @@ def task_table(found: Sequence[Mapping[str, Any]], *, zone: str) -> RenderableTy
     if not found:
         return Text("Nothing to do.")
     table = blank_table()
-    for head in ("Due", "Task", "Contact", "Owner", "Priority"):
-        table.add_column(head)
+    table.add_column("Due", no_wrap=True)
+    for head, ratio in (("Task", 3), ("Contact", 2), ("Owner", 2)):
+        table.add_column(head, ratio=ratio)
+    table.add_column("Priority", no_wrap=True)
     for task in found:
         table.add_row(
             _moment(task["due_at"], zone),

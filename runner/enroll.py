@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from runner.playbook import Playbook
 from runner.settings import Brake, Settings
-from runner.store import Store, changed
+from runner.store import Store, changed, look_by_index
 from runner.store.tables import companies, contacts, decisions, enrollments, playbook_versions, playbooks, sends
 from runner.store.types import Instant, draw
 from runner.triggers import Window
@@ -109,6 +109,7 @@ def _days_apart(one: Any, other: Any) -> Any:
 def enroll(store: Store, playbook: Playbook, window: Window, settings: Settings, *, brake: Brake | None) -> Entered:
     """Lets everybody in whose trigger fired in the window: one INSERT … SELECT, nobody twice for one occasion."""
     with store.write() as connection:
+        look_by_index(connection)
         welcome = sa.select(candidates(playbook, window, settings).subquery("candidate"))
         refused = _write_refusals(store, connection, playbook, window, welcome)
         entered = _write_enrollments(store, connection, playbook, window, welcome)

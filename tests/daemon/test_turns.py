@@ -101,3 +101,10 @@ def test_a_tick_that_crashes_is_told_and_the_next_one_makes_up_for_it(folder: Pa
 def rename(daemon: Daemon, table: str, to: str) -> None:
     with daemon.app.store.write() as connection:
         connection.execute(sa.text(f"ALTER TABLE {table} RENAME TO {to}"))
+
+
+def test_more_people_than_the_brake_allows_wait_for_approval(folder: Path) -> None:
+    _with(folder, brake={"people": 2, "share": "1%", "at_least": 1})
+    with daemon_at(folder, [NOON]) as daemon:
+        daemon.tick()
+        assert mails_of(daemon) == 0

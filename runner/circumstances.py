@@ -33,8 +33,8 @@ MARKETING_NOES = ("unsubscribed", "crm")
 class Due:
     """An enrollment whose next step may be looked at: one that is stored, or one that `plan` imagines."""
 
-    #: None for one that is not stored.
-    id: int | None
+    #: Of one that is not stored a number beyond all that are.
+    id: int
     contact_id: int
     occasion: str
     anchor: date | None
@@ -45,6 +45,8 @@ class Due:
     #: Since when this step has been next.
     step_since: datetime
     entered_at: datetime
+    #: When it was to be looked at: whose time came first goes first.
+    due_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +256,7 @@ def due_enrollments(
             attempt=row["attempt"],
             step_since=row["step_since"],
             entered_at=row["entered_at"],
+            due_at=row["due_at"],
         )
         for row in rows
     ]

@@ -19,6 +19,8 @@ from runner.triggers import Window
 
 #: The share of hash draws is compared with; the salt keeps a playbook's holdout its own.
 HOLDOUT_SALT = "holdout:"
+#: What the log says of those who are held out.
+HELD_OUT = "in the holdout: not written to, so that the effect can be told"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,25 @@ def zones_in_use(connection: sa.Connection) -> tuple[str, ...]:
 
 
 def candidates(playbook: Playbook, window: Window, settings: Settings) -> sa.Select[Any]:
-    """Everybody whose trigger fired and who is not inside for this occasion; `refusal` says why not, NULL: welcome."""
+    """Everybody whose trigger fired and who is not inside for this occasion, with `refusal`: why not, NULL for welcome."""
+    fired = _fired(playbook, window, settings)
+    if playbook.keys.reenter == "every occasion":
+        return fired
+    # Of several occasions at once only the first begins.
+    one = fired.subquery("fired")
+    place = sa.func.row_number().over(
+        partition_by=(one.c.contact_id, one.c.refusal.is_(None)), order_by=(one.c.occurred_at, one.c.occasion)
+    )
+    words = sa.literal(f"another occasion came at the same time; reenter: {playbook.keys.reenter}")
+    refusal = sa.case((one.c.refusal.is_not(None), one.c.refusal), (place > 1, words), else_=_NO_TEXT)
+    columns = [column for column in one.c if column.name != "refusal"]
+    return sa.select(*columns, refusal.label("refusal"))
+
+
+_NO_TEXT = sa.cast(sa.null(), sa.Text)
+
+
+def _fired(playbook: Playbook, window: Window, settings: Settings) -> sa.Select[Any]:
     match = playbook.trigger.matches(window).cte("matches")
     inside = sa.exists().where(
         enrollments.c.playbook == playbook.id,
@@ -96,8 +116,8 @@ def _refusal(playbook: Playbook, window: Window, match: Any) -> Any:
         moved = earlier.where(_days_apart(enrollments.c.anchor, match.c.anchor) < rearm.days)
         reasons.append((sa.exists(moved), f"the date moved by less than {rearm}: the same occasion"))
     if not reasons:
-        return sa.cast(sa.null(), sa.Text)
-    return sa.case(*((condition, sa.literal(words)) for condition, words in reasons), else_=sa.cast(sa.null(), sa.Text))
+        return _NO_TEXT
+    return sa.case(*((condition, sa.literal(words)) for condition, words in reasons), else_=_NO_TEXT)
 
 
 def _days_apart(one: Any, other: Any) -> Any:
@@ -117,7 +137,7 @@ def enroll(store: Store, playbook: Playbook, window: Window, settings: Settings,
         if entered:
             _forget_refusals(connection, playbook, window)
             holdout = _write_holdout(store, connection, playbook, window)
-            braked = _brake(connection, playbook, window, brake)
+            braked = _brake(store, connection, playbook, window, brake)
         connection.execute(playbooks.update().where(playbooks.c.id == playbook.id).values(last_tick_at=window.now))
     return Entered(playbook.id, entered - holdout - braked, holdout, refused, braked)
 
@@ -145,6 +165,7 @@ def _write_enrollments(
         sa.case((one.arm == "holdout", now), else_=sa.cast(sa.null(), Instant)),
         sa.case((one.arm == "holdout", "holdout"), else_=sa.cast(sa.null(), sa.Text)),
     ).where(one.refusal.is_(None))
+    rows = rows.order_by(one.contact_id, one.occasion)
     columns = (
         "playbook version contact_id occasion anchor facts arm state step attempt"
         " occurred_at step_since due_at entered_at ended_at reason"
@@ -170,7 +191,7 @@ def _write_refusals(
 
 def _write_holdout(store: Store, connection: sa.Connection, playbook: Playbook, window: Window) -> int:
     one = enrollments.c
-    reason = sa.literal("in the holdout: not written to, so that the effect can be told")
+    reason = sa.literal(HELD_OUT)
     rows = _decision_rows(playbook, window, one, reason, "skipped").where(
         one.playbook == playbook.id, one.entered_at == sa.literal(window.now, Instant()), one.arm == "holdout"
     )
@@ -207,12 +228,15 @@ def _forget_refusals(connection: sa.Connection, playbook: Playbook, window: Wind
     connection.execute(decisions.delete().where(decisions.c.playbook == playbook.id, decisions.c.step == "", came_in))
 
 
-def _brake(connection: sa.Connection, playbook: Playbook, window: Window, brake: Brake | None) -> int:
+#: What the log says of those whom the brake holds.
+BRAKED = "the brake: more people at once than it allows; waits for approval"
+
+
+def _brake(store: Store, connection: sa.Connection, playbook: Playbook, window: Window, brake: Brake | None) -> int:
     """Holds what this tick let in when it is more than the brake allows; 0 when it may go on."""
     if brake is None:
         return 0
-    people = connection.scalar(sa.select(sa.func.count()).select_from(contacts).where(contacts.c.deleted_at.is_(None)))
-    allowed = min(brake.people, max(brake.at_least - 1, int(brake.share * (people or 0))))
+    allowed = allowed_by(connection, brake)
     mine = (
         enrollments.c.playbook == playbook.id,
         enrollments.c.state == "active",
@@ -222,6 +246,10 @@ def _brake(connection: sa.Connection, playbook: Playbook, window: Window, brake:
     if treated <= allowed:
         return 0
     connection.execute(enrollments.update().where(*mine).values(state="braked", reason="waits for approval"))
+    held = _decision_rows(playbook, window, enrollments.c, sa.literal(BRAKED), "held").where(
+        enrollments.c.playbook == playbook.id, enrollments.c.state == "braked", enrollments.c.entered_at == window.now
+    )
+    connection.execute(store.insert(decisions).from_select(_DECISION_COLUMNS, held).on_conflict_do_nothing())
     waiting, digest = braked_plan(connection, playbook.id)
     connection.execute(
         playbooks.update()
@@ -229,6 +257,12 @@ def _brake(connection: sa.Connection, playbook: Playbook, window: Window, brake:
         .values(braked_at=window.now, braked_people=waiting, braked_hash=digest)
     )
     return int(treated)
+
+
+def allowed_by(connection: sa.Connection, brake: Brake) -> int:
+    """How many people a playbook's tick may take in."""
+    people = connection.scalar(sa.select(sa.func.count()).select_from(contacts).where(contacts.c.deleted_at.is_(None)))
+    return min(brake.people, max(brake.at_least - 1, int(brake.share * (people or 0))))
 
 
 def braked_plan(connection: sa.Connection, playbook: str) -> tuple[int, str]:

@@ -2,74 +2,103 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
-from runner.circumstances import Circumstances, Due, Mailed, due_enrollments, due_steps, source_ids
-from runner.decide import Decision, Do, End, Hold, Skip
+from runner.circumstances import Circumstances, Due, Mailed, due_enrollments, due_steps, people_of, source_ids
+from runner.decide import Decision, Do, End, Hold, Skip, next_since
 from runner.deliver import Office
 from runner.deliver.claim import judge
-from runner.enroll import candidates
+from runner.enroll import BRAKED, HELD_OUT, allowed_by, candidates
 from runner.log import LoggedContact, LogRow
 from runner.playbook import Playbook, Step
-from runner.store.tables import contact_sources, contacts
+from runner.settings import Brake
 from runner.triggers import Window
 
 #: People looked at in one go.
 CHUNK = 1000
+#: The numbers of enrollments that are not stored begin here.
+IMAGINED = 10**15
+
+#: Playbook, version and step that people stand at.
+_Place = tuple[str, str, str]
 
 
 def plan(
-    office: Office, connection: sa.Connection, windows: Sequence[tuple[Playbook, Window]], now: datetime
+    office: Office,
+    connection: sa.Connection,
+    windows: Sequence[tuple[Playbook, Window]],
+    now: datetime,
+    *,
+    brakes: Mapping[str, Brake | None],
 ) -> Iterator[LogRow]:
     """Every decision of a tick at `now`, playbook by playbook, step by step as far as each person would get."""
-    pending: list[tuple[Playbook, Step, list[Due]]] = []
+    queue = _Queue(office, connection, {playbook.id for playbook, _ in windows}, now)
     for playbook, window in windows:
-        welcome: list[Due] = []
-        for row in connection.execute(candidates(playbook, window, office.settings)):
-            if row.refusal is None and row.arm == "treated":
-                welcome.append(_imagined(row, playbook, now))
-            else:
-                yield _refused(connection, playbook, row, now)
-        pending.append((playbook, playbook.steps[0], welcome))
-    for id, version, step_id in due_steps(connection, now):
-        playbook_inside = office.versions.of(id, version)
-        step = playbook_inside.step(step_id) if playbook_inside else None
-        if playbook_inside is not None and step is not None and any(p.id == id for p, _ in windows):
-            pending.append(
-                (playbook_inside, step, due_enrollments(connection, playbook_inside, step_id, now, lock=False))
-            )
-    yield from _walk(office, connection, sorted(pending, key=lambda part: part[0].rank), now)
+        fired = candidates(playbook, window, office.settings).order_by("contact_id", "occasion")
+        rows = connection.execute(fired).all()
+        welcome = [row for row in rows if row.refusal is None and row.arm == "treated"]
+        brake = brakes.get(playbook.id)
+        braked = brake is not None and len(welcome) > allowed_by(connection, brake)
+        yield from _kept_out(connection, playbook, rows, now, braked=braked)
+        if not braked:
+            queue.add(playbook, playbook.steps[0], [_imagined(row, playbook, now) for row in welcome])
+    yield from _walk(office, connection, queue, now)
 
 
-def _walk(
-    office: Office, connection: sa.Connection, pending: list[tuple[Playbook, Step, list[Due]]], now: datetime
-) -> Iterator[LogRow]:
+class _Queue:
+    """Who stands where, in the order in which deliver would take them."""
+
+    def __init__(self, office: Office, connection: sa.Connection, running: set[str], now: datetime) -> None:
+        self._places: dict[_Place, tuple[Playbook, Step, list[Due]]] = {}
+        for id, version, step_id in due_steps(connection, now):
+            playbook = office.versions.of(id, version)
+            step = playbook.step(step_id) if playbook and id in running else None
+            if playbook is not None and step is not None:
+                self.add(playbook, step, due_enrollments(connection, playbook, step_id, now, lock=False))
+
+    def add(self, playbook: Playbook, step: Step, due: Sequence[Due]) -> None:
+        place = (playbook.id, playbook.version, step.id)
+        self._places.setdefault(place, (playbook, step, []))[2].extend(due)
+
+    def rounds(self) -> Iterator[tuple[Playbook, Step]]:
+        """The places where somebody stands, by priority; again while there are any."""
+        while standing := [place for place in sorted(self._places) if self._places[place][2]]:
+            yield from sorted((self._places[place][:2] for place in standing), key=lambda at: at[0].rank)
+
+    def take(self, playbook: Playbook, step: Step) -> list[Due]:
+        """Those whose time came first leave the queue."""
+        due = self._places[playbook.id, playbook.version, step.id][2]
+        due.sort(key=lambda one: (one.due_at, one.id))
+        taken = due[:CHUNK]
+        del due[:CHUNK]
+        return taken
+
+
+def _walk(office: Office, connection: sa.Connection, queue: _Queue, now: datetime) -> Iterator[LogRow]:
     """Round after round, as deliver does, until everybody waits or is through."""
     mailed = Mailed()
-    while pending:
-        following: list[tuple[Playbook, Step, list[Due]]] = []
-        for playbook, step, due in pending:
+    for playbook, step in queue.rounds():
+        after = playbook.after(step.id)
+        while part := queue.take(playbook, step):
+            sources = source_ids(connection, [one.contact_id for one in part])
             onward: list[Due] = []
-            after = playbook.after(step.id)
-            for start in range(0, len(due), CHUNK):
-                part = due[start : start + CHUNK]
-                sources = source_ids(connection, [one.contact_id for one in part])
-                for one, facts, decision in judge(office, connection, playbook, step, part, mailed, now):
-                    yield _row(playbook, step, one, facts, sources.get(one.contact_id, ""), decision, now)
-                    if after is not None and isinstance(decision, Do | Skip):
-                        onward.append(replace(one, step=after.id, step_since=now, attempt=0))
-            if after is not None and onward:
-                following.append((playbook, after, onward))
-        pending = following
+            for one, facts, decision in judge(office, connection, playbook, step, part, mailed, now):
+                yield _row(playbook, step, one, facts, sources.get(one.contact_id, ""), decision, now)
+                if after is not None and isinstance(decision, Do | Skip):
+                    since = next_since(one, step, facts, now) if isinstance(decision, Do) else now
+                    onward.append(replace(one, step=after.id, step_since=since, attempt=0, due_at=now))
+            if after is not None:
+                queue.add(playbook, after, onward)
 
 
-def _imagined(row: sa.Row[object], playbook: Playbook, now: datetime) -> Due:
+def _imagined(row: sa.Row[Any], playbook: Playbook, now: datetime) -> Due:
     return Due(
-        id=None,
+        id=IMAGINED + row.contact_id,
         contact_id=row.contact_id,
         occasion=row.occasion,
         anchor=row.anchor,
@@ -79,6 +108,7 @@ def _imagined(row: sa.Row[object], playbook: Playbook, now: datetime) -> Due:
         attempt=0,
         step_since=now,
         entered_at=now,
+        due_at=now,
     )
 
 
@@ -102,22 +132,28 @@ def _row(
     )
 
 
-def _refused(connection: sa.Connection, playbook: Playbook, row: sa.Row[object], now: datetime) -> LogRow:
-    source = sa.select(sa.func.min(contact_sources.c.source_id)).where(contact_sources.c.contact_id == contacts.c.id)
-    person = connection.execute(
-        sa.select(contacts.c.email, source.scalar_subquery().label("source_id")).where(contacts.c.id == row.contact_id)
-    ).one()
-    return LogRow(
-        at=now,
-        playbook=playbook.id,
-        version=playbook.version,
-        occasion=row.occasion,
-        contact=LoggedContact(row.contact_id, person.source_id or "", person.email),
-        step="",
-        action="enter",
-        arm=row.arm,
-        status="skip",
-        reason=row.refusal or "in the holdout: not written to, so that the effect can be told",
-        until=None,
-        send=None,
-    )
+def _kept_out(
+    connection: sa.Connection, playbook: Playbook, rows: Sequence[sa.Row[Any]], now: datetime, *, braked: bool
+) -> Iterator[LogRow]:
+    """Who fired and does not begin now, and why."""
+    out = [row for row in rows if braked or row.refusal is not None or row.arm == "holdout"]
+    for start in range(0, len(out), CHUNK):
+        part = out[start : start + CHUNK]
+        ids = [row.contact_id for row in part]
+        sources, people = source_ids(connection, ids), people_of(connection, ids)
+        for row in part:
+            held = row.refusal is None and row.arm == "treated"
+            yield LogRow(
+                at=now,
+                playbook=playbook.id,
+                version=playbook.version,
+                occasion=row.occasion,
+                contact=LoggedContact(row.contact_id, sources.get(row.contact_id, ""), people[row.contact_id]["email"]),
+                step="",
+                action="enter",
+                arm=row.arm,
+                status="hold" if held else "skip",
+                reason=row.refusal or (BRAKED if held else HELD_OUT),
+                until=None,
+                send=None,
+            )

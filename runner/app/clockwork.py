@@ -29,6 +29,10 @@ def last_moment(app: App) -> datetime:
     return app.now()
 
 
+def too_early(app: App) -> str:
+    return f"the last tick was at {app.remembered('last_tick_at')}: nothing is done for an earlier time"
+
+
 def allow(app: App, *, at: datetime | None, yes: bool = False) -> None:
     """Raises unless this run may happen on this store; the first run decides which clock the store has."""
     clock = app.remembered("clock")

@@ -14,7 +14,7 @@ from runner import log
 from runner.app.app import PRIVATE, App
 from runner.app.clockwork import last_moment
 from runner.deliver import drop, resend, sent
-from runner.enroll import braked_plan
+from runner.enroll import BRAKED, braked_plan
 from runner.errors import NeedsPerson, WrongUsage
 from runner.store import changed
 from runner.store.tables import (
@@ -46,6 +46,11 @@ def approve(app: App, playbook: str, plan: str | None) -> int:
             enrollments.update()
             .where(enrollments.c.playbook == playbook, enrollments.c.state == "braked")
             .values(state="active", reason=None, due_at=now, step_since=now)
+        )
+        connection.execute(
+            decisions.delete().where(
+                decisions.c.playbook == playbook, decisions.c.step == "", decisions.c.reason == BRAKED
+            )
         )
         connection.execute(
             playbooks.update()

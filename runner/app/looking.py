@@ -10,10 +10,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from runner import kpis
+from runner.app import clockwork
 from runner.app.app import App
 from runner.app.clockwork import last_moment
-from runner.app.tick import windows
-from runner.errors import Fault, WrongUsage
+from runner.app.tick import brakes_of, windows
+from runner.errors import Fault, NeedsPerson, WrongUsage
 from runner.explain import Explained, explain, find_contact
 from runner.kpis import Kpi, Period
 from runner.log import LogRow
@@ -26,6 +27,8 @@ from runner.yaml_file import closest
 @contextmanager
 def planned(app: App, now: datetime, playbook: str | None) -> Iterator[tuple[Iterator[LogRow], list[Fault]]]:
     """The decisions a tick at `now` would make, and the faults of playbooks that would not run."""
+    if not clockwork.moves_on(app, now):
+        raise NeedsPerson(clockwork.too_early(app))
     advance(app.store, None, now, app.settings)
     fields = app.fields()
     readings = app.readings(fields)
@@ -39,7 +42,7 @@ def planned(app: App, now: datetime, playbook: str | None) -> Iterator[tuple[Ite
     looked_at = windows(app, running, now)
     office = app.office(running, fields)
     with app.store.read() as connection:
-        yield plan(office, connection, looked_at, now), faults
+        yield plan(office, connection, looked_at, now, brakes=brakes_of(app, running)), faults
 
 
 def contact_called(connection: sa.Connection, called: str) -> int:

@@ -101,9 +101,7 @@ def tick(app: App, now: datetime, *, full: bool = False, stop: Callable[[], bool
     """Everything that is due at `now`. What fails outside is told, and the rest goes on."""
     ticked = Ticked(now)
     if not clockwork.moves_on(app, now):
-        ticked.waiting.append(
-            f"the last tick was at {app.remembered('last_tick_at')}: nothing is done for an earlier time"
-        )
+        ticked.waiting.append(clockwork.too_early(app))
         return ticked
     news = sync_all(app, now, full=full)
     ticked.synced, ticked.failures, ticked.waiting = news.synced, news.failures, news.waiting
@@ -166,12 +164,17 @@ def _run_playbooks(app: App, now: datetime, ticked: Ticked, stop: Callable[[], b
 
 
 def enroll_all(app: App, running: Sequence[Playbook], now: datetime) -> list[Entered]:
-    simulated = app.remembered("clock") == clockwork.SIMULATED
-    entered = []
-    for playbook, window in windows(app, running, now):
-        brake = playbook.keys.brake or app.settings.brake or (None if simulated else Brake())
-        entered.append(enroll(app.store, playbook, window, app.settings, brake=brake))
-    return entered
+    brakes = brakes_of(app, running)
+    return [
+        enroll(app.store, playbook, window, app.settings, brake=brakes[playbook.id])
+        for playbook, window in windows(app, running, now)
+    ]
+
+
+def brakes_of(app: App, running: Sequence[Playbook]) -> dict[str, Brake | None]:
+    """How many people each playbook's tick may take in; in a simulated store any number, unless somebody said so."""
+    usual = app.settings.brake or (None if app.remembered("clock") == clockwork.SIMULATED else Brake())
+    return {playbook.id: playbook.keys.brake or usual for playbook in running}
 
 
 def windows(app: App, running: Sequence[Playbook], now: datetime) -> list[tuple[Playbook, Window]]:

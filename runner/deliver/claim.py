@@ -121,7 +121,6 @@ def _write(
     facts: Circumstances,
     decision: Decision,
 ) -> None:
-    assert one.id is not None
     match decision:
         case Hold(until=until, reason=reason):
             batch.held += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -184,5 +185,4 @@ def _books(
 
 
 def _due(row: Mapping[str, Any]) -> Due:
-    names = ("id", "contact_id", "occasion", "anchor", "facts", "arm", "step", "attempt", "step_since", "entered_at")
-    return Due(**{name: row[name] for name in names})
+    return Due(**{field.name: row[field.name] for field in fields(Due)})

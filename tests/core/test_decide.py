@@ -47,7 +47,9 @@ def decided(
     **keys: Any,
 ) -> Decision:
     book = playbook(step, **keys)
-    due = Due(1, 1, "customer_since 2026", date(2026, 3, 4), {"of": "2024-03-04"}, "treated", "hello", 0, since, since)
+    due = Due(
+        1, 1, "customer_since 2026", date(2026, 3, 4), {"of": "2024-03-04"}, "treated", "hello", 0, since, since, since
+    )
     circumstances = Circumstances(contact={**ADA, **(contact or {})}, **(facts or {}))
     return decide(due, book, book.steps[0], circumstances, mailed or Mailed(), now, settings(**(rules or {})))
 

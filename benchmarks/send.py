@@ -1,0 +1,139 @@
+"""What sending costs: personal mails through the whole of Regulars, to a SendGrid on this machine in its own process.
+
+Ours claims, decides, renders, calls, and writes down the outcome and the log, on disk before and after each call.
+Beside it the simplest way to write it by hand: the sendgrid SDK, one call a mail, one after the other and with 16
+threads, of a short text rendered with Jinja, and nothing written down.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from jinja2 import Environment
+from sendgrid import SendGridAPIClient
+from sendgrid.helpers.mail import Mail
+from town import NOON, REPOSITORY, conditions, seconds, settle_in, table, workspace
+
+from runner.app import App
+from runner.deliver import deliver
+from runner.enroll import register
+from runner.store.tables import contacts, enrollments
+
+PLAYBOOK, STEP = "anniversary", "thanks"
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--mails", type=int, default=5_000)
+    options.add_argument(
+        "--by-hand", type=int, default=300, help="mails of the ways by hand at 50 ms; the rate is told"
+    )
+    options.add_argument("--latency", type=int, nargs="*", default=[0, 50], help="milliseconds of the SendGrid")
+    chosen = options.parse_args()
+    print(f"{chosen.mails:,} personal mails; by hand fewer, their rate extrapolated", flush=True)
+    rows = []
+    for latency in chosen.latency:
+        ways = {
+            "Regulars": (regulars, chosen.mails),
+            "SDK, one by one": (one_by_one, chosen.by_hand if latency else 4 * chosen.by_hand),
+            "SDK, 16 threads": (sixteen_threads, 4 * chosen.by_hand),
+        }
+        rates = {}
+        for name, (way, mails) in ways.items():
+            took, calls = way(mails, latency)
+            rates[name] = mails / took
+            row = (f"{name}, {latency} ms", f"{mails:,}", f"{took:.2f}", f"{rates[name]:,.0f}")
+            rows.append((*row, f"{rates['Regulars'] / rates[name]:.1f}", f"{1000 * calls / mails:,.0f}"))
+    table(("", "mails", "seconds", "mails/s", "Regulars is x faster", "calls per 1,000"), rows)
+    conditions()
+
+
+@contextmanager
+def sendgrid(folder: Path, latency: int) -> Iterator[tuple[str, Path]]:
+    """Its address, and the file in which it records each mail."""
+    record = folder / "record.jsonl"
+    command = [sys.executable, "-m", "tests.loopback.sendgrid", "--record", str(record), "--latency-ms", str(latency)]
+    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}", record
+        finally:
+            process.terminate()
+
+
+def _calls(record: Path, mails: int) -> int:
+    """How many calls it took; nobody got none or two."""
+    got = [json.loads(line) for line in record.read_text().splitlines()]
+    assert len({mail["to"] for mail in got}) == len(got) == mails
+    return len({mail["request"] for mail in got})
+
+
+def regulars(mails: int, latency: int) -> tuple[float, int]:
+    with tempfile.TemporaryDirectory() as name, sendgrid(Path(name), latency) as (url, record):
+        mail = {"type": "sendgrid", "api_key": "SG.loopback", "base_url": url}
+        with App(workspace(Path(name) / "ours", mail=mail)) as app:
+            settle_in(app.store, mails)
+            fields = app.fields()
+            running = [one.playbook for one in app.readings(fields) if one.playbook and one.id == PLAYBOOK]
+            register(app.store, running, NOON)
+            _everybody_enters(app, running[0].version)
+            office = app.office(running, fields)
+            took = seconds(lambda: deliver(office, NOON))
+        return took, _calls(record, mails)
+
+
+def _everybody_enters(app: App, version: str) -> None:
+    with app.store.write() as connection:
+        people = connection.execute(sa.select(contacts.c.id)).all()
+        row = {
+            "playbook": PLAYBOOK,
+            "version": version,
+            "occasion": "customer_since 2026",
+            "facts": {"of": "2020-05-06"},
+        }
+        row |= {"arm": "treated", "state": "active", "step": STEP, "anchor": NOON.date()}
+        row |= dict.fromkeys(("occurred_at", "step_since", "due_at", "entered_at"), NOON)
+        connection.execute(enrollments.insert(), [row | {"contact_id": id} for (id,) in people])
+
+
+_HTML = """<html><body><p>Dear {{ name }},</p><p>one year already. Thank you for staying with us.</p>
+<p><a href="https://hello.acme.example/u/{{ number }}">Unsubscribe</a></p></body></html>"""
+
+
+def one_by_one(mails: int, latency: int) -> tuple[float, int]:
+    with tempfile.TemporaryDirectory() as name, sendgrid(Path(name), latency) as (url, record):
+        took = seconds(lambda: [_send(url, number) for number in range(mails)])
+        return took, _calls(record, mails)
+
+
+def sixteen_threads(mails: int, latency: int) -> tuple[float, int]:
+    with tempfile.TemporaryDirectory() as name, sendgrid(Path(name), latency) as (url, record):
+        with ThreadPoolExecutor(16) as threads:
+            took = seconds(lambda: list(threads.map(lambda number: _send(url, number), range(mails))))
+        return took, _calls(record, mails)
+
+
+_TEMPLATE = Environment(autoescape=True).from_string(_HTML)
+
+
+def _send(url: str, number: int) -> None:
+    mail = Mail(
+        from_email="hello@acme.example",
+        to_emails=f"p{number}@acme.example",
+        subject=f"P{number}, thank you",
+        html_content=_TEMPLATE.render(name=f"P{number}", number=number),
+    )
+    SendGridAPIClient("SG.loopback", host=url).send(mail)
+
+
+if __name__ == "__main__":
+    main()

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from runner.errors import NeedsPerson
 from runner.store.engine import Store
-from runner.store.tables import inbox_metadata
+from runner.store.tables import inbox, inbox_metadata
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -25,6 +25,7 @@ _LOCK = 7_250_001
 
 def migrate(store: Store) -> None:
     """Creates the tables of a new store and upgrades those of an older one; costs one look when nothing is to do."""
+    _make_inbox(store)
     current = _revision(store)
     if current == HEAD:
         return
@@ -34,11 +35,17 @@ def migrate(store: Store) -> None:
         )
     from alembic import command
 
-    # First: whoever is killed in between finds the store as old as it was, and does both again.
-    with _alone(store.inbox) as connection:
-        inbox_metadata.create_all(connection)
     with _alone(store.writer) as connection:
         command.upgrade(alembic_config(connection), "head")
+
+
+def _make_inbox(store: Store) -> None:
+    """Apart from the rest: a SQLite store that was copied or restored has none beside it."""
+    with store.inbox.connect() as connection:
+        if sa.inspect(connection).has_table(inbox.name):
+            return
+    with _alone(store.inbox) as connection:
+        inbox_metadata.create_all(connection)
 
 
 @contextmanager

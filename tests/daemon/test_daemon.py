@@ -77,3 +77,12 @@ def test_json_stays_clean_while_the_log_complains(tmp_path: Path) -> None:
     assert told.returncode == 3
     assert json.loads(told.stdout)
     assert all(json.loads(line)["level"] == "warning" for line in told.stderr.splitlines() if line.startswith("{"))
+
+
+def test_a_copy_of_a_real_store_shows_what_another_day_would_bring(tmp_path: Path) -> None:
+    assert regulars(workspace(tmp_path / "real"), "run").returncode == 0
+    (tmp_path / "elsewhere").mkdir()
+    copy = tmp_path / "elsewhere/copy.db"
+    told = regulars(tmp_path / "real", "run", "--at", "2100-01-01T12:00", "--copy", str(copy))
+    assert told.returncode == 0, told.stderr
+    assert copy.exists()

@@ -57,8 +57,8 @@ class Lease:
         return True
 
     def forget(self, owner: str) -> None:
-        """Removes a dead process's mark."""
-        if owner != self.owner:
+        """Removes a dead process's mark; one that is merely late keeps its own, by which its death will be seen."""
+        if owner != self.owner and self._is_dead(owner):
             self._path_of(owner).unlink(missing_ok=True)
 
     def _path_of(self, owner: str) -> Path:

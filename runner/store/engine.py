@@ -17,6 +17,11 @@ from runner.store.types import draw_of
 BUSY_TIMEOUT = 30
 
 
+def inbox_beside(store: Path) -> Path:
+    """Where webhooks wait: `inbox.db` beside `regulars.db`; a copy beside it has an inbox of its own."""
+    return store.with_name("inbox.db" if store.stem == "regulars" else f"{store.stem}.inbox.db")
+
+
 class Store:
     """The workspace's tables. `write` is a transaction that holds the write lock, `read` sees what is committed.
 
@@ -31,7 +36,7 @@ class Store:
             path = Path(self.url.database or "")
             self.writer = _sqlite_engine(str(path), "BEGIN IMMEDIATE")
             self.reader = _sqlite_engine(f"file:{path}?mode=ro", "BEGIN")
-            self.inbox = _sqlite_engine(str(path.with_name("inbox.db")), "BEGIN IMMEDIATE")
+            self.inbox = _sqlite_engine(str(inbox_beside(path)), "BEGIN IMMEDIATE")
         else:
             self.writer = self.reader = self.inbox = _postgresql_engine(self.url)
 

@@ -44,7 +44,7 @@ def zones_in_use(connection: sa.Connection) -> tuple[str, ...]:
 
 
 def candidates(playbook: Playbook, window: Window, settings: Settings) -> sa.Select[Any]:
-    """Everybody whose trigger fired and who is not inside for this occasion, with `refusal`: why not, NULL for welcome."""
+    """Everybody whose trigger fired and who is not inside for this occasion; `refusal` says why not, NULL: welcome."""
     fired = _fired(playbook, window, settings)
     if playbook.keys.reenter == "every occasion":
         return fired
@@ -296,8 +296,17 @@ def register(store: Store, healthy: Sequence[Playbook], now: datetime) -> None:
             )
             if playbook.keys.on_edit == "move":
                 _move_inside(connection, playbook)
+        there = _indexes(connection)
         for anchor in {anchor for playbook in healthy for anchor in playbook.anchors}:
-            connection.execute(anchor.ddl(connection.dialect))
+            if anchor.name not in there:
+                connection.execute(anchor.ddl(connection.dialect))
+
+
+def _indexes(connection: sa.Connection) -> set[str]:
+    """The names of those that are there: on PostgreSQL IF NOT EXISTS would wait for everybody who writes contacts."""
+    if connection.dialect.name == "sqlite":
+        return set(connection.scalars(sa.text("SELECT name FROM sqlite_master WHERE type = 'index'")))
+    return set(connection.scalars(sa.text("SELECT indexname FROM pg_indexes WHERE schemaname = current_schema()")))
 
 
 def _take_over(connection: sa.Connection, playbook: Playbook) -> None:

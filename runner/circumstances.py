@@ -137,7 +137,7 @@ def look_at(
 ) -> dict[int, Circumstances]:
     """The circumstances of these people, by contact; whether they may be written to only where a topic asks for it."""
     firms = _firms(connection, [p["company_id"] for p in people.values() if p["company_id"] is not None])
-    noes = _suppressions(connection, people) if topic is not None else {}
+    noes = suppressed(connection, people) if topic is not None else {}
     words = _consents(connection, list(people), topic) if topic is not None else {}
     goals = _goals(connection, playbook, due, now)
     leaving = _leaving(connection, playbook, list(people), Today(now, zones))
@@ -169,9 +169,7 @@ def _firms(connection: sa.Connection, ids: Sequence[int]) -> dict[int, Mapping[s
     return {row["id"]: dict(row) for row in rows}
 
 
-def _suppressions(
-    connection: sa.Connection, people: Mapping[int, Mapping[str, Any]]
-) -> dict[int, tuple[str, datetime]]:
+def suppressed(connection: sa.Connection, people: Mapping[int, Mapping[str, Any]]) -> dict[int, tuple[str, datetime]]:
     """A no binds the person or the address; told is the first one that binds every mail, else the first of all."""
     by_address: dict[str, list[int]] = {}
     for id, person in people.items():

@@ -83,11 +83,11 @@ def explain(
     explained = []
     for reading in readings:
         rows = tuple(row for row in told if row.playbook == reading.id)
-        if reading.playbook is None:
+        if not reading.enabled:
+            explained.append(Explained(reading.id, "disabled", "enabled: false", (), rows))
+        elif reading.playbook is None:
             reason = str(reading.faults[0]) if reading.faults else "waits for the first sync to learn its fields"
             explained.append(Explained(reading.id, "broken", reason, (), rows))
-        elif not reading.playbook.keys.enabled:
-            explained.append(Explained(reading.id, "disabled", "enabled: false", (), rows))
         elif reading.id not in by_id:
             explained.append(Explained(reading.id, "paused", _paused(connection, reading.id), (), rows))
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ from runner.duration import Duration, Span, parse
 from runner.errors import Fault
 from runner.settings import Brake, Part, Share
 from runner.triggers import Anchor, Trigger
+from runner.triggers.low_score import LowScore
 from runner.yaml_file import YamlFile, closest, read_yaml, validate
 
 
@@ -142,6 +143,19 @@ class Playbook:
 
 
 @dataclass(frozen=True, slots=True)
+class Draft:
+    """What could be read of a playbook, sound or not: enough to look at its templates."""
+
+    id: str
+    file: YamlFile
+    #: Each with its place among `actions:`.
+    steps: tuple[tuple[int, Step], ...]
+    #: Whether the trigger brings an answer that templates may name.
+    brings_answer: bool
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """What a playbook's file gave: a playbook or faults, and what is worth a warning."""
 
@@ -150,6 +164,11 @@ class Reading:
     playbook: Playbook | None
     faults: tuple[Fault, ...] = ()
     warnings: tuple[Fault, ...] = ()
+    draft: Draft | None = None
+
+    @property
+    def enabled(self) -> bool:
+        return self.draft is None or self.draft.enabled
 
 
 def read_playbooks(workspace: Path, fields: Fields) -> list[Reading]:
@@ -160,7 +179,7 @@ def read_playbooks(workspace: Path, fields: Fields) -> list[Reading]:
     for index, reading in enumerate(readings):
         if (first := seen.setdefault(reading.id, reading.file)) != reading.file:
             fault = Fault(reading.file, 1, 1, "id", f"the id {reading.id!r} is taken by {first}", "give it another one")
-            readings[index] = Reading(reading.id, reading.file, None, (*reading.faults, fault))
+            readings[index] = replace(reading, playbook=None, faults=(*reading.faults, fault))
     return readings
 
 
@@ -188,13 +207,15 @@ def assemble(file: YamlFile, stem: str, fields: Fields) -> Reading:
         file.fault((key,), "not in this version yet: it is ignored", value=False) for key in NOT_YET if key in document
     ]
     id = str(document.get("id") or stem)
+    draft = Draft(id, file, tuple(steps), isinstance(trigger, LowScore), document.get("enabled") is not False)
     waiting = (audience is None and "audience" in document) or (exit_when is None and "exit_when" in document)
     if faults or isinstance(keys, list) or trigger is None or not steps or waiting:
-        return Reading(id, file.name, None, tuple(faults), tuple(warnings))
+        return Reading(id, file.name, None, tuple(faults), tuple(warnings), draft)
     body = json.loads(json.dumps(document, default=str))
     anchors = trigger.anchors(fields)
-    playbook = Playbook(id, _version(body), body, keys, trigger, steps, audience, exit_when, anchors, file)
-    return Reading(id, file.name, playbook, (), tuple(warnings))
+    whole = [step for _, step in steps]
+    playbook = Playbook(id, _version(body), body, keys, trigger, whole, audience, exit_when, anchors, file)
+    return Reading(id, file.name, playbook, (), tuple(warnings), draft)
 
 
 def _version(body: Mapping[str, Any]) -> str:
@@ -241,8 +262,8 @@ def _unknown_date(file: YamlFile, name: str, path: Sequence[str | int], fields: 
     return None
 
 
-def _read_steps(file: YamlFile, written: Any, faults: list[Fault]) -> list[Step]:
-    steps: list[Step] = []
+def _read_steps(file: YamlFile, written: Any, faults: list[Fault]) -> list[tuple[int, Step]]:
+    steps: list[tuple[int, Step]] = []
     for index, entry in enumerate(written if isinstance(written, list) else []):
         path = ("actions", index)
         found = _single(file, path, entry, actions.ACTIONS, actions.NOT_YET, faults)
@@ -253,12 +274,12 @@ def _read_steps(file: YamlFile, written: Any, faults: list[Fault]) -> list[Step]
         if isinstance(action, list):
             faults += action
             continue
-        id = action.id or f"{name}-{sum(step.action.name == name for step in steps) + 1}"
-        if any(step.id == id for step in steps):
+        id = action.id or f"{name}-{sum(step.action.name == name for _, step in steps) + 1}"
+        if any(step.id == id for _, step in steps):
             faults.append(
                 file.fault((*path, name, "id"), f"the id {id!r} is taken by an earlier step", "give it another one")
             )
-        steps.append(Step(id, action))
+        steps.append((index, Step(id, action)))
     return steps
 
 

@@ -53,6 +53,7 @@ class Rehearsal:
         self.folder = folder
         _make_room(folder)
         write_workspace(folder, settings=SETTINGS)
+        _turn_on(folder / "playbooks" / "renewal_notice.yaml")
         (folder / PRIVATE).mkdir(exist_ok=True)
         (folder / PRIVATE / MARK).write_text(f"seed {seed}, {contacts} contacts, until {until}\n", encoding="utf-8")
         self.company = SampleCompany(seed, contacts, until=until, lived=days, timezone=ZONE)
@@ -72,6 +73,11 @@ class Rehearsal:
             evening = clock.midnight(day + timedelta(days=1), ZONE) - timedelta(seconds=1)
             take_in(app, self.company.live(day, list(_letters(app, day))), evening)
             progress(f"{day:%d %B %Y}", number + 1, len(self.days))
+
+
+def _turn_on(playbook: Path) -> None:
+    """The sample company knows when contracts renew."""
+    playbook.write_text(playbook.read_text(encoding="utf-8").replace("enabled: false\n", ""), encoding="utf-8")
 
 
 def _make_room(folder: Path) -> None:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from connectors.base import Mailer, Source
 from runner import clock
 from runner.app.connections import Plugs, open_mailer, open_sources, plug_in
+from runner.app.soundness import with_templates
 from runner.conditions import Fields
 from runner.conditions.fields import known_fields
 from runner.deliver import Lease, Office, Versions
@@ -85,12 +86,13 @@ class App:
             return known_fields(connection)
 
     def readings(self, fields: Fields) -> list[Reading]:
-        """Every playbook; read again when a file or the fields have changed."""
-        files = sorted((self.folder / "playbooks").glob("*.yaml"))
-        stats = tuple((path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in files)
+        """Every playbook, with all that keeps it from running; read again when a file or the fields have changed."""
+        files = [*(self.folder / "playbooks").glob("*.yaml"), *(self.folder / "templates" / "email").glob("*")]
+        stats = tuple((path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(files))
         seen = (stats, tuple((name, fields[name].kind) for name in fields.names), fields.complete)
         if self._read is None or self._read[0] != seen:
-            self._read = (seen, read_playbooks(self.folder, fields))
+            found = with_templates(read_playbooks(self.folder, fields), self.folder, self.settings, fields)
+            self._read = (seen, found)
         return self._read[1]
 
     def office(self, running: list[Playbook], fields: Fields) -> Office:

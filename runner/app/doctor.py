@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -78,7 +78,7 @@ def _settings(app: App) -> Iterator[Finding]:
     checked = check(app)
     if checked.faults:
         yield Finding(
-            "playbooks and settings", Health.FAULT, f"{len(checked.faults)} faults; `regulars check` names them"
+            "playbooks and settings", Health.FAULT, f"faults: {len(checked.faults)}; `regulars check` names them"
         )
     else:
         yield Finding("playbooks and settings", Health.OK, f"{len(checked.readings)} playbooks, no fault")
@@ -108,16 +108,19 @@ def _connectors(app: App, connection: sa.Connection) -> Iterator[Finding]:
             yield Finding(f"connector {name}", Health.WARNING, "never synced; `regulars sync`")
         else:
             yield Finding(f"connector {name}", Health.OK, f"synced at {row['synced_at']:%Y-%m-%d %H:%M} UTC")
-    aside = connection.execute(
-        sa.select(set_aside.c.connector, set_aside.c.place, set_aside.c.field, set_aside.c.words).order_by(
-            set_aside.c.id
-        )
-    ).all()
-    for left in aside[:10]:
-        told = ": ".join(filter(None, (left.place, left.field, left.words)))
-        yield Finding(f"connector {left.connector}", Health.WARNING, told)
-    if len(aside) > 10:
-        yield Finding("connectors", Health.WARNING, f"and {len(aside) - 10} more that were set aside")
+    aside = connection.execute(sa.select(set_aside).order_by(set_aside.c.id)).mappings()
+    told = list(dict.fromkeys((row["connector"], _set_aside(dict(row))) for row in aside))
+    for connector, words in told[:10]:
+        yield Finding(f"connector {connector}", Health.WARNING, words)
+    if len(told) > 10:
+        yield Finding("connectors", Health.WARNING, f"and {len(told) - 10} more that were set aside")
+
+
+def _set_aside(row: Mapping[str, Any]) -> str:
+    """`orders.csv:17: total: …`; a warning about a file carries a digest where others carry a field's name."""
+    if row["field"].startswith("warning "):
+        return str(row["words"])
+    return ": ".join(filter(None, (row["place"], row["field"], row["words"])))
 
 
 def _invalid(connection: sa.Connection) -> dict[str, int]:
@@ -134,16 +137,20 @@ def _invalid(connection: sa.Connection) -> dict[str, int]:
 
 
 def _people(connection: sa.Connection, invalid: dict[str, int]) -> Iterator[Finding]:
-    total = connection.scalar(sa.select(sa.func.count()).select_from(contacts).where(contacts.c.deleted_at.is_(None)))
-    yield Finding("contacts", Health.OK if total else Health.WARNING, f"{total:,} people" if total else "none yet")
+    total = connection.scalar(
+        sa.select(sa.func.count())
+        .select_from(contacts)
+        .where(contacts.c.deleted_at.is_(None), contacts.c.merged_into.is_(None))
+    )
+    yield Finding("contacts", Health.OK if total else Health.WARNING, f"people: {total:,}" if total else "none yet")
     told: dict[str, str] = {
-        "emails": "have an address that is none: they are not written to",
-        "timezones": "have a time zone that is none: their company's or the account's is used",
-        "no_email": "have no address",
+        "emails": "invalid addresses: {count:,}; these people are not written to",
+        "timezones": "invalid time zones: {count:,}; the company's or the account's is used instead",
+        "no_email": "without an address: {count:,}",
     }
     for key, words in told.items():
         if invalid[key]:
-            yield Finding("contacts", Health.WARNING, f"{invalid[key]:,} {words}")
+            yield Finding("contacts", Health.WARNING, words.format(count=invalid[key]))
     noes = connection.scalar(
         sa.select(sa.func.count()).select_from(suppressions).where(suppressions.c.lifted_at.is_(None))
     )
@@ -155,7 +162,7 @@ def _sends(connection: sa.Connection) -> Iterator[Finding]:
         connection.scalar(sa.select(sa.func.count()).select_from(sends).where(sends.c.state == state)) or 0
     )
     unsure = counted("unsure")
-    words = f"{unsure} are unsure; `regulars settle` lists them" if unsure else "none is unsure"
+    words = f"unsure: {unsure}; `regulars settle` lists them" if unsure else "none is unsure"
     yield Finding("sends", Health.FAULT if unsure else Health.OK, words)
     stuck = connection.scalar(
         sa.select(sa.func.count())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any
@@ -14,6 +14,8 @@ from runner.app import clockwork
 from runner.app.app import App
 from runner.app.clockwork import last_moment
 from runner.app.tick import brakes_of, windows
+from runner.circumstances import suppressed
+from runner.decide import NOES
 from runner.errors import Fault, NeedsPerson, WrongUsage
 from runner.explain import Explained, explain, find_contact
 from runner.kpis import Kpi, Period
@@ -68,15 +70,24 @@ def explained(app: App, called: str, playbook: str | None, now: datetime) -> tup
 
 def person(connection: sa.Connection, contact: int) -> dict[str, Any]:
     source = sa.select(sa.func.min(contact_sources.c.source_id)).where(contact_sources.c.contact_id == contact)
-    row = connection.execute(sa.select(contacts).where(contacts.c.id == contact)).mappings().one()
+    row = dict(connection.execute(sa.select(contacts).where(contacts.c.id == contact)).mappings().one())
     name = " ".join(part for part in (row["first_name"], row["last_name"]) if part)
+    no = suppressed(connection, {contact: row}).get(contact)
     return {
         "id": contact,
         "source_id": connection.scalar(source),
         "email": row["email"],
         "name": name or None,
         "zone": row["zone"],
+        "no_mail": f"{NOES[no[0]]} on {no[1]:%Y-%m-%d}" if no else _no_address(row),
     }
+
+
+def _no_address(row: Mapping[str, Any]) -> str | None:
+    """Why nobody can write there, where that is so."""
+    if row["address"] is not None:
+        return None
+    return "the address is not valid" if row["email"] else "there is no address"
 
 
 def figures(app: App, first: date | None, last: date | None, as_of: datetime | None) -> list[Kpi]:

@@ -8,7 +8,18 @@ from typing import Annotated
 
 import typer
 
-from runner.cli.options import AsJson, At, Folder, console, day, instant, print_json, print_json_lines, workspace
+from runner.cli.options import (
+    AsJson,
+    At,
+    Folder,
+    console,
+    day,
+    instant,
+    moment,
+    print_json,
+    print_json_lines,
+    workspace,
+)
 from runner.errors import ExitCode, WrongUsage
 
 
@@ -75,7 +86,7 @@ def explain(
     from runner.cli.reports import explain_lines
 
     with workspace(folder, at) as app:
-        person, told = explained(app, contact, playbook, app.now())
+        person, told = explained(app, contact, playbook, moment(app, at))
         if as_json:
             print_json({"contact": person, "playbooks": [one.document() for one in told]})
             return

@@ -71,7 +71,12 @@ def _told(error: Exception) -> int:
         return ExitCode.OUTSIDE
     from sqlalchemy.exc import OperationalError
 
-    if isinstance(error, OperationalError):
+    if isinstance(error, OperationalError) and not _is_our_mistake(str(error.orig)):
         print(f"the store cannot be reached: {error.orig}", file=sys.stderr)
         return ExitCode.OUTSIDE
     raise error
+
+
+def _is_our_mistake(words: str) -> bool:
+    """SQLite calls a statement it does not understand by the same name as a disk that is full."""
+    return any(sign in words for sign in ("syntax error", "no such ", "too many SQL variables", "has no column"))

@@ -44,6 +44,13 @@ def workspace(folder: Path | None, at: str | None = None) -> Iterator[App]:
         yield app
 
 
+def moment(app: App, at: str | None) -> datetime:
+    """The time a reading command looks at: the one asked for, else now, which in a simulated store is its last tick."""
+    from runner.app.clockwork import last_moment
+
+    return app.now() if at else last_moment(app)
+
+
 def instant(text: str, zone: str) -> datetime:
     """A time as typed; without an offset it is in the account's zone, a bare day is its midnight."""
     from runner import clock

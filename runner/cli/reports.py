@@ -57,7 +57,7 @@ def plan_tables(rows: Iterable[LogRow], *, zone: str) -> Iterator[RenderableType
     if not first:
         yield Text("Nothing is due and nobody's trigger fires.")
         return
-    yield log_table([row for row in first if row.status in ("do", "hold")] or first, zone=zone)
+    yield log_table([row for row in first if row.status in ("do", "hold")] or first, zone=zone, why="Why")
     counted: Counter[tuple[str, str, str, str]] = Counter()
     for row in (*first, *remaining):
         reason = row.reason if row.status in ("skip", "end", "hold") else ""
@@ -115,6 +115,8 @@ def explain_lines(person: Mapping[str, Any], told: Sequence[Explained], *, zone:
     name = person["name"] or person["email"] or person["source_id"]
     address = "" if name == person["email"] else f"  {person['email'] or 'no address'}"
     yield Text.assemble((str(name), "bold"), f"{address}  source id {person['source_id']}  zone {person['zone']}")
+    if person["no_mail"]:
+        yield Text(f"gets no mail: {person['no_mail']}", "yellow")
     for one in told:
         yield Text()
         yield Text.assemble(

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runner.cli.options import AsJson, At, Folder, console, print_json, print_json_lines, say, workspace
+from runner.cli.options import (
+    AsJson,
+    At,
+    Folder,
+    console,
+    moment,
+    print_json,
+    print_json_lines,
+    say,
+    workspace,
+)
 from runner.errors import ExitCode, WrongUsage
 
 if TYPE_CHECKING:
@@ -50,7 +60,7 @@ def plan(
     from runner.app.looking import planned
     from runner.cli.reports import plan_tables
 
-    with workspace(folder, at) as app, planned(app, app.now(), playbook) as (rows, faults):
+    with workspace(folder, at) as app, planned(app, moment(app, at), playbook) as (rows, faults):
         if as_json:
             print_json_lines(row.document() for row in rows)
         else:

@@ -68,21 +68,21 @@ def kpi_table(kpis: Sequence[Kpi], *, zone: str = "UTC") -> RenderableType:
     return Group(_heading(kpis[0], zone), table)
 
 
-def log_table(rows: Iterable[LogRow], *, zone: str = "UTC", show_header: bool = True) -> Table:
+def log_table(
+    rows: Iterable[LogRow], *, zone: str = "UTC", show_header: bool = True, why: str = "Why, and what came back"
+) -> Table:
     """Decisions, one a line: when, who, by which playbook and step, what happened and why."""
     table = blank_table(show_header=show_header)
     table.add_column("When", width=16, no_wrap=True)
-    table.add_column("Contact", ratio=6, no_wrap=True, overflow="ellipsis")
-    table.add_column("Playbook", ratio=4, no_wrap=True, overflow="ellipsis")
-    table.add_column("Step", ratio=3, no_wrap=True, overflow="ellipsis")
+    table.add_column("Contact", ratio=5, no_wrap=True, overflow="ellipsis")
+    table.add_column("Playbook, step", ratio=5, overflow="fold")
     table.add_column("", width=7, no_wrap=True)
-    table.add_column("Why, and what came back", ratio=9)
+    table.add_column(why, ratio=8)
     for row in rows:
         table.add_row(
             f"{clock.local(row.at, zone):%Y-%m-%d %H:%M}",
             plain(row.contact.email or row.contact.source_id),
-            plain(row.playbook),
-            plain(row.step),
+            plain(f"{row.playbook}, {row.step}" if row.step else row.playbook),
             Text(row.status, _COLOURS.get(row.status, "")),
             _why(row, zone),
         )

@@ -17,7 +17,7 @@ from connectors.errors import ConnectorError
 from runner.settings import Settings
 from runner.store import Store
 from runner.store.tables import contacts, cursors, custom_fields, meta, stale_contacts
-from runner.sync.aside import forget_older
+from runner.sync.aside import forget_headers, forget_older
 from runner.sync.basis import basis_of
 from runner.sync.bulk import CHUNK
 from runner.sync.counts import Counts, Synced
@@ -93,6 +93,7 @@ def _finish(store: Store, source: Source, pull: Pull, *, whole: bool) -> None:
         _keep_custom_fields(connection, store, source, pull)
         if whole:
             forget_older(connection, pull, None, pull.now)
+        forget_headers(connection, pull)
 
 
 def _keep_custom_fields(connection: sa.Connection, store: Store, source: Source, pull: Pull) -> None:

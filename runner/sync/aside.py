@@ -61,5 +61,12 @@ def forget_older(connection: sa.Connection, pull: Pull, table: str | None, befor
     connection.execute(old)
 
 
+def forget_headers(connection: sa.Connection, pull: Pull) -> None:
+    """A file whose head line is at fault is told anew in every pull; where it was not, it has been mended."""
+    head = set_aside.c.place.endswith(".csv:1", autoescape=True)
+    mended = sa.delete(set_aside).where(set_aside.c.connector == pull.connector, head, set_aside.c.at < pull.now)
+    connection.execute(mended)
+
+
 def _storable(text: str) -> str:
     return text.replace("\x00", "�").encode("utf-8", "replace").decode()

@@ -109,7 +109,7 @@ class Shop:
         else:
             enrollment = int(again.removeprefix("s-"))
         row = {"id": f"s-{number}", "enrollment_id": enrollment, "step": "a", "attempt": number, "action": "send_email",
-               "address": "a@b.eu", "mailer": "outbox", "topic": "all", "purpose": "marketing", "state": "accepted",
+               "address": "a@b.eu", "mailer": "sendgrid", "topic": "all", "purpose": "marketing", "state": "accepted",
                "claimed_at": on(day), "local_day": on(day).date()}  # fmt: skip
         self._insert(sends, [of | row | changed])
         return f"s-{number}"

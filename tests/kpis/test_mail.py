@@ -80,7 +80,14 @@ def test_unsubscribes_and_complaints_are_shares_of_what_was_delivered(shop: Shop
 
 @pytest.mark.parametrize(
     "unlike",
-    [{"state": "unsure"}, {"state": "refused"}, {"delivery": "bounced"}, {"delivery": "dropped"}, {"action": "notify"}],
+    [
+        {"state": "unsure"},
+        {"state": "refused"},
+        {"delivery": "bounced"},
+        {"delivery": "dropped"},
+        {"action": "notify"},
+        {"mailer": "outbox"},
+    ],
 )
 def test_only_mail_delivered_to_customers_counts(shop: Shop, unlike: dict[str, str]) -> None:
     shop.mail(shop.person(), opened="human")

@@ -1,0 +1,127 @@
+"""Whether a playbook's mails can be made: its templates, subjects and what a step needs of the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from runner.actions import CreateTask, MailAction
+from runner.conditions import Fields
+from runner.conditions.fields import Kind
+from runner.errors import Fault
+from runner.links import Links
+from runner.playbook import Draft, Reading
+from runner.render import Templates
+from runner.settings import Sender, Settings
+from runner.yaml_file import closest
+
+
+def with_templates(
+    readings: Sequence[Reading], folder: Path, settings: Settings | None, fields: Fields
+) -> list[Reading]:
+    """The readings with the faults of their templates; a playbook whose mails cannot be made does not run."""
+    return [_with_templates(reading, folder, settings, fields) for reading in readings]
+
+
+def _with_templates(reading: Reading, folder: Path, settings: Settings | None, fields: Fields) -> Reading:
+    if reading.draft is None:
+        return reading
+    found = template_faults(folder, reading.draft, settings, fields)
+    # Custom fields are learned by the first sync; until then an unknown name may be one.
+    learned = {fault for fault in found if not fields.complete and " has no " in fault.message}
+    faults = (*reading.faults, *(fault for fault in found if fault not in learned))
+    warnings = (*reading.warnings, *sorted(learned))
+    playbook = None if faults else reading.playbook
+    if not reading.draft.enabled:
+        # Nobody enters a disabled playbook: what is wrong with it does no harm yet.
+        return replace(reading, playbook=playbook, faults=(), warnings=(*warnings, *faults))
+    return replace(reading, playbook=playbook, faults=faults, warnings=warnings)
+
+
+def template_faults(folder: Path, draft: Draft, settings: Settings | None, fields: Fields) -> list[Fault]:
+    """Each mail's template and subject rendered for a sample person, and what a step needs of the settings."""
+    sender = settings.sender if settings else Sender(name="Acme", email="hello@acme.example", address="1 Main St")
+    templates = Templates(folder / "templates", Links("https://acme.example", ["check"]), sender)
+    found: list[Fault] = []
+    for index, step in draft.steps:
+        if isinstance(step.action, MailAction):
+            found += _mail_faults(templates, draft, index, step.action, settings, fields)
+        elif isinstance(step.action, CreateTask):
+            found += _line_faults(templates, draft, index, step.action, fields)
+    return found
+
+
+def _mail_faults(
+    templates: Templates,
+    draft: Draft,
+    index: int,
+    mail: MailAction,
+    settings: Settings | None,
+    fields: Fields,
+) -> list[Fault]:
+    path = ("actions", index, mail.name)
+    if not templates.files(mail.template):
+        advice = closest(mail.template, templates.names()) or f"write templates/{mail.template}.mjml"
+        return [draft.file.fault((*path, "template"), f"there is no template {mail.template!r}", advice)]
+    known, sample = sample_person(draft, fields)
+    told = templates.check(mail.template, mail.subject, known, sample, preheader=mail.preheader)
+    found = [_placed(draft, fault, path) for fault in told]
+    if settings is not None and mail.name == "request_review" and mail.about not in settings.reviews.sites:
+        advice = (
+            closest(str(mail.about), settings.reviews.sites)
+            or f"add its address to reviews: sites: {mail.about}: https://…"
+        )
+        found.append(
+            draft.file.fault((*path, "site"), f"there is no review site {mail.about!r} in regulars.yaml", advice)
+        )
+    return found
+
+
+def _placed(draft: Draft, fault: Fault, path: tuple[str | int, ...]) -> Fault:
+    """A fault of the subject or of the template's name stands in the playbook; one in the template names its file."""
+    if fault.file:
+        return fault
+    return draft.file.fault((*path, fault.where or "template"), fault.message, fault.advice)
+
+
+def _line_faults(templates: Templates, draft: Draft, index: int, task: CreateTask, fields: Fields) -> list[Fault]:
+    _, sample = sample_person(draft, fields)
+    found = []
+    for key, text in (("subject", task.subject), ("body", task.body)):
+        if text is None:
+            continue
+        try:
+            templates.plain(text, sample)
+        except Exception as error:  # whatever a template may raise is the author's to mend
+            found.append(draft.file.fault(("actions", index, task.name, key), str(error)))
+    return found
+
+
+def sample_person(draft: Draft, fields: Fields) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a template may name, and somebody to render it for."""
+    now = datetime(2026, 11, 22, 9, tzinfo=UTC)
+    values: dict[Kind, Any] = {
+        Kind.TEXT: "Anna",
+        Kind.NUMBER: 9,
+        Kind.BOOL: True,
+        Kind.DATE: now.date(),
+        Kind.TIME: now,
+    }
+    people: dict[str, dict[str, Any]] = {"contact": {"id": 1}, "company": {}}
+    for name in fields.names:
+        word, _, attr = name.partition(".")
+        people[word][attr] = values[fields[name].kind]
+    sample: dict[str, Any] = {
+        **people,
+        "enrollment": {"playbook": draft.id, "occasion": "sample", "entered_at": now},
+        "now": now,
+        "today": now.date(),
+        "currency": "EUR",
+    }
+    if draft.brings_answer:
+        sample["answer"] = {"kind": "nps", "score": 3.0, "comment": "It came late"}
+    known: dict[str, Any] = {name: list(value) if isinstance(value, dict) else None for name, value in sample.items()}
+    return known, sample

@@ -93,6 +93,7 @@ sa.Index("ix_contacts_last_order_at", contacts.c.last_order_at)
 sa.Index("ix_contacts_customer_since", contacts.c.customer_since)
 _MERGED = sa.text("merged_into IS NOT NULL")
 sa.Index("ix_contacts_merged_into", contacts.c.merged_into, sqlite_where=_MERGED, postgresql_where=_MERGED)
+sa.Index("ix_contacts_changed_at", contacts.c.changed_at)
 sa.Index("ix_contacts_zone", contacts.c.zone, contacts.c.draw)
 
 #: Identities: one row a person and connector. A fact may name a source row whose contact has not arrived yet.

@@ -144,10 +144,10 @@ class DayTable:
     The rows travel as one JSON parameter, so that the statement is the same at every tick and compiled once.
     """
 
-    def __init__(self, rows: Sequence[tuple[Any, ...]]) -> None:
+    def __init__(self, rows: Sequence[tuple[Any, ...]], name: str = "due_days") -> None:
         row = sa.func.json_rows(sa.literal(json.dumps(rows, default=_written))).table_valued(sa.column("value"))
         columns = [row_field(row.c.value, place, kind).label(name) for place, (name, kind) in enumerate(_COLUMNS)]
-        self.values = sa.select(*columns).select_from(row).cte("due_days")
+        self.values = sa.select(*columns).select_from(row).cte(name)
 
     @property
     def c(self) -> Any:

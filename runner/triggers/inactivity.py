@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, ClassVar, Literal
 
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ from pydantic import Field
 from runner import clock
 from runner.duration import Duration, Span
 from runner.store.tables import contact_sources, contacts, events, purchases
-from runner.store.types import json_object
+from runner.store.types import Instant, json_object
 from runner.triggers.base import LONG_AGO, DayTable, Trigger, Window, day_rows, due_days, match_columns
 
 
@@ -32,27 +32,44 @@ class Inactivity(Trigger):
         return ["contact.last_order_at"] if self.event == "order" else []
 
     def matches(self, window: Window) -> sa.Select[Any]:
-        days = self._days(window).c
         if self.event == "order":
-            contact, at, key = contacts.c.id, contacts.c.last_order_at, contacts.c.last_order_id
-            joined = sa.join(contacts, days.zone.table, self._lapsed(days, at))
-            last: Any = sa.true()
-        else:
-            activity = self._activity("activity")
-            later = self._activity("later")
-            contact, at, key = activity.c.contact_id, activity.c.at, activity.c.key
-            joined = sa.join(activity, contacts, contacts.c.id == contact).join(days.zone.table, self._lapsed(days, at))
-            last = ~sa.exists().where(later.c.contact_id == contact, later.c.at > at, later.c.at <= window.now)
-        facts = json_object("last", at, "event", self.event)
+            either = sa.union_all(self._without_order(window), self._order_gone(window)).subquery("either")
+            return sa.select(*either.c)
+        days, activity, later = self._days(window).c, self._activity("activity"), self._activity("later")
+        joined = sa.join(activity, contacts, contacts.c.id == activity.c.contact_id)
         return (
-            sa.select(
-                *match_columns(
-                    contact=contact, occasion=sa.literal("lapse ") + key, occurred_at=days.due_at, facts=facts
+            self._lapses(days, activity.c.contact_id, activity.c.at, activity.c.key)
+            .select_from(joined.join(days.zone.table, self._lapsed(days, activity.c.at)))
+            .where(
+                ~sa.exists().where(
+                    later.c.contact_id == activity.c.contact_id,
+                    later.c.at > activity.c.at,
+                    later.c.at <= window.now,
                 )
             )
-            .select_from(joined)
-            .where(last)
         )
+
+    def _without_order(self, window: Window) -> sa.Select[Any]:
+        """Whose last order has just become too old."""
+        days, at = self._days(window).c, contacts.c.last_order_at
+        joined = sa.join(contacts, days.zone.table, self._lapsed(days, at))
+        return self._lapses(days, contacts.c.id, at, contacts.c.last_order_id).select_from(joined)
+
+    def _order_gone(self, window: Window) -> sa.Select[Any]:
+        """Whose last order fell away, by a late refund say, so that an older one, known before, is too old already."""
+        days, at, since = self._days_before(window).c, contacts.c.last_order_at, sa.literal(window.since, Instant())
+        known = sa.and_(purchases.c.order_key == contacts.c.last_order_id, purchases.c.seen_at <= since)
+        joined = sa.join(contacts, purchases, known).join(days.zone.table, self._lapsed(days, at))
+        return (
+            self._lapses(days, contacts.c.id, at, contacts.c.last_order_id)
+            .select_from(joined)
+            .where(contacts.c.changed_at >= since, contacts.c.changed_at <= window.now)
+        )
+
+    def _lapses(self, days: Any, contact: Any, at: Any, key: Any) -> sa.Select[Any]:
+        facts = json_object("last", at, "event", self.event)
+        occasion = sa.literal("lapse ") + key
+        return sa.select(*match_columns(contact=contact, occasion=occasion, occurred_at=days.due_at, facts=facts))
 
     def says(self) -> str:
         return f"no {self.event} for more than {self.for_}"
@@ -67,12 +84,24 @@ class Inactivity(Trigger):
 
     def _days(self, window: Window) -> DayTable:
         """A lapse begins at the local midnight after the last whole day of grace; a state is never too late."""
-        back_to = max(window.first, min(window.since, window.now - window.max_lateness.span))
-        days = list(due_days(window, time(), offset=self.for_.days + 1, back_to=back_to))
+        days = list(due_days(window, time(), offset=self.for_.days + 1, back_to=self._back_to(window)))
         ever = window.since == window.first and self.existing == "enter"
         return DayTable(
             day_rows(days, "") + ([self._ever_before(window, zone) for zone in window.zones] if ever else [])
         )
+
+    def _back_to(self, window: Window) -> datetime:
+        return max(window.first, min(window.since, window.now - window.max_lateness.span))
+
+    def _days_before(self, window: Window) -> DayTable:
+        """Zone by zone, since when a last order has been too old for long; not before what was so at the first tick."""
+        rows = []
+        for zone in window.zones:
+            end = clock.midnight(clock.local(self._back_to(window), zone).date() - timedelta(days=self.for_.days), zone)
+            start = clock.midnight(clock.local(window.first, zone).date() - timedelta(days=self.for_.days), zone)
+            begin = LONG_AGO if self.existing == "enter" else start
+            rows.append((zone, 0, end.date(), end.date().isoformat(), begin, end, window.now, ""))
+        return DayTable(rows, "days_before")
 
     def _ever_before(self, window: Window, zone: str) -> tuple[Any, ...]:
         """Whoever had lapsed before the playbook's first tick."""

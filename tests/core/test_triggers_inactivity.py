@@ -98,3 +98,22 @@ def test_any_activity_counts_where_any_is_asked_for(each_world: World) -> None:
     each_world.playbook("win_back", "trigger: {inactivity: {for: 30 days, event: any}}")
     each_world.ticks("2026-01-21 00:00", "2026-02-01 00:00", "2026-02-20 00:00")
     assert [f"{letter.at:%m-%d}" for letter in each_world.got()] == ["02-20"]
+
+
+def test_an_order_that_falls_away_leaves_the_lapse_that_was_there_all_along(each_world: World) -> None:
+    bought(each_world, "ada", "2026-01-01 15:00")
+    each_world.order("ada", utc("2026-05-01 15:00"), id="sent back")
+    each_world.playbook("win_back", NINETY)
+    each_world.ticks("2026-03-01 00:00", "2026-05-02 00:00", "2026-06-01 00:00")
+    each_world.order("ada", utc("2026-05-01 15:00"), id="sent back", total="0")
+    got = each_world.ticks("2026-06-02 00:00", "2026-06-03 00:00")
+    assert [letter.at for letter in got] == [utc("2026-06-02 00:00")]
+    assert each_world.why("ada") == ["hello: done, no order for more than 90 days, the last on 2026-01-01"]
+
+
+def test_old_orders_that_arrive_only_now_are_existing_lapses(each_world: World) -> None:
+    each_world.people("ada", "ben")
+    each_world.playbook("win_back", NINETY)
+    each_world.tick("2026-05-01 00:00")
+    bought(each_world, "ada", "2026-01-01 15:00")
+    assert each_world.ticks("2026-05-02 00:00", "2026-05-03 00:00") == []

@@ -249,6 +249,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("contacts", schema=None) as batch_op:
         batch_op.create_index("ix_contacts_address", ["address"], unique=False)
+        batch_op.create_index("ix_contacts_changed_at", ["changed_at"], unique=False)
         batch_op.create_index("ix_contacts_customer_since", ["customer_since"], unique=False)
         batch_op.create_index("ix_contacts_last_order_at", ["last_order_at"], unique=False)
         batch_op.create_index(
@@ -1360,6 +1361,7 @@ def downgrade() -> None:
         )
         batch_op.drop_index("ix_contacts_last_order_at")
         batch_op.drop_index("ix_contacts_customer_since")
+        batch_op.drop_index("ix_contacts_changed_at")
         batch_op.drop_index("ix_contacts_address")
 
     op.drop_table("contacts")

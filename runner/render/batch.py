@@ -62,7 +62,7 @@ def grouped(drafts: Sequence[Draft], batch: Batch) -> tuple[list[Group], list[tu
     for alike in _alike(drafts, batch):
         shared = None
         with suppress(OSError, ValueError):
-            shared = _shared(alike, batch) if len(alike) > 1 else None
+            shared = _shared(alike, batch) if len(alike) > 1 or _skeleton(alike[0], batch) in _PROVED else None
         groups += shared or []
         for draft in alike if shared is None else ():
             try:
@@ -76,12 +76,10 @@ def _alike(drafts: Sequence[Draft], batch: Batch) -> list[list[Draft]]:
     """The drafts in groups of equal source, once what may not stand as a key has been written out."""
     groups: dict[tuple[str, str | None], list[Draft]] = {}
     for same in _by_source(drafts).values():
-        alone = len(same) == 1
-        constant = {n for n, column in enumerate(zip(*(d.values for d in same), strict=True)) if len(set(column)) == 1}
-        shared = same[0].source if alone else _written_out(same[0].source, same[0].values, batch, constant)
-        opaque = set() if alone else {int(number) for number in pipeline.opaque_keys(shared, batch.key)}
+        opaque = {int(number) for number in pipeline.opaque_keys(same[0].source, batch.key)}
         for draft in same:
-            draft.source = _written_out(shared, draft.values, batch, opaque) if opaque else shared
+            if opaque:
+                draft.source = _written_out(draft.source, draft.values, batch, opaque)
             groups.setdefault((draft.source, draft.text_source), []).append(draft)
     return list(groups.values())
 
@@ -158,10 +156,32 @@ def _shared(drafts: list[Draft], batch: Batch) -> list[Group] | None:
     text = columns.part(text, lambda _, value: value)
     subject = columns.one(tuple(draft.subject for draft in drafts), {})
     group = Group(subject, html, text, [], batch.template_hash)
-    worst = max(range(len(drafts)), key=lambda i: _marks(drafts[i]))
-    if _filled(group, drafts[worst].send_id, columns.substitutions(worst), batch) != _alone(drafts[worst], batch):
+    if not _is_proved(group, drafts, columns, batch):
         return None
     return _within_limits(group, drafts, columns, batch)
+
+
+#: Skeletons whose letters were found equal to letters rendered alone, the latest of them.
+_PROVED: dict[tuple[str, str | None, bool], None] = {}
+_PROVED_KEPT = 256
+
+
+def _skeleton(draft: Draft, batch: Batch) -> tuple[str, str | None, bool]:
+    return draft.source, draft.text_source, batch.mjml
+
+
+def _is_proved(group: Group, drafts: Sequence[Draft], columns: _Columns, batch: Batch) -> bool:
+    """Whether the letter with the most signs to go wrong is what it would be alone; looked at once a skeleton."""
+    skeleton = _skeleton(drafts[0], batch)
+    if skeleton in _PROVED:
+        return True
+    worst = max(range(len(drafts)), key=lambda i: _marks(drafts[i]))
+    if _filled(group, drafts[worst].send_id, columns.substitutions(worst), batch) != _alone(drafts[worst], batch):
+        return False
+    if len(_PROVED) >= _PROVED_KEPT:
+        _PROVED.pop(next(iter(_PROVED)), None)
+    _PROVED[skeleton] = None
+    return True
 
 
 def _within_limits(group: Group, drafts: list[Draft], columns: _Columns, batch: Batch) -> list[Group]:

@@ -49,7 +49,7 @@ def _allow_real(app: App, clock: str | None) -> None:
         )
     if app.mailer.real and (rehearsed := _rehearsed(app)):
         raise NeedsPerson(
-            f"{rehearsed} mails of this store went to the outbox and reached nobody; "
+            f"{rehearsed} mail{'' if rehearsed == 1 else 's'} of this store went to the outbox and reached nobody; "
             "`regulars go-live` archives the rehearsal and starts the playbooks afresh"
         )
     if clock is None:

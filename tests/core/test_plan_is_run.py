@@ -36,7 +36,8 @@ BOOKS = (
 )
 RULES = (
     "",
-    "caps: {per_day: 1, per_week: 3, survey_every: 5 days}\nquiet_hours: {from: '20:00', to: '08:00', weekends: quiet}\n",
+    "caps: {per_day: 1, per_week: 3, survey_every: 5 days}\n"
+    "quiet_hours: {from: '20:00', to: '08:00', weekends: quiet}\n",
     "caps: {per_day: 1, when_over: skip}\nconsent: required\n",
     "caps: {per_day: 2, when_over: defer}\nmax_lateness: 1 day\n",
 )

@@ -99,19 +99,18 @@ class World:
 
     def reopen(self) -> None:
         """As when the process ends and another one starts."""
-        mailer = self.mailer
+        mailer = self._mailer
         self.app.close()
         self.app = self._open()
         self.mailer = mailer
 
     @property
     def mailer(self) -> Postbox:
-        mailer: Postbox = self.app.__dict__["mailer"]
-        return mailer
+        return self._mailer
 
     @mailer.setter
     def mailer(self, mailer: Postbox) -> None:
-        self.app.__dict__["mailer"] = mailer
+        self._mailer = self.app.__dict__["mailer"] = mailer
 
     @property
     def store(self) -> Store:

@@ -1,0 +1,128 @@
+"""Simulated and real time never mix, a tick never goes back, and a rehearsal ends before real mail begins."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from gzip import open as open_gzip
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from runner import collect
+from runner.app import clockwork, decisions
+from runner.errors import ExitCode, NeedsPerson, WrongUsage
+from runner.store.tables import inbox
+from tests.core.world import Postbox, World, utc
+
+WISH = "trigger: {anniversary: {of: contact.birthday}}"
+
+
+class Real(Postbox):
+    """A mailer that reaches people."""
+
+    real = True
+
+
+def born(world: World, *names: str) -> None:
+    world.people(*names, birthday=date(1990, 5, 4))
+
+
+def test_an_earlier_tick_does_nothing_and_says_so(world: World) -> None:
+    born(world, "ada")
+    world.playbook("wish", WISH)
+    world.tick("2026-05-05 09:00")
+    born(world, "bob")
+    ticked = world.tick("2026-05-04 10:00")
+    assert ticked.waiting == ["the last tick was at 2026-05-05T09:00:00+00:00: nothing is done for an earlier time"]
+    assert ticked.exit_code is ExitCode.PERSON
+    assert world.who_got() == ["ada"]
+
+
+def test_the_first_run_decides_which_clock_the_store_has(world: World) -> None:
+    clockwork.allow(world.app, at=utc("2026-05-04 09:00"))
+    with pytest.raises(NeedsPerson, match="simulated clock: what it holds did not happen"):
+        clockwork.allow(world.app, at=None)
+
+
+def test_a_store_that_has_run_for_real_takes_no_simulated_time(world: World) -> None:
+    clockwork.allow(world.app, at=None)
+    with pytest.raises(WrongUsage, match="try it on a copy: --copy FILE"):
+        clockwork.allow(world.app, at=utc("2026-05-04 09:00"))
+
+
+def test_simulated_time_never_meets_a_real_mailer(world: World) -> None:
+    world.mailer = Real()
+    with pytest.raises(WrongUsage, match="would write to real people; use the outbox"):
+        clockwork.allow(world.app, at=utc("2026-05-04 09:00"), yes=True)
+    assert world.app.remembered("clock") is None
+
+
+def test_a_mailer_on_this_machine_asks_first(world: World) -> None:
+    world.mailer = Real()
+    world.mailer.loopback = True
+    with pytest.raises(WrongUsage, match="say --yes if that is meant"):
+        clockwork.allow(world.app, at=utc("2026-05-04 09:00"))
+    clockwork.allow(world.app, at=utc("2026-05-04 09:00"), yes=True)
+
+
+def test_a_copy_lives_on_alone(world: World, tmp_path: Path) -> None:
+    born(world, "ada")
+    world.playbook("wish", WISH)
+    clockwork.allow(world.app, at=None)
+    copy = tmp_path / "copy.db"
+    clockwork.move_to_copy(world.app, copy)
+    clockwork.allow(world.app, at=utc("2026-05-04 09:00"))
+    world.tick("2026-05-04 09:00")
+    assert world.who_got() == ["ada"]
+    assert len(list((tmp_path / "copy.outbox").rglob("*.eml"))) == 1
+    world.reopen()
+    assert world.log() == []
+    assert world.app.remembered("clock") == "real"
+
+
+def test_a_copy_leaves_the_webhooks_of_the_real_store_alone(world: World, tmp_path: Path) -> None:
+    clockwork.allow(world.app, at=None)
+    collect.receive(world.store, "outbox", b"[]", utc("2026-05-04 09:00"))
+    clockwork.move_to_copy(world.app, tmp_path / "copy.db")
+    world.tick("2026-05-05 09:00")
+    world.reopen()
+    assert _waiting(world) == 1
+
+
+def _waiting(world: World) -> int:
+    with world.store.inbox.connect() as connection:
+        return int(connection.scalar(sa.select(sa.func.count()).where(inbox.c.drained_at.is_(None))) or 0)
+
+
+def test_a_store_restored_without_its_inbox_works(world: World, tmp_path: Path) -> None:
+    born(world, "ada")
+    world.playbook("wish", WISH)
+    world.app.close()
+    (tmp_path / "inbox.db").unlink()
+    world.reopen()
+    assert [letter.who for letter in world.ticks("2026-05-04 09:00")] == ["ada"]
+
+
+def test_real_mail_begins_only_after_the_rehearsal_is_archived(world: World) -> None:
+    born(world, "ada")
+    decisions.suppress(world.app, "no@x.example")
+    world.playbook("wish", WISH)
+    clockwork.allow(world.app, at=None)
+    world.tick("2026-05-04 09:00")
+    world.mailer = Real()
+    with pytest.raises(NeedsPerson, match="1 mail of this store went to the outbox and reached nobody"):
+        clockwork.allow(world.app, at=None)
+    archive = decisions.go_live(world.app)
+    with open_gzip(archive, "rt") as file:
+        assert [json.loads(line)["step"] for line in file] == ["hello"]
+    clockwork.allow(world.app, at=None)
+    assert (world.log(), world.got(), world.inside()) == ([], [], {})
+    world.tick("2026-05-04 12:00")
+    assert world.mailer.addresses == ["ada@x.example"]
+
+
+def test_go_live_without_a_rehearsal_is_refused(world: World) -> None:
+    with pytest.raises(NeedsPerson, match="nothing was rehearsed"):
+        decisions.go_live(world.app)

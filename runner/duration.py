@@ -8,9 +8,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
 
 _WRITTEN = re.compile(r"(?:every |in |after )?(\d+) ?(minute|hour|day|week)s?")
+#: Days that the longest duration has.
+LONGEST = 36500
 _MINUTES = {"minute": 1, "hour": 60, "day": 60 * 24, "week": 60 * 24 * 7}
 
 
@@ -45,8 +47,31 @@ def parse(text: str) -> Duration:
     """The span that was written. Raises ValueError with advice."""
     written = _WRITTEN.fullmatch(text.strip().lower())
     if written is None:
-        raise ValueError(f"must be a duration such as '3 days' or '4 hours', is {text!r}")
+        raise ValueError(f"must be a duration such as '3 days' or '4 hours', is {text!r}{_instead(text)}")
+    # A calendar ends, and so do the databases' times.
+    if len(written[1]) > 9 or int(written[1]) * _MINUTES[written[2]] > LONGEST * _MINUTES["day"]:
+        raise ValueError(f"must be at most {LONGEST} days, is {text!r}")
     return Duration(int(written[1]), written[2])
+
+
+def _instead(text: str) -> str:
+    """Months and years are no fixed time; what people mean by them is."""
+    word = text.strip().lower().rstrip("s")
+    return "; write 30 days" if word.endswith("month") else "; write 365 days" if word.endswith("year") else ""
+
+
+def whole_days(duration: Duration) -> Duration:
+    """For what is counted in local days. Raises ValueError for hours, and for no time at all."""
+    if duration.unit in ("minute", "hour"):
+        raise ValueError(f"is counted in days: must be a number of days or weeks, is '{duration}'")
+    return some_time(duration)
+
+
+def some_time(duration: Duration) -> Duration:
+    """Raises ValueError for no time at all."""
+    if not duration.amount:
+        raise ValueError(f"must be longer than nothing, is '{duration}'")
+    return duration
 
 
 def _read(value: Any) -> Duration:
@@ -64,3 +89,7 @@ Span = Annotated[
     PlainSerializer(str),
     WithJsonSchema({"type": "string", "pattern": r"^((every|in|after) )?\d+ ?(minute|hour|day|week)s?$"}),
 ]
+#: Some time, not none.
+SomeTime = Annotated[Span, AfterValidator(some_time)]
+#: A number of days or weeks.
+Days = Annotated[Span, AfterValidator(whole_days)]

@@ -175,6 +175,9 @@ def read_playbooks(workspace: Path, fields: Fields) -> list[Reading]:
     """Every `playbooks/*.yaml`, healthy or not, by id."""
     paths = sorted((workspace / "playbooks").glob("*.yaml"))
     readings = [read_playbook(path, f"playbooks/{path.name}", fields) for path in paths]
+    for path in sorted((workspace / "playbooks").glob("*.yml")):
+        fault = Fault(f"playbooks/{path.name}", 1, 1, "", "is not read", f"name it {path.stem}.yaml")
+        readings.append(Reading(path.stem, f"playbooks/{path.name}", None, (fault,)))
     seen: dict[str, str] = {}
     for index, reading in enumerate(readings):
         if (first := seen.setdefault(reading.id, reading.file)) != reading.file:
@@ -194,7 +197,8 @@ def assemble(file: YamlFile, stem: str, fields: Fields) -> Reading:
     """The playbook that a document describes; `stem` is its id unless it says another."""
     document = file.document
     if not isinstance(document, dict):
-        fault = Fault(file.name, 1, 1, "", "is empty", "a playbook has a name, a trigger and actions")
+        words = "is no playbook" if document else "is empty"
+        fault = Fault(file.name, 1, 1, "", words, "a playbook has a name, a trigger and actions")
         return Reading(stem, file.name, None, (fault,))
     keys = validate(file, PlaybookKeys, document)
     faults = list(keys) if isinstance(keys, list) else []

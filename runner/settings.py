@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import time
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from runner import clock
-from runner.duration import Duration, Span
+from runner.duration import Days, Duration, SomeTime, Span
 from runner.errors import Fault, Faults
 from runner.yaml_file import YamlFile, closest, read_yaml, validate
 
@@ -36,11 +36,12 @@ def _hour(value: Any) -> Any:
 
 
 def _share(value: Any) -> Any:
+    share = value
     if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)? ?%", value.strip()):
-        return float(value.strip().rstrip("% ")) / 100
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
-        return float(value)
-    raise ValueError(f"must be a share such as 10%, is {value!r}")
+        share = float(value.strip().rstrip("% ")) / 100
+    if isinstance(share, int | float) and not isinstance(share, bool) and 0 <= share <= 1:
+        return float(share)
+    raise ValueError(f"must be a share from 0% to 100%, such as 10%, is {value!r}")
 
 
 def _not_yet(value: Any) -> Any:
@@ -82,7 +83,7 @@ class Caps(Part):
     #: Mails in any seven days.
     per_week: int | None = Field(None, ge=1)
     #: The time between two surveys.
-    survey_every: Span | None = None
+    survey_every: Days | None = None
     #: `defer` waits for the next free day, `skip` leaves the step out.
     when_over: Literal["defer", "skip"] = "defer"
 
@@ -94,6 +95,12 @@ class QuietHours(Part):
     end: Hour = Field(alias="to")
     #: `quiet` on Saturdays and Sundays all day, or the `same` hours.
     weekends: Literal["quiet", "same"] = "same"
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if self.begin == self.end:
+            raise ValueError(f"begin and end at {self.end:%H:%M}; leave quiet_hours out for none")
+        return self
 
 
 class Brake(Part):
@@ -124,7 +131,7 @@ class Schedule(Part):
     """When the daemon works."""
 
     #: How often.
-    tick: Span = Duration(5, "minute")
+    tick: SomeTime = Duration(5, "minute")
     #: When everything is pulled anew, in the account's zone.
     full_sync: Hour = time(3)
 
@@ -140,6 +147,10 @@ class Match(Part):
     """How a connector's people are recognised as ours: by `email`, by a field's name, or not at all (`none`)."""
 
     match: str = "email"
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"://[^/]*@", "://…@", url)
 
 
 class Settings(Part):
@@ -170,7 +181,7 @@ class Settings(Part):
     #: What becomes of a send whose outcome nobody knows.
     on_unsure: Literal["hold", "resend"] = "hold"
     #: A fact or hold older than this starts and sends nothing any more.
-    max_lateness: Span = Duration(3, "day")
+    max_lateness: SomeTime = Duration(3, "day")
     kpis: KpiSettings = KpiSettings()
     schedule: Schedule = Schedule()
     reviews: Reviews = Reviews()
@@ -180,6 +191,13 @@ class Settings(Part):
     churn: Any = None
     webhooks: Any = None
     retention: Any = None
+
+    @field_validator("store")
+    @classmethod
+    def _database(cls, url: str) -> str:
+        if not re.match(r"(sqlite:///.|postgresql://)", url):
+            raise ValueError(f"must be sqlite:///FILE or postgresql://…, is {_without_password(url)!r}")
+        return url
 
     @field_validator("timezone")
     @classmethod

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -94,6 +95,7 @@ def _as_fault(
     file: YamlFile, detail: ErrorDetails, at: Sequence[str | int], model: type[BaseModel], document: Any
 ) -> Fault:
     path = (*at, *_in_document(document, detail["loc"]))
+    path = path[:-1] if path[-1:] == ("[key]",) else path
     context, given = detail.get("ctx", {}), detail["input"]
     match detail["type"]:
         case "extra_forbidden":
@@ -115,7 +117,39 @@ def _as_fault(
             return file.fault(path, f"must be {expected}, is {given!r}", near)
         case "none_required" | "is_instance_of":
             return file.fault(path, f"is not understood: {given!r}")
+        case "string_type" if isinstance(given, dict) and any(isinstance(key, Mapping) for key in given):
+            return file.fault(
+                path, "braces at the start of a text", 'put the text in quotes: "{{ contact.first_name }}"'
+            )
+        case "string_type" if isinstance(given, int | float | date):
+            return file.fault(path, f"must be a text, is {given}", f'put it in quotes: "{given}"')
+        case "invalid_key":
+            return file.fault(path[:-1], f"a key must be a word, is {given!r}", value=False)
+    if (wanted := _WANTED.get(detail["type"])) is not None:
+        return file.fault(path, f"must be {wanted.format(**context)}, is {_short(given)}")
     return file.fault(path, f"{_lower_first(detail['msg']).removeprefix('input ')}, is {_short(given)}")
+
+
+#: What a value must be, by pydantic's name for the mistake.
+_WANTED = {
+    "string_type": "a text",
+    "string_pattern_mismatch": "small letters, digits and _, beginning with a letter",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "greater_than_equal": "at least {ge}",
+    "less_than_equal": "at most {le}",
+    "list_type": "a list",
+    "tuple_type": "a list, such as [1, 2]",
+    "too_short": "a list with at least {min_length} in it",
+    "dict_type": "keys with values below it",
+    "mapping_type": "keys with values below it",
+    "model_type": "keys with values below it",
+}
 
 
 def _keys_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
@@ -140,7 +174,7 @@ def _in_document(document: Any, loc: Sequence[str | int]) -> tuple[str | int, ..
         try:
             node = node[part]
         except (KeyError, IndexError, TypeError):
-            if index < len(loc) - 1:
+            if index < len(loc) - 1 or not isinstance(node, dict | list):
                 continue
         path.append(part)
     return tuple(path)

@@ -25,6 +25,8 @@ class Wait(Action):
             raise ValueError(
                 "waiting until an hour or for an event is not in this version yet; wait for a time: wait: 3 days"
             )
+        if not value:
+            raise ValueError("how long? write wait: 3 days")
         return value if isinstance(value, dict) else {"time": value}
 
     def until(self, since: datetime, zone: str) -> datetime:

@@ -10,14 +10,15 @@ import sqlalchemy as sa
 
 from runner import kpis
 from runner.app.app import App
-from runner.app.connections import faults_of
+from runner.app.connections import faults_of, faults_of_keys
 from runner.app.soundness import with_templates
 from runner.conditions import Fields
 from runner.conditions.fields import known_fields
 from runner.errors import Fault, Faults
 from runner.playbook import Reading, read_playbooks
-from runner.settings import Settings
+from runner.settings import FILE, Settings
 from runner.store import Store
+from runner.yaml_file import YamlFile, read_yaml
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +48,19 @@ def check(app: App) -> Checked:
             app.told.file.fault(("kpis", *path), words, advice) for path, words, advice in kpis.mistakes(settings.kpis)
         ]
     except Faults as found:
-        faults += found.faults
+        faults += [*found.faults, *_of_connectors(app.folder)]
     fields = _fields(app, settings)
     readings = with_templates(read_playbooks(app.folder, fields), app.folder, settings, fields)
     for reading in readings:
         faults += reading.faults
         warnings += reading.warnings
     return Checked(tuple(sorted(set(faults))), tuple(sorted(set(warnings))), tuple(readings))
+
+
+def _of_connectors(folder: Path) -> list[Fault]:
+    """What is wrong with the connectors, told together with what is wrong with the rest of the settings."""
+    file = read_yaml(folder / FILE, FILE)
+    return faults_of_keys(file, file.document) if isinstance(file, YamlFile) and isinstance(file.document, dict) else []
 
 
 def _fields(app: App, settings: Settings | None) -> Fields:

@@ -13,7 +13,7 @@ import connectors
 from connectors.base import ConnectorSettings, Mailer, Source
 from runner.errors import Fault, Faults
 from runner.settings import Settings, SettingsFile
-from runner.yaml_file import closest, validate
+from runner.yaml_file import YamlFile, closest, validate
 
 #: Keys of `mail:` that are ours and not the connector's.
 OURS_OF_MAIL = ("only_to", "per_hour", "warm_up")
@@ -53,12 +53,12 @@ def faults_of(told: SettingsFile) -> tuple[list[Fault], list[Fault]]:
 
 def _read(told: SettingsFile) -> tuple[Plugs | None, list[Fault]]:
     faults: list[Fault] = []
-    sources = {}
+    sources, file = {}, told.file
     for name, keys in told.settings.connectors.items():
-        found = _one(told, ("connectors", name), keys, OURS_OF_SOURCE, connectors.SOURCES, connectors.source, faults)
+        found = _one(file, ("connectors", name), keys, OURS_OF_SOURCE, connectors.SOURCES, connectors.source, faults)
         if found is not None:
             sources[name] = found
-    mailer = _one(told, ("mail",), told.settings.mail, OURS_OF_MAIL, connectors.MAILERS, connectors.mailer, faults)
+    mailer = _one(file, ("mail",), told.settings.mail, OURS_OF_MAIL, connectors.MAILERS, connectors.mailer, faults)
     if mailer is None:
         return None, faults
     warnings: list[Fault] = []
@@ -79,8 +79,20 @@ def _read(told: SettingsFile) -> tuple[Plugs | None, list[Fault]]:
     return Plugs(sources, mailer, tuple(faults), tuple(warnings)), faults
 
 
+def faults_of_keys(file: YamlFile, document: Mapping[str, Any]) -> list[Fault]:
+    """The faults of the connectors' keys where the rest of the settings cannot be read."""
+    faults: list[Fault] = []
+    written = document.get("connectors")
+    for name, keys in written.items() if isinstance(written, Mapping) else ():
+        if isinstance(keys, Mapping):
+            _one(file, ("connectors", name), keys, OURS_OF_SOURCE, connectors.SOURCES, connectors.source, faults)
+    if isinstance(keys := document.get("mail"), Mapping):
+        _one(file, ("mail",), keys, OURS_OF_MAIL, connectors.MAILERS, connectors.mailer, faults)
+    return faults
+
+
 def _one(
-    told: SettingsFile,
+    file: YamlFile,
     path: tuple[str, ...],
     keys: Mapping[str, Any],
     ours: Iterable[str],
@@ -89,16 +101,16 @@ def _one(
     faults: list[Fault],
 ) -> tuple[Kind, ConnectorSettings] | None:
     if "type" not in keys:
-        faults.append(told.file.fault(path, "'type' is missing", f"there are {', '.join(known)}", value=False))
+        faults.append(file.fault(path, "'type' is missing", f"there are {', '.join(known)}", value=False))
         return None
     try:
         kind = find(str(keys["type"]))
     except KeyError:
         advice = closest(str(keys["type"]), known) or f"there are {', '.join(known)}"
-        faults.append(told.file.fault((*path, "type"), f"there is no {keys['type']!r}", advice))
+        faults.append(file.fault((*path, "type"), f"there is no {keys['type']!r}", advice))
         return None
     theirs = {key: value for key, value in keys.items() if key not in ours}
-    checked = validate(told.file, kind.settings_model, theirs, at=path)
+    checked = validate(file, kind.settings_model, theirs, at=path)
     if isinstance(checked, list):
         faults += checked
         return None

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 import sqlalchemy as sa
 
 from runner.conditions import Fields
-from runner.duration import Duration, Span
+from runner.duration import Duration, SomeTime
 from runner.settings import Hour
 from runner.store.tables import contacts
 from runner.store.types import json_object
@@ -37,7 +37,7 @@ class Anniversary(Trigger):
     #: Where somebody born on 29 February has the day in a common year: `feb28`, `mar1`, or `skip` the year.
     leap_day: Literal["feb28", "mar1", "skip"] = "feb28"
     #: How late the day may still be kept after the machine was off.
-    catch_up: Span = Duration(3, "day")
+    catch_up: SomeTime = Duration(3, "day")
     #: Only these years: the first, the fifth.
     years: tuple[int, ...] | None = None
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from pydantic import model_validator
 
 from runner.conditions import Fields
-from runner.duration import Duration, Span
+from runner.duration import Days, Duration, SomeTime
 from runner.settings import Hour
 from runner.store.tables import contacts
 from runner.store.types import json_object
@@ -37,9 +37,9 @@ class Date(Trigger):
     #: The date or time: `contact.renewal_date`, `contact.last_order_at`.
     of: str
     #: How long before it.
-    before: Span | None = None
+    before: Days | None = None
     #: How long after it.
-    after: Span | None = None
+    after: Days | None = None
     #: Whether it comes round every year.
     yearly: bool = False
     #: The local hour.
@@ -47,9 +47,9 @@ class Date(Trigger):
     #: Where 29 February lies in a common year, for a yearly date.
     leap_day: Literal["feb28", "mar1", "skip"] = "feb28"
     #: How late it may still begin after the machine was off.
-    catch_up: Span = Duration(3, "day")
+    catch_up: SomeTime = Duration(3, "day")
     #: A date that moves by less than this is the same one.
-    rearm: Span = Duration(14, "day")
+    rearm: Days = Duration(14, "day")
 
     @model_validator(mode="after")
     def _one_side(self) -> Self:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from pydantic import Field
 
 from runner import clock
-from runner.duration import Duration, Span
+from runner.duration import Days, Duration
 from runner.store.tables import contact_sources, contacts, events, purchases
 from runner.store.types import Instant, json_object
 from runner.triggers.base import LONG_AGO, DayTable, Trigger, Window, day_rows, due_days, match_columns
@@ -22,7 +22,7 @@ class Inactivity(Trigger):
     name: ClassVar[str] = "inactivity"
 
     #: How long nothing has happened.
-    for_: Span = Field(Duration(90, "day"), alias="for")
+    for_: Days = Field(Duration(90, "day"), alias="for")
     #: What counts as activity: `order`, an event's kind, or `any`.
     event: str = "order"
     #: Whether those who had lapsed before the playbook's first tick enter too.

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 from pydantic import Field
 
-from runner.duration import Duration, Span
+from runner.duration import Duration, SomeTime
 from runner.settings import Hour
 from runner.store.tables import contacts
 from runner.store.types import json_object
@@ -26,7 +26,7 @@ class Onboarding(Trigger):
     #: The local hour.
     at: Hour = time(9)
     #: How late it may still begin after the machine was off.
-    catch_up: Span = Duration(3, "day")
+    catch_up: SomeTime = Duration(3, "day")
 
     @property
     def lateness(self) -> Duration:

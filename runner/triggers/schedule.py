@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import sqlalchemy as sa
 
-from runner.duration import Duration, Span
+from runner.duration import Days, Duration, SomeTime
 from runner.settings import Hour, NotYet
 from runner.store.tables import contacts
 from runner.store.types import json_object
@@ -22,7 +22,7 @@ class Schedule(Trigger):
     silence: ClassVar[str] = "this contact's day of the period has not come"
 
     #: The period, in days or weeks.
-    every: Span
+    every: Days
     #: A cron expression instead of a period.
     cron: NotYet = None
     #: Whether the audience is spread over the period.
@@ -30,7 +30,7 @@ class Schedule(Trigger):
     #: The local hour.
     at: Hour = time(9)
     #: How late it may still begin after the machine was off.
-    catch_up: Span = Duration(3, "day")
+    catch_up: SomeTime = Duration(3, "day")
 
     @property
     def lateness(self) -> Duration:

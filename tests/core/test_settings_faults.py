@@ -1,0 +1,143 @@
+"""Every mistake in `regulars.yaml` at once, with line and advice; what is missing is named, what is secret is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from runner.app import App, check
+from runner.errors import Faults
+from runner.settings import Settings, load_settings
+
+GOOD = """\
+public_url: https://hello.acme.example
+secret: a secret of some length
+sender: {name: Acme, email: hello@acme.example, address: "1 Main St"}
+mail: {type: outbox}
+"""
+
+
+def faults(folder: Path, text: str, **environment: str) -> list[str]:
+    (folder / "regulars.yaml").write_text(dedent(text), encoding="utf-8")
+    with App(folder, environment=environment) as app:
+        return [str(fault) for fault in check(app).faults]
+
+
+def loaded(folder: Path, text: str, **environment: str) -> Settings:
+    (folder / "regulars.yaml").write_text(dedent(text), encoding="utf-8")
+    return load_settings(folder, environment).settings
+
+
+def test_every_fault_is_told_at_once_with_line_and_advice(tmp_path: Path) -> None:
+    text = """\
+        public_url: hello.acme.example
+        secret: ${REGULARS_SECRET}
+        timezone: Europe/Warshaw
+        store: mysql://root:hunter2@db/x
+        sender: {name: Acme, email: nonsense}
+        mail: {type: sendgird}
+        connectors:
+          crm: {type: hubspot, tokn: x}
+          shop: {path: data}
+        caps: {per_day: 0, per_weak: 3}
+        quiet_hours: {from: "20:00", to: 25:00}
+        kpis: {minimum_n: many}
+        consent: maybe
+        max_lateness: soon
+        curency: EUR
+    """
+    assert faults(tmp_path, text) == [
+        "regulars.yaml:1:13: public_url: must be a web address such as https://hello.acme.example, "
+        "is 'hello.acme.example'",
+        "regulars.yaml:2:9: secret: the variable REGULARS_SECRET is not set; "
+        "set REGULARS_SECRET in the environment or in .env",
+        "regulars.yaml:3:11: timezone: must be an IANA time zone, is 'Europe/Warshaw'; did you mean 'Europe/Warsaw'?",
+        "regulars.yaml:4:8: store: must be sqlite:///FILE or postgresql://…, is 'mysql://…@db/x'",
+        "regulars.yaml:5:1: sender: 'address' is missing; add it",
+        "regulars.yaml:5:29: sender.email: must be a mail address, is 'nonsense': An email address must have an @-sign.",
+        "regulars.yaml:6:14: mail.type: there is no 'sendgird'; did you mean 'sendgrid'?",
+        "regulars.yaml:8:3: connectors.crm: 'token' is missing; add it",
+        "regulars.yaml:8:24: connectors.crm.tokn: there is no key 'tokn' here; did you mean 'token'?",
+        "regulars.yaml:9:3: connectors.shop: 'type' is missing; there are csv, hubspot",
+        "regulars.yaml:10:17: caps.per_day: must be at least 1, is 0",
+        "regulars.yaml:10:20: caps.per_weak: there is no key 'per_weak' here; did you mean 'per_week'?",
+        "regulars.yaml:11:34: quiet_hours.to: must be a time of day in quotes such as \"09:00\", is '25:00'",
+        "regulars.yaml:12:19: kpis.minimum_n: must be a whole number, is 'many'",
+        "regulars.yaml:13:10: consent: must be 'required' or 'assumed', is 'maybe'",
+        "regulars.yaml:14:15: max_lateness: must be a duration such as '3 days' or '4 hours', is 'soon'",
+        "regulars.yaml:15:1: curency: there is no key 'curency' here; did you mean 'currency'?",
+    ]
+
+
+def test_what_is_sound_has_no_fault(tmp_path: Path) -> None:
+    assert faults(tmp_path, GOOD) == []
+
+
+def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(Faults, match="run `regulars init DIR` or give one with -C DIR"):
+        load_settings(tmp_path, {})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "- a",
+        "a: b: c",
+        "\t",
+        "mail: outbox",
+        "connectors: {crm: }",
+        "connectors: []",
+        "secret: []",
+        "sender: Acme",
+        "1: 2",
+        "kpis: {targets: {nps: 3}}",
+        "mail: {type: [x]}",
+    ],
+)
+def test_nothing_that_is_written_ends_in_a_traceback(tmp_path: Path, text: str) -> None:
+    assert faults(tmp_path, text)
+
+
+def test_variables_come_from_the_environment_before_the_file_beside(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("NAME=from file\nMAIL=hello@acme.example\n")
+    text = GOOD.replace("name: Acme", "name: '${NAME}'").replace("hello@acme.example", "'${MAIL}'")
+    assert loaded(tmp_path, text, NAME="from environment").sender.name == "from environment"
+    assert loaded(tmp_path, text).sender.name == "from file"
+    assert loaded(tmp_path, text).sender.email == "hello@acme.example"
+
+
+def test_a_secret_is_never_printed(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, GOOD.replace("a secret of some length", "${KEY}"), KEY="hunter2hunter2")
+    assert "hunter2" not in repr(settings)
+    assert settings.secrets == ("hunter2hunter2",)
+    told = faults(tmp_path, GOOD.replace("a secret of some length", "{a: ${KEY}}"), KEY="hunter2hunter2")
+    assert told
+    assert "hunter2" not in "".join(told)
+
+
+def test_of_several_secrets_the_first_signs(tmp_path: Path) -> None:
+    assert loaded(tmp_path, GOOD.replace("a secret of some length", "[new, old]")).secrets == ("new", "old")
+
+
+def test_quiet_hours_that_are_none_are_a_fault(tmp_path: Path) -> None:
+    text = GOOD + "quiet_hours: {from: '08:00', to: '08:00'}\n"
+    assert faults(tmp_path, text) == [
+        "regulars.yaml:5:14: quiet_hours: begin and end at 08:00; leave quiet_hours out for none"
+    ]
+
+
+def test_real_mail_needs_https(tmp_path: Path) -> None:
+    text = GOOD.replace("https://hello", "http://hello")
+    assert faults(tmp_path, text) == []
+    (told,) = faults(tmp_path, text.replace("{type: outbox}", "{type: sendgrid, api_key: x}"))
+    assert told.startswith("regulars.yaml:1:13: public_url: is not https; ")
+
+
+def test_what_the_language_has_and_this_version_not_is_said_by_name(tmp_path: Path) -> None:
+    (tmp_path / "regulars.yaml").write_text(GOOD + "breakers: {complaints: 0.1%}\n")
+    with App(tmp_path, environment={}) as app:
+        (warning,) = check(app).warnings
+    assert str(warning) == "regulars.yaml:5:1: breakers: not in this version yet: it is ignored"

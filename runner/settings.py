@@ -98,7 +98,7 @@ class QuietHours(Part):
 
     @model_validator(mode="after")
     def _some(self) -> Self:
-        if self.begin == self.end:
+        if self.begin == self.end and self.weekends == "same":
             raise ValueError(f"begin and end at {self.end:%H:%M}; leave quiet_hours out for none")
         return self
 

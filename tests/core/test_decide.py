@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
@@ -167,6 +167,7 @@ zones = st.sampled_from(
 def test_quiet_hours_always_end_later_and_outside_of_them(
     at: datetime, zone: str, begin: time, end: time, weekends: str
 ) -> None:
+    assume(begin != end or weekends == "quiet")
     quiet = QuietHours.model_validate({"from": begin, "to": end, "weekends": weekends})
     until = quiet_until(at, zone, quiet)
     assert until is None or (until > at and quiet_until(until, zone, quiet) is None)

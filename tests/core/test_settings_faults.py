@@ -56,7 +56,8 @@ def test_every_fault_is_told_at_once_with_line_and_advice(tmp_path: Path) -> Non
         "regulars.yaml:3:11: timezone: must be an IANA time zone, is 'Europe/Warshaw'; did you mean 'Europe/Warsaw'?",
         "regulars.yaml:4:8: store: must be sqlite:///FILE or postgresql://…, is 'mysql://…@db/x'",
         "regulars.yaml:5:1: sender: 'address' is missing; add it",
-        "regulars.yaml:5:29: sender.email: must be a mail address, is 'nonsense': An email address must have an @-sign.",
+        "regulars.yaml:5:29: sender.email: must be a mail address, is 'nonsense': "
+        "An email address must have an @-sign.",
         "regulars.yaml:6:14: mail.type: there is no 'sendgird'; did you mean 'sendgrid'?",
         "regulars.yaml:8:3: connectors.crm: 'token' is missing; add it",
         "regulars.yaml:8:24: connectors.crm.tokn: there is no key 'tokn' here; did you mean 'token'?",

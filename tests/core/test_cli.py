@@ -1,0 +1,270 @@
+"""The commands: how each ends, what it prints, and that JSON is only JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.cli.main import main
+from tests.conftest import REPOSITORY
+
+COMMANDS = (
+    "init check schema sync plan run start log kpis explain doctor tasks approve settle pause resume suppress "
+    "unsuppress go-live demo"
+).split()
+PEOPLE = """\
+contact_id,email,first_name,timezone,created_at,birthday,lifecycle_stage
+c1,ada@x.example,Ada,UTC,2020-01-01,1990-05-04,customer
+c2,nonsense,Bob,UTC,2020-01-01,1990-05-04,customer
+c3,cyd@x.example,Cyd,UTC,2020-01-01,1990-05-04,lead
+"""
+SETTINGS = """\
+public_url: https://hello.acme.example
+secret: a secret of some length
+sender: {name: Acme, email: hello@acme.example, address: "1 Main St"}
+connectors: {crm: {type: csv, path: data}}
+mail: {type: outbox}
+"""
+BIRTHDAY = """\
+name: Birthday
+trigger: {anniversary: {of: contact.birthday}}
+audience: contact.lifecycle_stage == "customer"
+actions:
+  - send_email: {id: wishes, template: email/hello, subject: Hello}
+"""
+AT = "2026-05-04T09:00"
+
+
+@dataclass(frozen=True)
+class Ended:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def lines(self) -> list[Any]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+Call = Callable[..., Ended]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A workspace with three people whose birthday is on 4 May."""
+    for name, text in {
+        "regulars.yaml": SETTINGS,
+        "playbooks/birthday.yaml": BIRTHDAY,
+        "templates/email/hello.html": "<p>Dear {{ contact.first_name }}</p>",
+        "data/contacts.csv": PEOPLE,
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def call(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Calls `regulars` in that workspace."""
+
+    def called(*words: str, bare: bool = False) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["regulars", *([] if bare else ["-C", str(folder)]), *words])
+        code = 0
+        try:
+            main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        return Ended(code, *capsys.readouterr())
+
+    return called
+
+
+def test_a_day_from_check_to_log(call: Call, folder: Path) -> None:
+    assert call("check").code == 0
+    assert call("sync").code == 0
+    assert call("plan", "--at", AT).code == 0
+    assert call("run", "--at", AT).code == 0
+    assert len(list(folder.glob("outbox/**/*.eml"))) == 1
+    for command in ("log", "kpis", "doctor", "tasks", "explain c1"):
+        assert "Traceback" not in call(*command.split()).err
+
+
+def test_the_workspace_is_named_before_or_after_the_command(call: Call, folder: Path) -> None:
+    assert call("-C", str(folder), "check", bare=True).code == 0
+    assert call("check", "-C", str(folder), bare=True).code == 0
+    elsewhere = call("check", "-C", str(folder / "nowhere"), bare=True)
+    assert (elsewhere.code, "regulars.yaml: there is none in" in elsewhere.out + elsewhere.err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "words", ["run", "plan", "log", "sync", "kpis", "doctor", "explain x", "tasks", "settle", "pause"]
+)
+def test_a_folder_that_is_no_workspace_is_a_fault_in_words(call: Call, tmp_path: Path, words: str) -> None:
+    ended = call(*words.split(), "-C", str(tmp_path / "nowhere"), bare=True)
+    assert ended.code == 1
+    assert ended.err.startswith("regulars.yaml: there is none in ")
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_row_of_the_plan_has_the_documented_keys(call: Call) -> None:
+    call("sync")
+    rows = call("plan", "--at", AT, "--json").lines
+    assert {row["contact"]["source_id"]: (row["status"], row["reason"]) for row in rows} == {
+        "c1": ("do", "36 years since birthday 1990-05-04"),
+        "c2": ("skip", "no valid address: 'nonsense'"),
+        "c3": ("skip", 'not in the audience: contact.lifecycle_stage == "customer"'),
+    }
+    keys = "at playbook version occasion contact step action arm status reason until send"
+    assert {" ".join(row) for row in rows} == {keys}
+
+
+def test_a_row_of_the_log_has_the_documented_keys(call: Call) -> None:
+    call("run", "--at", AT)
+    (row,) = call("log", "--json", "--contact", "c1").lines
+    assert row["send"].pop("id")
+    assert row.pop("version")
+    assert row["contact"].pop("id")
+    assert row == {
+        "at": "2026-05-04T09:00:00+00:00", "playbook": "birthday", "occasion": "birthday 2026",
+        "contact": {"source_id": "c1", "email": "ada@x.example"}, "step": "wishes", "action": "send_email",
+        "arm": "treated", "status": "done", "reason": "36 years since birthday 1990-05-04", "until": None,
+        "send": row["send"],
+    }  # fmt: skip
+    assert " ".join(row["send"]) == "message_id state delivery opened clicked answered unsubscribed complained"
+
+
+def test_the_documents_of_the_other_commands(call: Call) -> None:
+    assert call("check", "--json").json == {"faults": [], "warnings": []}
+    synced = call("sync", "--json").json
+    assert synced["tables"]["contacts"] == {"read": 3, "new": 3, "changed": 0, "deleted": 0, "set_aside": 0}
+    assert set(synced) == {"tables", "calls"}
+    assert set(call("run", "--at", AT, "--json").json) >= {"at", "synced", "entered", "delivered", "waiting"}
+    assert set(call("doctor", "--json").json) == {"checks", "invalid", "quota"}
+    explained = call("explain", "ada@x.example", "--json").json
+    assert set(explained) == {"contact", "playbooks"}
+    assert set(explained["playbooks"][0]) == {"playbook", "state", "reason", "clauses", "decisions"}
+    figure = call("kpis", "--json").json[0]
+    assert set(figure) >= {"key", "name", "value", "unit", "n", "low", "high", "period", "as_of", "definition"}
+
+
+def test_faults_are_json_with_their_place(call: Call, folder: Path) -> None:
+    (folder / "playbooks/birthday.yaml").write_text(BIRTHDAY.replace("anniversary", "aniversary"))
+    ended = call("check", "--json")
+    (fault,) = ended.json["faults"]
+    assert ended.code == 1
+    assert fault == {
+        "file": "playbooks/birthday.yaml", "line": 2, "column": 11, "where": "trigger.aniversary",
+        "message": "there is no trigger 'aniversary'", "advice": "did you mean 'anniversary'?",
+    }  # fmt: skip
+
+
+def test_a_broken_playbook_is_exit_4_for_a_run_that_did_the_rest(call: Call, folder: Path) -> None:
+    (folder / "playbooks/broken.yaml").write_text("name: x")
+    ended = call("run", "--at", AT)
+    assert ended.code == 4
+    assert "playbooks/broken.yaml:1:1: 'trigger' is missing" in ended.err
+    assert len(call("log", "--json", "--status", "done").lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("frobnicate", "No such command 'frobnicate'"),
+        ("run --att x", "No such option"),
+        ("run --at tomorrow", "'tomorrow' is no time; write 2026-11-22 or 2026-11-22T09:00"),
+        ("run --copy x.db", "--copy goes with --at"),
+        ("explain nobody", "there is no contact 'nobody'"),
+        ("explain c1 nope", "there is no playbook 'nope'"),
+        ("plan --playbook birthdya", "there is no playbook 'birthdya'; did you mean 'birthday'?"),
+        ("log --status lost", "there is no status 'lost'; there are done, held,"),
+        ("log --contact nobody", "there is no contact 'nobody'"),
+        ("kpis --from soon", "'soon' is no day; write 2026-11-22"),
+        ("settle --sent --drop x", "say one of --sent, --resend and --drop"),
+        ("settle --sent", "name a send, or a playbook with --playbook"),
+        ("pause nope", "no playbook 'nope' has run here"),
+        ("suppress nobody", "'nobody' is no address"),
+        ("schema cat", "there is no schema for 'cat'"),
+    ],
+)
+def test_a_wrong_call_is_exit_2_with_advice(call: Call, words: str, told: str) -> None:
+    call("sync")
+    ended = call(*words.split())
+    assert told in ended.err
+    assert (ended.code, ended.out) == (2, "")
+
+
+@pytest.mark.parametrize("words", ["approve birthday", "approve nope", "settle x --sent", "go-live --yes"])
+def test_what_there_is_nothing_to_decide_about_is_exit_4(call: Call, words: str) -> None:
+    call("sync")
+    ended = call(*words.split())
+    assert (ended.code, "Traceback" in ended.err, bool(ended.err)) == (4, False, True)
+
+
+def test_a_store_that_cannot_be_reached_is_exit_3_without_a_traceback(call: Call, folder: Path) -> None:
+    (folder / "regulars.yaml").write_text(SETTINGS + "store: postgresql://nobody@127.0.0.1:1/nothing\n")
+    ended = call("log")
+    assert ended.code == 3
+    assert ended.err.startswith("the store cannot be reached: ")
+    assert "Traceback" not in ended.err
+
+
+def test_a_folder_of_files_that_is_not_there_is_exit_3_and_the_rest_goes_on(call: Call, folder: Path) -> None:
+    call("sync")
+    (folder / "data").rename(folder / "away")
+    ended = call("run", "--at", AT)
+    assert ended.code == 3
+    assert "Traceback" not in ended.err
+    assert len(list(folder.glob("outbox/**/*.eml"))) == 1
+
+
+def test_an_earlier_run_says_that_nothing_is_done(call: Call) -> None:
+    call("run", "--at", AT)
+    for command in ("run", "plan"):
+        ended = call(command, "--at", "2026-05-03T09:00")
+        assert (ended.code, "nothing is done for an earlier time" in ended.err) == (4, True)
+
+
+def test_init_writes_a_workspace_that_passes_its_own_check(call: Call, tmp_path: Path) -> None:
+    assert call("init", str(tmp_path / "new"), bare=True).code == 0
+    assert call("check", "-C", str(tmp_path / "new"), bare=True).code == 0
+    again = call("init", str(tmp_path / "new"), bare=True)
+    assert (again.code, "already has a regulars.yaml" in again.err) == (2, True)
+
+
+def test_the_schemas_are_json(call: Call) -> None:
+    for of in ("playbook", "settings"):
+        assert call("schema", of).json["$schema"].startswith("https://json-schema.org/")
+
+
+def test_help_lists_the_commands_that_are_there_and_no_others(call: Call) -> None:
+    told = call("--help").out
+    listed = re.findall(r"^  ([a-z-]+)", told.partition("Commands:")[2], re.MULTILINE)
+    assert sorted(listed) == sorted(COMMANDS)
+    for command in COMMANDS:
+        assert call(command, "--help").code == 0
+
+
+def test_help_needs_neither_the_database_nor_a_connector() -> None:
+    look = "import sys\nsys.argv = ['regulars', '--help']\nfrom runner.cli.main import main\n"
+    look += "try: main()\nexcept SystemExit: pass\n"
+    heavy = (
+        "('sqlalchemy', 'hubspot', 'sendgrid', 'fastapi', 'jinja2', 'pydantic', 'rich', 'alembic', 'scipy', 'numpy')"
+    )
+    code = f"{look}print('heavy:', [name for name in {heavy} if name in sys.modules])"
+    told = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, env=os.environ, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.splitlines()[-1] == "heavy: []"

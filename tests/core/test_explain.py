@@ -1,0 +1,107 @@
+"""For one contact: why each playbook did, does or does not reach them, clause by clause, with the values."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from runner.app import decisions
+from runner.app.looking import explained
+from runner.explain import find_contact
+from tests.core.world import World, utc
+
+WISH = "trigger: {anniversary: {of: contact.birthday}}"
+PICKY = f'{WISH}\naudience: contact.country == "PL" and contact.orders_count > 2'
+BORN = {"birthday": date(1990, 5, 4)}
+
+
+def clauses(world: World, who: str = "ada") -> list[tuple[str, str, bool]]:
+    return [(clause.text, clause.value, clause.holds) for clause in world.explain(who, "wish").clauses]
+
+
+def state(world: World, who: str = "ada", playbook: str = "wish") -> tuple[str, str]:
+    told = world.explain(who, playbook)
+    return told.state, told.reason
+
+
+def test_each_clause_is_told_with_the_value_that_decided_it(each_world: World) -> None:
+    each_world.person("ada", country="DE", **BORN)
+    each_world.playbook("wish", PICKY)
+    each_world.ticks("2026-05-03 09:00", "2026-05-04 09:00")
+    assert state(each_world) == (
+        "kept out",
+        'birthday 2026: not in the audience: contact.country == "PL" and contact.orders_count > 2',
+    )
+    told = clauses(each_world)
+    assert told[0][2] is False
+    assert told[1:] == [
+        ('contact.country == "PL"', "contact.country is 'DE'", False),
+        ("contact.orders_count > 2", "contact.orders_count is 0", False),
+    ]
+
+
+def test_who_has_not_fired_learns_what_the_trigger_looks_at(world: World) -> None:
+    world.person("ada", birthday=date(1990, 9, 1))
+    world.person("bob")
+    world.playbook("wish", WISH)
+    world.tick("2026-05-04 09:00")
+    text = "trigger: anniversary of contact.birthday at 09:00"
+    assert state(world) == ("not fired", "contact.birthday is 1990-09-01")
+    assert clauses(world) == [(text, "contact.birthday is 1990-09-01", False)]
+    assert clauses(world, "bob") == [(text, "contact.birthday is missing", False)]
+
+
+def test_who_would_fire_now_and_who_did(world: World) -> None:
+    world.person("ada", **BORN)
+    world.playbook("wish", WISH)
+    world.now = utc("2026-05-04 10:00")
+    assert state(world) == ("fires now", "36 years since birthday 1990-05-04")
+    world.tick()
+    assert state(world) == ("finished", "birthday 2026: finished")
+    assert [row.status for row in world.explain("ada", "wish").decisions] == ["done"]
+
+
+def test_a_playbook_that_does_not_run_says_why(world: World) -> None:
+    world.person("ada", **BORN)
+    world.playbook("wish", WISH)
+    world.playbook("off", f"{WISH}\nenabled: false")
+    world.playbook("broken", "trigger: {aniversary: {}}")
+    world.tick("2026-05-03 10:00")
+    decisions.pause(world.app, "wish")
+    assert state(world, playbook="off") == ("disabled", "enabled: false")
+    assert state(world)[0] == "paused"
+    assert state(world)[1].startswith("paused since 2026-05-03 10:00")
+    broken, reason = state(world, playbook="broken")
+    assert broken == "broken"
+    assert "did you mean 'anniversary'?" in reason
+
+
+def test_who_is_held_out_braked_or_inside_is_told_so(world: World) -> None:
+    world.people("ada", "bob", **BORN)
+    world.playbook("held", f"{WISH}\nholdout: 100%")
+    world.playbook("flood", f"{WISH}\nbrake: {{people: 1}}")
+    world.playbook("long", f"{WISH}\nactions: [{{wait: 9 days}}]")
+    world.tick("2026-05-04 10:00")
+    assert state(world, playbook="held")[0] == "holdout"
+    assert state(world, playbook="flood")[0] == "waits for approval"
+    assert state(world, playbook="long")[0] == "inside"
+
+
+def test_a_contact_is_found_by_source_id_our_id_or_address_and_mergers_are_followed(each_world: World) -> None:
+    each_world.people("ada", "twin", **BORN)
+    each_world.playbook("wish", WISH)
+    each_world.tick("2026-05-04 10:00")
+    each_world.person("twin", merged_into="ada", **BORN)
+    with each_world.store.read() as connection:
+        ada = find_contact(connection, "ada")
+        assert {find_contact(connection, called) for called in ("ada", str(ada), "ADA@x.example", "twin")} == {ada}
+        assert find_contact(connection, "nobody") is None
+
+
+def test_every_playbook_is_explained_at_once(world: World) -> None:
+    world.person("ada", **BORN)
+    for name in ("a", "b", "c"):
+        world.playbook(name, WISH)
+    world.tick("2026-05-04 10:00")
+    person, told = explained(world.app, "ada@x.example", None, world.now)
+    assert person["source_id"] == "ada"
+    assert [one.playbook for one in told] == ["a", "b", "c"]

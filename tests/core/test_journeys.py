@@ -35,6 +35,10 @@ def shop(sqlite_url: str, tmp_path: Path) -> Iterator[World]:
     with closing(World(tmp_path, sqlite_url, SETTINGS)) as world:
         for folder in ("playbooks", "templates"):
             shutil.copytree(REPOSITORY / folder, world.folder / folder, dirs_exist_ok=True)
+        notice = world.folder / "playbooks/renewal_notice.yaml"
+        notice.write_text(
+            notice.read_text(encoding="utf-8").replace("enabled: false", "enabled: true"), encoding="utf-8"
+        )
         world.store.relax()
         world.now = utc("2026-01-01 00:00")
         customer(world, "old", created_at=utc("2019-01-01"), customer_since=date(2019, 2, 2))

@@ -24,6 +24,7 @@ from runner.store.tables import (
     sends,
     suppressions,
 )
+from runner.store.types import Instant
 
 #: Suppressions that a service mail does not heed; any other binds every mail.
 MARKETING_NOES = ("unsubscribed", "crm")
@@ -119,9 +120,14 @@ class Mailed:
         return sorted(mailed for mailed in self.days.get(address, ()) if day - timedelta(days=days) < mailed <= day)
 
 
+# What every batch asks is written once: building a statement takes longer than answering it.
+_SOME: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
+_PEOPLE = sa.select(contacts).where(contacts.c.id.in_(_SOME))
+
+
 def people_of(connection: sa.Connection, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
     """The contacts' own rows."""
-    rows = connection.execute(sa.select(contacts).where(contacts.c.id.in_(ids))).mappings()
+    rows = connection.execute(_PEOPLE, {"ids": list(ids)}).mappings()
     return {row["id"]: dict(row) for row in rows}
 
 
@@ -175,12 +181,7 @@ def suppressed(connection: sa.Connection, people: Mapping[int, Mapping[str, Any]
     for id, person in people.items():
         if person["address"]:
             by_address.setdefault(person["address"], []).append(id)
-    one = suppressions.c
-    rows = connection.execute(
-        sa.select(one.contact_id, one.address, one.reason, one.at)
-        .where(one.lifted_at.is_(None), sa.or_(one.contact_id.in_(people), one.address.in_(by_address)))
-        .order_by(one.reason.not_in(MARKETING_NOES).asc(), one.at.desc(), one.id.desc())
-    )
+    rows = connection.execute(_NOES, {"ids": list(people), "addresses": list(by_address)})
     found: dict[int, tuple[str, datetime]] = {}
     for contact_id, address, reason, at in rows:
         for id in {contact_id} & people.keys() | set(by_address.get(address, ())):
@@ -188,15 +189,32 @@ def suppressed(connection: sa.Connection, people: Mapping[int, Mapping[str, Any]
     return found
 
 
+_NOES = (
+    sa.select(suppressions.c.contact_id, suppressions.c.address, suppressions.c.reason, suppressions.c.at)
+    .where(
+        suppressions.c.lifted_at.is_(None),
+        sa.or_(
+            suppressions.c.contact_id.in_(_SOME),
+            suppressions.c.address.in_(sa.bindparam("addresses", expanding=True)),
+        ),
+    )
+    .order_by(suppressions.c.reason.not_in(MARKETING_NOES).asc(), suppressions.c.at.desc(), suppressions.c.id.desc())
+)
+
+
 def _consents(connection: sa.Connection, ids: Sequence[int], topic: str) -> dict[int, str]:
     """The latest word of each person on the topic, or on marketing as a whole."""
-    one = consents.c
-    rows = connection.execute(
-        sa.select(one.contact_id, one.answer)
-        .where(one.contact_id.in_(ids), one.topic.in_([topic, "marketing"]))
-        .order_by(one.at, one.id)
+    return dict(connection.execute(_WORDS, {"ids": list(ids), "topic": topic}).all())
+
+
+_WORDS = (
+    sa.select(consents.c.contact_id, consents.c.answer)
+    .where(
+        consents.c.contact_id.in_(_SOME),
+        sa.or_(consents.c.topic == sa.bindparam("topic"), consents.c.topic == "marketing"),
     )
-    return dict(rows.all())
+    .order_by(consents.c.at, consents.c.id)
+)
 
 
 def _goals(connection: sa.Connection, playbook: Playbook, due: Sequence[Due], now: datetime) -> dict[int, datetime]:
@@ -229,19 +247,8 @@ def due_enrollments(
     connection: sa.Connection, playbook: Playbook, step: str, now: datetime, limit: int | None = None, *, lock: bool
 ) -> list[Due]:
     """The oldest enrollments whose step is due; locked ones are ours until the transaction ends."""
-    query = (
-        sa.select(enrollments)
-        .where(
-            enrollments.c.state == "active",
-            enrollments.c.playbook == playbook.id,
-            enrollments.c.version == playbook.version,
-            enrollments.c.step == step,
-            enrollments.c.due_at <= now,
-        )
-        .order_by(enrollments.c.due_at, enrollments.c.id)
-        .limit(limit)
-    )
-    rows = connection.execute(query.with_for_update(skip_locked=True) if lock else query).mappings()
+    asked = {"of": playbook.id, "in": playbook.version, "at": step, "now": now, "most": limit or _MANY}
+    rows = connection.execute(_DUE_LOCKED if lock else _DUE, asked).mappings()
     return [
         Due(
             id=row["id"],
@@ -258,6 +265,23 @@ def due_enrollments(
         )
         for row in rows
     ]
+
+
+#: More than there are.
+_MANY = 2**62
+_DUE = (
+    sa.select(enrollments)
+    .where(
+        enrollments.c.state == "active",
+        enrollments.c.playbook == sa.bindparam("of"),
+        enrollments.c.version == sa.bindparam("in"),
+        enrollments.c.step == sa.bindparam("at"),
+        enrollments.c.due_at <= sa.bindparam("now", type_=Instant()),
+    )
+    .order_by(enrollments.c.due_at, enrollments.c.id)
+    .limit(sa.bindparam("most", type_=sa.BigInteger()))
+)
+_DUE_LOCKED = _DUE.with_for_update(skip_locked=True)
 
 
 def due_steps(connection: sa.Connection, now: datetime) -> list[tuple[str, str, str]]:

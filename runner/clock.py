@@ -26,6 +26,7 @@ def local(at: datetime, zone_name: str) -> datetime:
     return at.astimezone(ZoneInfo(zone_name))
 
 
+@lru_cache(maxsize=65536)
 def at_local(day: date, hour: time, zone_name: str, *, second: bool = False) -> datetime:
     """The instant at which that zone's wall clock shows this day and hour, in UTC.
 

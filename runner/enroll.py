@@ -16,6 +16,7 @@ from runner.store import Store, changed, look_by_index
 from runner.store.tables import companies, contacts, decisions, enrollments, playbook_versions, playbooks, sends
 from runner.store.types import Instant, draw
 from runner.triggers import Window
+from runner.triggers.base import Standing
 
 #: The share of hash draws is compared with; the salt keeps a playbook's holdout its own.
 HOLDOUT_SALT = "holdout:"
@@ -98,10 +99,12 @@ def _refusal(playbook: Playbook, window: Window, match: Any) -> Any:
     )
     reasons: list[tuple[Any, str]] = []
     if (lateness := playbook.trigger.lateness) is not None:
-        too_late = match.c.occurred_at <= sa.literal(window.now - lateness.span, Instant())
+        latest = window.value(lambda current: current.now - lateness.span, Instant())
+        too_late = match.c.occurred_at <= latest
         reasons.append((too_late, f"too late: catch_up is {lateness}"))
     elif playbook.trigger.name == "low_score":
-        too_late = match.c.occurred_at <= sa.literal(window.now - window.max_lateness.span, Instant())
+        latest = window.value(lambda current: current.now - current.max_lateness.span, Instant())
+        too_late = match.c.occurred_at <= latest
         reasons.append((too_late, f"too late: max_lateness is {window.max_lateness}"))
     if playbook.audience is not None:
         reasons.append(
@@ -110,7 +113,8 @@ def _refusal(playbook: Playbook, window: Window, match: Any) -> Any:
     if playbook.keys.reenter == "never":
         reasons.append((sa.exists(earlier), "was here before; reenter: never"))
     if (again := playbook.reenter_after) is not None:
-        recent = earlier.where(enrollments.c.entered_at > sa.literal(window.now - again.span, Instant()))
+        begin = window.value(lambda current: current.now - again.span, Instant())
+        recent = earlier.where(enrollments.c.entered_at > begin)
         reasons.append((sa.exists(recent), f"was here less than {again} ago"))
     if (rearm := getattr(playbook.trigger, "rearm", None)) is not None:
         moved = earlier.where(_days_apart(enrollments.c.anchor, match.c.anchor) < rearm.days)
@@ -126,26 +130,58 @@ def _days_apart(one: Any, other: Any) -> Any:
     return sa.func.abs(days_between(one, other))
 
 
+class Door:
+    """The statements by which people enter a playbook, built once and executed at every tick with its window."""
+
+    def __init__(self, store: Store, playbook: Playbook, window: Window, settings: Settings) -> None:
+        #: Held so that nothing else gets its identity.
+        self.playbook = playbook
+        self.window = Standing(window)
+        welcome = sa.select(candidates(playbook, self.window, settings).subquery("candidate"))
+        self.refuse = _refusals(store, playbook, self.window, welcome)
+        self.let_in = _enrollments(store, playbook, self.window, welcome)
+        self.forget = _forgotten_refusals(playbook, self.window)
+        self.hold_out = _holdout(store, playbook, self.window)
+
+
+_DOORS: dict[tuple[object, ...], Door] = {}
+#: Doors kept. A playbook that changes, or whose fields do, is read again and so gets another one.
+_DOORS_KEPT = 256
+
+
+def _door(store: Store, playbook: Playbook, window: Window, settings: Settings) -> Door:
+    key = (store.is_sqlite, id(playbook), settings.customers)
+    door = _DOORS.get(key)
+    if door is None or door.playbook is not playbook:
+        if len(_DOORS) >= _DOORS_KEPT:
+            _DOORS.pop(next(iter(_DOORS)))
+        door = _DOORS[key] = Door(store, playbook, window, settings)
+    door.window.move(window)
+    return door
+
+
 def enroll(store: Store, playbook: Playbook, window: Window, settings: Settings, *, brake: Brake | None) -> Entered:
     """Lets everybody in whose trigger fired in the window: one INSERT … SELECT, nobody twice for one occasion."""
+    door = _door(store, playbook, window, settings)
     with store.write() as connection:
         look_by_index(connection)
-        welcome = sa.select(candidates(playbook, window, settings).subquery("candidate"))
-        refused = _write_refusals(store, connection, playbook, window, welcome)
-        entered = _write_enrollments(store, connection, playbook, window, welcome)
+        refused = changed(connection, door.refuse)
+        entered = changed(connection, door.let_in)
         holdout = braked = 0
         if entered:
-            _forget_refusals(connection, playbook, window)
-            holdout = _write_holdout(store, connection, playbook, window)
+            connection.execute(door.forget)
+            holdout = changed(connection, door.hold_out)
             braked = _brake(store, connection, playbook, window, brake)
         connection.execute(playbooks.update().where(playbooks.c.id == playbook.id).values(last_tick_at=window.now))
     return Entered(playbook.id, entered - holdout - braked, holdout, refused, braked)
 
 
-def _write_enrollments(
-    store: Store, connection: sa.Connection, playbook: Playbook, window: Window, welcome: sa.Select[Any]
-) -> int:
-    now = sa.literal(window.now, Instant())
+def _now(window: Window) -> Any:
+    return window.value(lambda current: current.now, Instant())
+
+
+def _enrollments(store: Store, playbook: Playbook, window: Window, welcome: sa.Select[Any]) -> Any:
+    now = _now(window)
     one = welcome.selected_columns
     rows = sa.select(
         sa.literal(playbook.id),
@@ -170,33 +206,28 @@ def _write_enrollments(
         "playbook version contact_id occasion anchor facts arm state step attempt"
         " occurred_at step_since due_at entered_at ended_at reason"
     )
-    written = store.insert(enrollments).from_select(columns.split(), rows).on_conflict_do_nothing()
-    return changed(connection, written)
+    return store.insert(enrollments).from_select(columns.split(), rows).on_conflict_do_nothing()
 
 
-def _write_refusals(
-    store: Store, connection: sa.Connection, playbook: Playbook, window: Window, welcome: sa.Select[Any]
-) -> int:
+def _refusals(store: Store, playbook: Playbook, window: Window, welcome: sa.Select[Any]) -> Any:
     """One row an occasion, updated when the reason changes; the occasion is not used up while it may still begin."""
     one = welcome.selected_columns
     rows = _decision_rows(playbook, window, one, one.refusal, "skipped").where(one.refusal.is_not(None))
     insert = store.insert(decisions).from_select(_DECISION_COLUMNS, rows)
-    upsert = insert.on_conflict_do_update(
+    return insert.on_conflict_do_update(
         index_elements=[decisions.c.playbook, decisions.c.contact_id, decisions.c.occasion, decisions.c.step],
         set_={"reason": insert.excluded.reason, "at": insert.excluded.at, "version": insert.excluded.version},
         where=decisions.c.reason != insert.excluded.reason,
     )
-    return changed(connection, upsert)
 
 
-def _write_holdout(store: Store, connection: sa.Connection, playbook: Playbook, window: Window) -> int:
+def _holdout(store: Store, playbook: Playbook, window: Window) -> Any:
     one = enrollments.c
     reason = sa.literal(HELD_OUT)
     rows = _decision_rows(playbook, window, one, reason, "skipped").where(
-        one.playbook == playbook.id, one.entered_at == sa.literal(window.now, Instant()), one.arm == "holdout"
+        one.playbook == playbook.id, one.entered_at == _now(window), one.arm == "holdout"
     )
-    insert = store.insert(decisions).from_select(_DECISION_COLUMNS, rows).on_conflict_do_nothing()
-    return changed(connection, insert)
+    return store.insert(decisions).from_select(_DECISION_COLUMNS, rows).on_conflict_do_nothing()
 
 
 _DECISION_COLUMNS = ["at", "playbook", "version", "contact_id", "occasion", "step", "action", "arm", "status", "reason"]
@@ -204,7 +235,7 @@ _DECISION_COLUMNS = ["at", "playbook", "version", "contact_id", "occasion", "ste
 
 def _decision_rows(playbook: Playbook, window: Window, one: Any, reason: Any, status: str) -> sa.Select[Any]:
     return sa.select(
-        sa.literal(window.now, Instant()),
+        _now(window),
         sa.literal(playbook.id),
         sa.literal(playbook.version),
         one.contact_id,
@@ -217,15 +248,15 @@ def _decision_rows(playbook: Playbook, window: Window, one: Any, reason: Any, st
     )
 
 
-def _forget_refusals(connection: sa.Connection, playbook: Playbook, window: Window) -> None:
+def _forgotten_refusals(playbook: Playbook, window: Window) -> Any:
     """Whoever came in after all is refused no longer."""
     came_in = sa.exists().where(
         enrollments.c.playbook == playbook.id,
-        enrollments.c.entered_at == sa.literal(window.now, Instant()),
+        enrollments.c.entered_at == _now(window),
         enrollments.c.contact_id == decisions.c.contact_id,
         enrollments.c.occasion == decisions.c.occasion,
     )
-    connection.execute(decisions.delete().where(decisions.c.playbook == playbook.id, decisions.c.step == "", came_in))
+    return decisions.delete().where(decisions.c.playbook == playbook.id, decisions.c.step == "", came_in)
 
 
 #: What the log says of those whom the brake holds.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -17,7 +18,7 @@ from sqlalchemy.sql.visitors import InternalTraversal
 from connectors.records import FieldType
 from runner import clock
 from runner.store.tables import companies, contacts, custom_fields
-from runner.store.types import Exact
+from runner.store.types import Exact, json_text
 
 
 class Kind(StrEnum):
@@ -78,22 +79,33 @@ class Fields:
 class Today:
     """The local date in each contact's zone at one instant, for SQL and for one contact."""
 
-    def __init__(self, now: datetime, zones: Iterable[str]) -> None:
+    def __init__(
+        self,
+        now: datetime,
+        zones: Iterable[str],
+        *,
+        value: Callable[[Callable[[Today], Any], sa.types.TypeEngine[Any]], Any] | None = None,
+    ) -> None:
         self.now = now
+        #: Something about this moment for a statement; a statement that outlives it asks for it anew.
+        self.value = value or (lambda of, kind: sa.literal(of(self), kind))
         days: dict[date, list[str]] = {}
         for name in zones:
             days.setdefault(clock.local(now, name).date(), []).append(name)
         #: At any instant the world knows at most three dates; the commonest needs no list.
         ordered = sorted(days.items(), key=lambda day: -len(day[1]))
-        self._most = ordered[0][0] if ordered else now.date()
-        self._others = ordered[1:]
+        self.days = [*(day for day, _ in ordered), *[now.date()] * 3][:3]
+        self.places = [*(names for _, names in ordered), *([], [], [])][:3]
 
     def sql(self, zone: Any = None) -> Any:
         zone = contacts.c.zone if zone is None else zone
-        if not self._others:
-            return sa.literal(self._most, sa.Date())
-        branches = [(zone.in_(names), sa.literal(day, sa.Date())) for day, names in self._others]
-        return sa.case(*branches, else_=sa.literal(self._most, sa.Date()))
+        day = [self.value(lambda today, n=n: today.days[n], sa.Date()) for n in range(3)]  # type: ignore[misc]
+        return sa.case((self._lies_in(zone, 1), day[1]), (self._lies_in(zone, 2), day[2]), else_=day[0])
+
+    def _lies_in(self, zone: Any, place: int) -> Any:
+        names = self.value(lambda today: json.dumps(today.places[place]), sa.Text())
+        rows = sa.func.json_rows(names).table_valued(sa.column("value"))
+        return zone.in_(sa.select(json_text(rows.c.value)))
 
     def of(self, zone: str) -> date:
         return clock.local(self.now, zone).date()

@@ -163,9 +163,9 @@ class _Compiler:
         since = call.node.name == "days_since"
         if field.kind is Kind.DATE:
             return None
-        limit = _moved(self.today.now, -days if since else days)
+        limit = self.today.value(lambda today: _moved(today.now, -days if since else days), Instant())
         compared = _OPERATORS[_MIRRORED[op] if since else op]
-        return sa.and_(field.column.is_not(None), compared(field.column, sa.literal(limit, Instant())))
+        return sa.and_(field.column.is_not(None), compared(field.column, limit))
 
     def _membership(self, left: n.Node, right: n.Node) -> Any:
         x = self.value(left)
@@ -186,7 +186,9 @@ class _Compiler:
 
     def _now(self, argument: n.Node) -> Any:
         is_date = isinstance(argument, n.Getattr) and self._field(argument).kind is Kind.DATE
-        return self.today.sql() if is_date or isinstance(argument, n.Call) else sa.literal(self.today.now, Instant())
+        if is_date or isinstance(argument, n.Call):
+            return self.today.sql()
+        return self.today.value(lambda today: today.now, Instant())
 
     def _field(self, node: n.Getattr) -> Field:
         assert isinstance(node.node, n.Name)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from runner.circumstances import Due
 from runner.playbook import Playbook, Step
@@ -86,26 +87,37 @@ class Book:
 
     def write(self, connection: sa.Connection, store: Store) -> None:
         if self._moves:
-            # An event may have proved a send and moved its enrollment on meanwhile: then there is nothing to move.
-            names = [name for name in self._moves[0] if name not in ("enrollment", "at_step", "at_attempt")]
-            connection.execute(
-                enrollments.update()
-                .where(
-                    enrollments.c.id == sa.bindparam("enrollment"),
-                    enrollments.c.step == sa.bindparam("at_step"),
-                    enrollments.c.attempt == sa.bindparam("at_attempt"),
-                    sa.or_(*(enrollments.c.state == state for state in ("active", "sending", "unsure"))),
-                )
-                .values({name: sa.bindparam(name) for name in names}),
-                self._moves,
-            )
+            connection.execute(_MOVE, self._moves)
         if self._rows:
-            insert = store.insert(decisions)
-            kept = ("at", "version", "enrollment_id", "action", "status", "reason", "until", "send_id")
-            connection.execute(
-                insert.on_conflict_do_update(
-                    index_elements=["playbook", "contact_id", "occasion", "step"],
-                    set_={name: insert.excluded[name] for name in kept},
-                ),
-                self._rows,
-            )
+            connection.execute(_LOG[store.is_sqlite], self._rows)
+
+
+_WHERE_NEXT = ("state", "step", "attempt", "step_since", "due_at", "ended_at", "reason")
+#: An event may have proved a send and moved its enrollment on meanwhile: then there is nothing to move.
+_MOVE = (
+    enrollments.update()
+    .where(
+        enrollments.c.id == sa.bindparam("enrollment"),
+        enrollments.c.step == sa.bindparam("at_step"),
+        enrollments.c.attempt == sa.bindparam("at_attempt"),
+        sa.or_(*(enrollments.c.state == state for state in ("active", "sending", "unsure"))),
+    )
+    .values(
+        {
+            name: sa.bindparam(name)
+            for name in ("step", "attempt", "step_since", "due_at", "ended_at", "reason", "state")
+        }
+    )
+)
+
+
+def _log_upsert(insert: Any) -> Any:
+    kept = ("at", "version", "enrollment_id", "action", "status", "reason", "until", "send_id")
+    return insert.on_conflict_do_update(
+        index_elements=["playbook", "contact_id", "occasion", "step"],
+        set_={name: insert.excluded[name] for name in kept},
+    )
+
+
+#: By whether the store is on SQLite.
+_LOG = {True: _log_upsert(sqlite.insert(decisions)), False: _log_upsert(postgresql.insert(decisions))}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, time
 from typing import Any, ClassVar, Literal
 
@@ -15,6 +15,7 @@ from runner.store.tables import contacts
 from runner.store.types import json_object
 from runner.triggers.base import (
     Anchor,
+    DueDay,
     Trigger,
     Window,
     back_to,
@@ -53,8 +54,7 @@ class Anniversary(Trigger):
 
     def matches(self, window: Window) -> sa.Select[Any]:
         word = self.of.split(".", 1)[1]
-        due = due_days(window, self.at, offset=0, back_to=back_to(window, self.catch_up))
-        comes = yearly_table(window.fields[self.of], due, f"{word} {{year}}", leap_day=self.leap_day)
+        comes = yearly_table(window, window.fields[self.of], self._due, f"{word} {{year}}", leap_day=self.leap_day)
         days = comes.days
         facts = json_object("of", comes.began)
         return (
@@ -62,6 +62,9 @@ class Anniversary(Trigger):
             .join_from(contacts, days.zone.table, sa.and_(contacts.c.zone == days.zone, comes.on_day))
             .where(comes.years.in_(self.years) if self.years else comes.years >= 1)
         )
+
+    def _due(self, window: Window) -> Iterator[DueDay]:
+        return due_days(window, self.at, offset=0, back_to=back_to(window, self.catch_up))
 
     def says(self) -> str:
         return f"anniversary of {self.of} at {self.at:%H:%M}"

@@ -7,6 +7,7 @@ from abc import abstractmethod
 from calendar import isleap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from dataclasses import fields as dataclass_fields
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, ClassVar
 
@@ -37,6 +38,46 @@ class Window:
     @property
     def today(self) -> Today:
         return Today(self.now, self.zones)
+
+    def value(self, of: Callable[[Window], Any], kind: sa.types.TypeEngine[Any]) -> Any:
+        """Something about this window, for a statement."""
+        return sa.literal(of(self), kind)
+
+
+class Standing(Window):
+    """A window that moves with the ticks: what is built with it once is executed at each with that tick's values."""
+
+    __slots__ = ("_today", "current")
+
+    current: Window
+    _today: Today
+
+    def __init__(self, window: Window) -> None:
+        super().__init__(**{field.name: getattr(window, field.name) for field in dataclass_fields(Window)})
+        self.move(window)
+
+    def move(self, window: Window) -> None:
+        object.__setattr__(self, "current", window)
+        object.__setattr__(self, "_today", window.today)
+
+    @property
+    def today(self) -> Today:
+        return Today(self.now, self.zones, value=lambda of, kind: _asked(lambda: of(self._today), kind))
+
+    def value(self, of: Callable[[Window], Any], kind: sa.types.TypeEngine[Any]) -> Any:
+        told: list[Any] = [None, None]
+
+        def once_a_tick() -> Any:
+            if told[0] is not self.current:
+                told[:] = self.current, of(self.current)
+            return told[1]
+
+        return _asked(once_a_tick, kind)
+
+
+def _asked(value: Callable[[], Any], kind: sa.types.TypeEngine[Any]) -> Any:
+    """A parameter whose value is asked for when the statement is executed."""
+    return sa.bindparam(None, callable_=value, type_=kind, unique=True)
 
 
 class Trigger(Part):
@@ -144,8 +185,9 @@ class DayTable:
     The rows travel as one JSON parameter, so that the statement is the same at every tick and compiled once.
     """
 
-    def __init__(self, rows: Sequence[tuple[Any, ...]], name: str = "due_days") -> None:
-        row = sa.func.json_rows(sa.literal(json.dumps(rows, default=_written))).table_valued(sa.column("value"))
+    def __init__(self, window: Window, rows: Callable[[Window], list[tuple[Any, ...]]], name: str = "due_days") -> None:
+        written = window.value(lambda current: json.dumps(rows(current), default=_written), sa.Text())
+        row = sa.func.json_rows(written).table_valued(sa.column("value"))
         columns = [row_field(row.c.value, place, kind).label(name) for place, (name, kind) in enumerate(_COLUMNS)]
         self.values = sa.select(*columns).select_from(row).cte(name)
 
@@ -169,7 +211,7 @@ _COLUMNS: tuple[tuple[str, Any], ...] = (
 def _written(value: date | datetime) -> str:
     """As SQLite keeps it, which PostgreSQL reads as well: its sessions are in UTC."""
     if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
     return value.isoformat()
 
 
@@ -217,10 +259,14 @@ def local_span(day: date, zone: str) -> tuple[datetime, datetime]:
 
 
 def day_table(
-    days: Iterable[DueDay], occasion: str, *, numbers: Callable[[DueDay], Sequence[int]] = lambda _: UNNUMBERED
+    window: Window,
+    due: Callable[[Window], Iterable[DueDay]],
+    occasion: str,
+    *,
+    numbers: Callable[[DueDay], Sequence[int]] = lambda _: UNNUMBERED,
 ) -> DayTable:
     """`day_rows` as a table."""
-    return DayTable(day_rows(days, occasion, numbers=numbers))
+    return DayTable(window, lambda current: day_rows(due(current), occasion, numbers=numbers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +290,9 @@ def yearly_anchor(field: Field) -> Anchor:
 
 
 def dated_anchor(field: Field) -> Anchor:
-    """The index that serves a field's own day."""
+    """The index that serves a field's own day; an instant's local day is a span that differs from zone to zone."""
+    if field.kind is Kind.TIME and not field.is_custom:
+        return Anchor(f"ix_anchor_{field.word}_by_zone", (contacts.c.zone, field.column))
     return Anchor(f"ix_anchor_{field.word}", (field.written,))
 
 
@@ -265,15 +313,17 @@ class Yearly:
     years: Any
 
 
-def yearly_table(field: Field, days: Iterable[DueDay], occasion: str, *, leap_day: str) -> Yearly:
+def yearly_table(
+    window: Window, field: Field, due: Callable[[Window], Iterable[DueDay]], occasion: str, *, leap_day: str
+) -> Yearly:
     """The due days on which a field comes round; not before the field's own year."""
     if field.kind is Kind.TIME:
         # Which local day an instant lies on no index knows: it is looked for in each year's span.
-        spans = DayTable(yearly_spans(days, occasion, leap_day=leap_day)).c
+        spans = DayTable(window, lambda current: yearly_spans(due(current), occasion, leap_day=leap_day)).c
         years = sa.extract("year", spans.target) - sa.cast(sa.func.substr(spans.day_text, 1, 4), sa.Integer)
         on_day = sa.and_(field.column >= spans.start_at, field.column < spans.end_at)
         return Yearly(spans, on_day, spans.day_text, years)
-    rows = day_table(days, occasion, numbers=lambda due: month_days(due.target, leap_day)).c
+    rows = day_table(window, due, occasion, numbers=lambda due: month_days(due.target, leap_day)).c
     years = sa.extract("year", rows.target) - sa.extract("year", field.column)
     return Yearly(rows, sa.and_(yearly(field) == rows.number, years >= 0), field.column, years)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 import sqlalchemy as sa
@@ -16,6 +16,7 @@ from runner.store.tables import contacts
 from runner.store.types import json_object
 from runner.triggers.base import (
     Anchor,
+    DueDay,
     Trigger,
     Window,
     back_to,
@@ -76,12 +77,11 @@ class Date(Trigger):
     def matches(self, window: Window) -> sa.Select[Any]:
         field = window.fields[self.of]
         word = self.of.split(".", 1)[1]
-        due = due_days(window, self.at, offset=self.offset, back_to=back_to(window, self.catch_up))
         if self.yearly:
-            comes = yearly_table(field, due, f"{word} {{year}}", leap_day=self.leap_day)
+            comes = yearly_table(window, field, self._due, f"{word} {{year}}", leap_day=self.leap_day)
             days, on_day = comes.days, comes.on_day
         else:
-            days = day_table(due, f"{word} {{target}}").c
+            days = day_table(window, self._due, f"{word} {{target}}").c
             on_day = on_target(field, days)
         return sa.select(
             *match_columns(
@@ -91,6 +91,9 @@ class Date(Trigger):
                 facts=json_object("of", field.column),
             )
         ).join_from(contacts, days.zone.table, sa.and_(contacts.c.zone == days.zone, on_day))
+
+    def _due(self, window: Window) -> Iterator[DueDay]:
+        return due_days(window, self.at, offset=self.offset, back_to=back_to(window, self.catch_up))
 
     def says(self) -> str:
         side = f"{self.before} before " if self.before else f"{self.after} after " if self.after else ""

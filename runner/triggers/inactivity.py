@@ -10,10 +10,21 @@ import sqlalchemy as sa
 from pydantic import Field
 
 from runner import clock
+from runner.conditions import Fields
 from runner.duration import Days, Duration
 from runner.store.tables import contact_sources, contacts, events, purchases
 from runner.store.types import Instant, json_object
-from runner.triggers.base import LONG_AGO, DayTable, Trigger, Window, day_rows, due_days, match_columns
+from runner.triggers.base import (
+    LONG_AGO,
+    Anchor,
+    DayTable,
+    Trigger,
+    Window,
+    dated_anchor,
+    day_rows,
+    due_days,
+    match_columns,
+)
 
 
 class Inactivity(Trigger):
@@ -31,6 +42,9 @@ class Inactivity(Trigger):
     def names(self) -> Sequence[str]:
         return ["contact.last_order_at"] if self.event == "order" else []
 
+    def anchors(self, fields: Fields) -> Sequence[Anchor]:
+        return [dated_anchor(fields["contact.last_order_at"])] if self.event == "order" else []
+
     def matches(self, window: Window) -> sa.Select[Any]:
         if self.event == "order":
             either = sa.union_all(self._without_order(window), self._order_gone(window)).subquery("either")
@@ -44,7 +58,7 @@ class Inactivity(Trigger):
                 ~sa.exists().where(
                     later.c.contact_id == activity.c.contact_id,
                     later.c.at > activity.c.at,
-                    later.c.at <= window.now,
+                    later.c.at <= window.value(lambda w: w.now, Instant()),
                 )
             )
         )
@@ -57,13 +71,14 @@ class Inactivity(Trigger):
 
     def _order_gone(self, window: Window) -> sa.Select[Any]:
         """Whose last order fell away, by a late refund say, so that an older one, known before, is too old already."""
-        days, at, since = self._days_before(window).c, contacts.c.last_order_at, sa.literal(window.since, Instant())
+        days, at = DayTable(window, self._long_begun, "days_before").c, contacts.c.last_order_at
+        since, now = window.value(lambda w: w.since, Instant()), window.value(lambda w: w.now, Instant())
         known = sa.and_(purchases.c.order_key == contacts.c.last_order_id, purchases.c.seen_at <= since)
         joined = sa.join(contacts, purchases, known).join(days.zone.table, self._lapsed(days, at))
         return (
             self._lapses(days, contacts.c.id, at, contacts.c.last_order_id)
             .select_from(joined)
-            .where(contacts.c.changed_at >= since, contacts.c.changed_at <= window.now)
+            .where(contacts.c.changed_at >= since, contacts.c.changed_at <= now)
         )
 
     def _lapses(self, days: Any, contact: Any, at: Any, key: Any) -> sa.Select[Any]:
@@ -84,24 +99,25 @@ class Inactivity(Trigger):
 
     def _days(self, window: Window) -> DayTable:
         """A lapse begins at the local midnight after the last whole day of grace; a state is never too late."""
-        days = list(due_days(window, time(), offset=self.for_.days + 1, back_to=self._back_to(window)))
+        return DayTable(window, self._begun)
+
+    def _begun(self, window: Window) -> list[tuple[Any, ...]]:
+        days = due_days(window, time(), offset=self.for_.days + 1, back_to=self._back_to(window))
         ever = window.since == window.first and self.existing == "enter"
-        return DayTable(
-            day_rows(days, "") + ([self._ever_before(window, zone) for zone in window.zones] if ever else [])
-        )
+        return day_rows(days, "") + ([self._ever_before(window, zone) for zone in window.zones] if ever else [])
 
     def _back_to(self, window: Window) -> datetime:
         return max(window.first, min(window.since, window.now - window.max_lateness.span))
 
-    def _days_before(self, window: Window) -> DayTable:
+    def _long_begun(self, window: Window) -> list[tuple[Any, ...]]:
         """Zone by zone, since when a last order has been too old for long; not before what was so at the first tick."""
-        rows = []
+        rows: list[tuple[Any, ...]] = []
         for zone in window.zones:
             end = clock.midnight(clock.local(self._back_to(window), zone).date() - timedelta(days=self.for_.days), zone)
             start = clock.midnight(clock.local(window.first, zone).date() - timedelta(days=self.for_.days), zone)
             begin = LONG_AGO if self.existing == "enter" else start
             rows.append((zone, 0, end.date(), end.date().isoformat(), begin, end, window.now, ""))
-        return DayTable(rows, "days_before")
+        return rows
 
     def _ever_before(self, window: Window, zone: str) -> tuple[Any, ...]:
         """Whoever had lapsed before the playbook's first tick."""

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from runner.settings import NotYet
 from runner.store.tables import answers, contact_sources, contacts, surveys
-from runner.store.types import json_object
+from runner.store.types import Instant, json_object
 from runner.triggers.base import Trigger, Window, match_columns
 
 
@@ -43,7 +43,9 @@ class LowScore(Trigger):
 
     def _given(self, window: Window) -> Any:
         """Low answers given, or first seen, since the last tick; enroll refuses those older than `max_lateness`."""
-        since = max(window.first, min(window.since, window.now - window.max_lateness.span))
+        first, now = window.value(lambda w: w.first, Instant()), window.value(lambda w: w.now, Instant())
+        seen_since = window.value(lambda w: w.since, Instant())
+        since = window.value(lambda w: max(w.first, min(w.since, w.now - w.max_lateness.span)), Instant())
         owner = contacts.alias("owner")
         whose = sa.func.coalesce(owner.c.merged_into, owner.c.id).label("contact_id")
 
@@ -51,9 +53,9 @@ class LowScore(Trigger):
             return sa.and_(
                 table.c.kind == self.kind,
                 table.c.score <= self.at_most,
-                at > window.first,
-                at <= window.now,
-                sa.or_(at > since, table.c.seen_at > window.since),
+                at > first,
+                at <= now,
+                sa.or_(at > since, table.c.seen_at > seen_since),
             )
 
         ours = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, time
 from typing import Any, ClassVar
 
@@ -13,7 +13,7 @@ from runner.duration import Duration, SomeTime
 from runner.settings import Hour
 from runner.store.tables import contacts
 from runner.store.types import json_object
-from runner.triggers.base import Trigger, Window, back_to, day_table, due_days, match_columns
+from runner.triggers.base import DueDay, Trigger, Window, back_to, day_table, due_days, match_columns
 
 
 class Onboarding(Trigger):
@@ -36,15 +36,16 @@ class Onboarding(Trigger):
         return ["contact.customer_since"]
 
     def matches(self, window: Window) -> sa.Select[Any]:
-        days = day_table(
-            due_days(window, self.at, offset=self.day, back_to=back_to(window, self.catch_up)), "becoming a customer"
-        ).c
+        days = day_table(window, self._due, "becoming a customer").c
         since = contacts.c.customer_since
         return sa.select(
             *match_columns(
                 occasion=days.occasion, occurred_at=days.due_at, anchor=days.target, facts=json_object("since", since)
             )
         ).join_from(contacts, days.zone.table, sa.and_(contacts.c.zone == days.zone, since == days.target))
+
+    def _due(self, window: Window) -> Iterator[DueDay]:
+        return due_days(window, self.at, offset=self.day, back_to=back_to(window, self.catch_up))
 
     def says(self) -> str:
         return f"{self.day} day{'' if self.day == 1 else 's'} after contact.customer_since at {self.at:%H:%M}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, time
 from typing import Any, ClassVar
 
@@ -12,7 +12,7 @@ from runner.duration import Days, Duration, SomeTime
 from runner.settings import Hour, NotYet
 from runner.store.tables import contacts
 from runner.store.types import json_object
-from runner.triggers.base import Trigger, Window, back_to, day_table, due_days, match_columns
+from runner.triggers.base import DueDay, Trigger, Window, back_to, day_table, due_days, match_columns
 
 
 class Schedule(Trigger):
@@ -38,8 +38,9 @@ class Schedule(Trigger):
 
     def matches(self, window: Window) -> sa.Select[Any]:
         period = self.every.days
-        days = list(due_days(window, self.at, offset=0, back_to=back_to(window, self.catch_up)))
-        day = day_table(days, "scheduled {target}", numbers=lambda due: [due.target.toordinal() % period]).c
+        day = day_table(
+            window, self._due, "scheduled {target}", numbers=lambda due: [due.target.toordinal() % period]
+        ).c
         # Bounds of the draw and not a slot of it: so an index finds who has it.
         mine = sa.and_(contacts.c.draw >= _share(day.number, period), contacts.c.draw < _share(day.number + 1, period))
         return sa.select(
@@ -50,6 +51,9 @@ class Schedule(Trigger):
                 facts=json_object("every", str(self.every)),
             )
         ).join_from(contacts, day.zone.table, sa.and_(contacts.c.zone == day.zone, mine))
+
+    def _due(self, window: Window) -> Iterator[DueDay]:
+        return due_days(window, self.at, offset=0, back_to=back_to(window, self.catch_up))
 
     def says(self) -> str:
         return f"every {self.every} at {self.at:%H:%M}"

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,7 +26,9 @@ from connectors.mail.message import check, fill, is_address, message_id, mime, o
 log = structlog.get_logger(__name__)
 
 #: Letters on the page; all of them are in the folder.
-SHOWN = 500
+SHOWN = 200
+#: Letters written side by side.
+WRITERS = 4
 #: One line a letter, from which the page is made.
 LEDGER = "index.jsonl"
 #: The ending of a file that is being written; a minute later its writer was killed.
@@ -57,6 +60,8 @@ class Outbox(Mailer):
         self._clock = clock
         self._index = _Index(self.folder)
         self._lock = threading.Lock()
+        #: Opening a file waits for the disk; several wait together.
+        self._writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="outbox")
 
     def send(self, mailing: Mailing) -> Sequence[Outcome]:
         check(mailing, system="outbox")
@@ -64,7 +69,7 @@ class Outbox(Mailer):
         letters = [letter for letter in mailing.letters if is_address(letter.to.email)]
         with self._lock:
             self._note(mailing, letters, at)
-            accepted = [self._write(mailing, letter, at) for letter in letters]
+            accepted = list(self._writers.map(lambda letter: self._write(mailing, letter, at), letters))
             self._list()
         return [
             *accepted,
@@ -74,6 +79,9 @@ class Outbox(Mailer):
                 if not is_address(letter.to.email)
             ),
         ]
+
+    def close(self) -> None:
+        self._writers.shutdown()
 
     def _note(self, mailing: Mailing, letters: Sequence[Letter], at: datetime) -> None:
         """Lists the letters before they are written: a file that nobody lists would look like a letter not sent."""

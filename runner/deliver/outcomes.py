@@ -32,11 +32,20 @@ def renew(office: Office, send_ids: Sequence[str]) -> set[str]:
     """
     if not send_ids:
         return set()
-    mine = (sends.c.id.in_(send_ids), sends.c.state == "claimed", sends.c.lease_owner == office.lease.owner)
+    at = office.machine_now()
+    mine = {"ids": list(send_ids), "owner": office.lease.owner}
     with office.store.write() as connection:
-        at = office.machine_now()
-        connection.execute(sends.update().where(*mine).values(handed_at=at, lease_until=at + LASTS))
-        return set(connection.scalars(sa.select(sends.c.id).where(*mine)))
+        connection.execute(_RENEW, {**mine, "at": at, "until": at + LASTS})
+        return set(connection.scalars(_STILL_OURS, mine))
+
+
+_OURS = (
+    sends.c.id.in_(sa.bindparam("ids", expanding=True)),
+    sends.c.state == "claimed",
+    sends.c.lease_owner == sa.bindparam("owner"),
+)
+_RENEW = sends.update().where(*_OURS).values(handed_at=sa.bindparam("at"), lease_until=sa.bindparam("until"))
+_STILL_OURS = sa.select(sends.c.id).where(*_OURS)
 
 
 def write(

@@ -20,14 +20,20 @@ def configure(level: int = logging.WARNING) -> None:
     structlog.configure(
         processors=[*common, *last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # Asked anew for each record: standard error may have been led elsewhere meanwhile.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=common, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]
     )
-    libraries = logging.StreamHandler(sys.stderr)
+    libraries = _ToStandardError()
     libraries.setFormatter(formatter)
     logging.basicConfig(level=logging.WARNING, handlers=[libraries], force=True)
+
+
+class _ToStandardError(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        print(self.format(record), file=sys.stderr)
 
 
 def _readable() -> list[Any]:

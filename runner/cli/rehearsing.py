@@ -65,12 +65,15 @@ def _show(app: App, where: Path, days: int, took: float) -> None:
     screen.print("\nWhat it brought", style="bold")
     screen.print(kpi_table(figures(app, None, None, None), zone=zone))
     todo = open_tasks(app)
-    screen.print(f"\n{len(todo)} tasks wait for people: regulars -C {where} tasks" if todo else "")
-    screen.print(
-        "Outbox ", str((where / "outbox" / "index.html").resolve()), style="bold", overflow="fold", soft_wrap=True
-    )
-    screen.print(f"Pages   regulars demo -C {where} --pages   (surveys and unsubscribe links of those mails then work)")
-    screen.print(f"Person  regulars -C {where} explain {newest[-1].contact.email}" if newest else "")
+    next_looks = {
+        "Tasks": f"regulars -C {where} tasks   ({len(todo)} wait for people)",
+        "Outbox": str((where / "outbox" / "index.html").resolve()),
+        "Pages": f"regulars demo -C {where} --pages   (surveys and unsubscribe links of those mails then work)",
+        "Person": f"regulars -C {where} explain {newest[-1].contact.email if newest else 'ADDRESS'}",
+    }
+    screen.print("\nWhere to look next", style="bold")
+    for what, where_to in next_looks.items():
+        screen.print(f"{what:8}{where_to}", soft_wrap=True)
     say(f"Done in {took:.1f} s.")
 
 

@@ -92,6 +92,13 @@ def console() -> Console:
     return Console(highlight=False, soft_wrap=False)
 
 
+def program() -> str:
+    """How the command can be called again from here: by its name where that is on the path, else as it was called."""
+    import shutil
+
+    return "regulars" if shutil.which("regulars") or not sys.argv[0].endswith("regulars") else sys.argv[0]
+
+
 def counted(number: int, word: str) -> str:
     """`1 fault`, `2 faults`"""
     return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runner.cli.options import Folder, console, day, say, workspace
+from runner.cli.options import Folder, console, day, program, say, workspace
 from runner.errors import WrongUsage
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _show(app: App, where: Path, days: int, took: float) -> None:
     with app.store.read() as connection:
         newest = [row for row in log.rows(connection, status="done", limit=400) if row.send is not None][-SHOWN:]
         playbooks = log.summary(connection)
-    screen.print(f"\nThe newest letters: to whom, and why. All of it: regulars -C {where} log", style="bold")
+    screen.print(f"\nThe newest letters: to whom, and why. All of it: {program()} -C {where} log", style="bold")
     screen.print(log_table(newest, zone=zone))
     screen.print(f"\nWhat the playbooks did in {days} days", style="bold")
     screen.print(summary_table(playbooks))
@@ -66,10 +66,10 @@ def _show(app: App, where: Path, days: int, took: float) -> None:
     screen.print(kpi_table(figures(app, None, None, None), zone=zone))
     todo = open_tasks(app)
     next_looks = {
-        "Tasks": f"regulars -C {where} tasks   ({len(todo)} wait for people)",
+        "Tasks": f"{program()} -C {where} tasks   ({len(todo)} wait for people)",
         "Outbox": str((where / "outbox" / "index.html").resolve()),
-        "Pages": f"regulars demo -C {where} --pages   (surveys and unsubscribe links of those mails then work)",
-        "Person": f"regulars -C {where} explain {newest[-1].contact.email if newest else 'ADDRESS'}",
+        "Pages": f"{program()} demo -C {where} --pages   (surveys and unsubscribe links of those mails then work)",
+        "Person": f"{program()} -C {where} explain {newest[-1].contact.email if newest else 'ADDRESS'}",
     }
     screen.print("\nWhere to look next", style="bold")
     for what, where_to in next_looks.items():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -119,6 +120,17 @@ class App:
         with self.store.write() as connection:
             connection.execute(self.store.insert(meta).values(key="epoch", value=fresh).on_conflict_do_nothing())
         return str(self.remembered("epoch"))
+
+    @contextmanager
+    def trial(self) -> Iterator[None]:
+        """Whatever is written within is taken back at the end."""
+        store = self.store
+        with store.trial() as trial:
+            self.__dict__["store"] = trial
+            try:
+                yield
+            finally:
+                self.__dict__["store"] = store
 
     def remembered(self, key: str) -> Any:
         """A word the store keeps about itself; None where it was never told."""

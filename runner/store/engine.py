@@ -58,6 +58,16 @@ class Store:
         with self.reader.connect() as connection:
             yield connection
 
+    @contextmanager
+    def trial(self) -> Iterator[Store]:
+        """A store to try things in: all of it is taken back at the end. Other writers wait meanwhile."""
+        with self.writer.connect() as connection:
+            whole = connection.begin()
+            try:
+                yield Trial(self, connection)
+            finally:
+                whole.rollback()
+
     def insert(self, table: sa.Table) -> Any:
         """The dialect's INSERT, which knows `on_conflict_do_nothing` and `on_conflict_do_update`."""
         return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
@@ -88,6 +98,26 @@ _READS_EVERYBODY = (
     *("enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "enable_material"),
     "jit",
 )
+
+
+class Trial(Store):
+    """A store whose writes its own reads see, and nobody else ever."""
+
+    def __init__(self, store: Store, connection: sa.Connection) -> None:
+        self.__dict__.update(store.__dict__)
+        self._connection = connection
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        with self._connection.begin_nested():
+            yield self._connection
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        yield self._connection
+
+    def close(self) -> None:
+        """The store it stands on is open still."""
 
 
 def changed(connection: sa.Connection, statement: sa.Executable) -> int:

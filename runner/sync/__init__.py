@@ -25,9 +25,9 @@ from runner.sync.derive import derive
 from runner.sync.gone import TooManyGone
 from runner.sync.intake import Intake, Progress
 from runner.sync.rows import Pull
-from runner.sync.summary import Refreshed, advance, refresh
+from runner.sync.summary import Refreshed, advance, out_of_date, refresh
 
-__all__ = ["Counts", "Refreshed", "Synced", "TooManyGone", "advance", "refresh", "sync"]
+__all__ = ["Counts", "Refreshed", "Synced", "TooManyGone", "advance", "out_of_date", "refresh", "sync"]
 
 #: What contacts and summaries were made with; when it changes they are made again.
 _MADE_WITH = "made_with"

@@ -65,6 +65,14 @@ class Refreshed:
         )
 
 
+def out_of_date(store: Store, now: datetime, settings: Settings) -> bool:
+    """Whether `advance` to this time would write anything."""
+    with store.read() as connection:
+        last = _last(connection)
+        waiting = connection.scalar(sa.select(stale_contacts.c.contact_id).limit(1))
+        return last is None or waiting is not None or bool(_due(connection, min(now, last), max(now, last), settings))
+
+
 def advance(store: Store, since: datetime | None, now: datetime, settings: Settings) -> Refreshed:
     """Summaries as of `now`: of whom sync left to do, and of whom a fact's time has come in (since, now].
 

@@ -9,12 +9,14 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from runner.app import decisions
 from runner.errors import NeedsPerson
 from runner.log import LogRow
+from runner.store.tables import metadata
 from tests.core.world import World, utc
 
 SAID = {"do": "done", "hold": "held", "skip": "skipped", "end": "ended"}
@@ -161,3 +163,18 @@ def test_a_plan_for_a_time_that_is_over_is_refused(world: World) -> None:
     world.tick("2026-05-04 10:00")
     with pytest.raises(NeedsPerson, match="the last tick was at 2026-05-04T10:00"):
         world.plan("2026-05-04 09:00")
+
+
+def test_a_plan_for_later_leaves_the_store_as_it_was(each_world: World) -> None:
+    each_world.people("ada")
+    each_world.playbook("sorry", "trigger: {low_score: {}}")
+    each_world.tick("2026-03-01 09:00")
+    each_world.order("ada", utc("2026-03-05 10:00"))
+    each_world.answer("ada", 2, utc("2026-03-05 11:00"))
+    before = _everything(each_world)
+    assert [row.status for row in each_world.plan("2026-03-06 09:00")] == ["do"]
+    assert _everything(each_world) == before
+
+
+def _everything(world: World) -> dict[str, list[object]]:
+    return {table.name: sorted(map(repr, world.rows(sa.select(table)))) for table in metadata.sorted_tables}

@@ -146,7 +146,10 @@ def found(
 
 
 def faults(due: set[Mail], received: Counter[Mail], log: list[dict[str, Any]]) -> list[str]:
-    """What is wrong after all has settled: mails got twice, lost ones, words of the log that the receiver denies."""
+    """What is wrong after all has settled: mails got twice, lost ones, words of the log that the receiver denies.
+
+    A mail that did not arrive is lost, whatever the log says, unless it is in doubt or comes after one that is.
+    """
     told = {(row["contact"]["email"], row["playbook"], row["step"]): row for row in log}
     wrong = [f"{mail} arrived {times} times" for mail, times in received.items() if times > 1]
     wrong += [f"{mail} was nobody's business" for mail in received.keys() - due]
@@ -155,10 +158,8 @@ def faults(due: set[Mail], received: Counter[Mail], log: list[dict[str, Any]]) -
         status = row["status"] if row else None
         if mail in received and status not in ("done", "unsure"):
             wrong.append(f"{mail} arrived; the log says {status}")
-        if mail not in received and status == "done":
-            wrong.append(f"{mail} is lost; the log says done")
-        if status is None and not _waits(mail, told):
-            wrong.append(f"{mail} is lost, and the log is silent")
+        if mail not in received and status != "unsure" and not (status is None and _waits(mail, told)):
+            wrong.append(f"{mail} is lost; the log says {status or 'nothing'}")
     return wrong
 
 

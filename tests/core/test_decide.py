@@ -116,6 +116,35 @@ def test_service_mail_waits_for_no_quiet_hours_and_no_cap() -> None:
     assert isinstance(decided(service(), rules=rules, mailed=letters("2026-03-04")), Do)
 
 
+STRANGER = Skip("mail.only_to: this address is not among them")
+
+
+@pytest.mark.parametrize("step", [MAIL, service()])
+@pytest.mark.parametrize(
+    ("only_to", "contact", "not_to"),
+    [
+        (["bob@x.example"], {}, STRANGER),
+        ([], {}, STRANGER),
+        (["bob@x.example", "ADA@X.Example"], {}, None),
+        (["bob@x.example"], {"is_test": True}, None),
+        (["bob@x.example"], {"is_test": True, "address": None, "email": None}, Skip("no address")),
+        (None, {"is_test": True}, Skip("a test contact")),
+        (None, {}, None),
+    ],
+)
+def test_on_a_stage_mail_goes_to_those_named_and_test_contacts_only(
+    step: dict[str, Any], only_to: list[str] | None, contact: dict[str, Any], not_to: Skip | None
+) -> None:
+    mail = {"type": "outbox"} if only_to is None else {"type": "outbox", "only_to": only_to}
+    decision = decided(step, contact=contact, rules={"mail": mail})
+    assert decision == (not_to or Do("2 years since customer_since 2024-03-04"))
+
+
+def test_a_no_counts_on_a_stage_too() -> None:
+    mail = {"type": "outbox", "only_to": ["ada@x.example"]}
+    assert decided(facts={"consent": "no"}, rules={"mail": mail}) == End("said no to this topic")
+
+
 def test_a_goal_reached_and_an_exit_end_it_whatever_the_step() -> None:
     goal, wait = {"goal": {"event": "order"}}, {"wait": "3 days"}
     reached = {"goal_at": datetime(2026, 3, 3, 23, tzinfo=UTC)}

@@ -91,7 +91,6 @@ def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
         "mail: outbox",
         "connectors: {crm: }",
         "connectors: []",
-        "secret: []",
         "sender: Acme",
         "1: 2",
         "kpis: {targets: {nps: 3}}",
@@ -120,7 +119,17 @@ def test_a_secret_is_never_printed(tmp_path: Path) -> None:
 
 
 def test_of_several_secrets_the_first_signs(tmp_path: Path) -> None:
-    assert loaded(tmp_path, GOOD.replace("a secret of some length", "[new, old]")).secrets == ("new", "old")
+    assert loaded(tmp_path, GOOD.replace("a secret of some length", "[newer than that, older than this]")).secrets == (
+        "newer than that",
+        "older than this",
+    )
+
+
+@pytest.mark.parametrize("secret", ["''", "[]", "short", "['', a secret of some length]", "['', x]"])
+def test_a_secret_that_signs_nothing_or_is_soon_guessed_is_a_fault(tmp_path: Path, secret: str) -> None:
+    told = faults(tmp_path, GOOD.replace("a secret of some length", secret))
+    assert told
+    assert all(fault.startswith("regulars.yaml:2:") and ": secret" in fault for fault in told)
 
 
 def test_quiet_hours_that_are_none_are_a_fault(tmp_path: Path) -> None:

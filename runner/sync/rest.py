@@ -13,10 +13,9 @@ from runner import clock
 from runner.settings import Settings
 from runner.store.tables import answers, facts, surveys, tickets
 from runner.sync.money import Rates
+from runner.sync.scales import is_point, is_standard, kind_of
 from runner.sync.whose import Whose
 
-#: The scales on which a score means the same everywhere; others are not read.
-STANDARD = {("nps", "0-10"), ("csat", "1-5"), ("ces", "1-7")}
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 
 
@@ -37,7 +36,7 @@ def rest_of(connection: sa.Connection, of: Whose, settings: Settings, now: datet
     }
     for person, kind, score, at in sorted(_answers(connection, of, now), key=lambda answer: answer[3]):
         own[person]["last_answer_at"] = at
-        if kind in ("nps", "csat") and score is not None:
+        if kind in ("nps", "csat") and score is not None and is_point(kind, score):
             own[person] |= {f"{kind}_score": score, f"{kind}_at": at}
     for person in _open_tickets(connection, of, now):
         own[person]["open_tickets"] += 1
@@ -57,8 +56,8 @@ def _answers(connection: sa.Connection, of: Whose, now: datetime) -> Iterator[tu
     at = sa.func.coalesce(s.responded_at, s.seen_at, type_=s.seen_at.type)
     given = s.contact_source.in_(sorted(of.of_source)), s.score.is_not(None), s.deleted_at.is_(None), at <= now
     for row in connection.execute(sa.select(s.contact_source, s.kind, s.scale, s.score, at.label("at")).where(*given)):
-        if (row.kind, row.scale.replace("–", "-").replace(" ", "")) in STANDARD:
-            yield of.of_source[row.contact_source], row.kind, row.score, row.at
+        if is_standard(row.kind, row.scale) and is_point(row.kind, row.score):
+            yield of.of_source[row.contact_source], kind_of(row.kind), row.score, row.at
     a = answers.c
     ours = sa.select(a.contact_id, a.kind, a.score, a.changed_at)
     for own in connection.execute(ours.where(a.contact_id.in_(sorted(of.of_contact)), a.changed_at <= now)):

@@ -21,7 +21,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 def settings(**changed: Any) -> Settings:
     sender = {"name": "Acme", "email": "hello@acme.example", "address": "1 Main St"}
-    told = {"public_url": "http://localhost", "secret": "s", "sender": sender, "mail": {"type": "outbox"}}
+    told = {"public_url": "http://localhost", "secret": "long enough", "sender": sender, "mail": {"type": "outbox"}}
     return Settings(**{**told, **changed})
 
 

@@ -1,0 +1,49 @@
+"""The scales on which a score means the same everywhere, and what a survey's score is on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from connectors.base import SetAside
+from connectors.records import Record, Survey, key_of
+
+#: Kind to its lowest and highest score; the same on which the KPIs reckon.
+STANDARD = {"nps": (0, 10), "csat": (1, 5), "ces": (1, 7)}
+
+
+def kind_of(kind: str) -> str:
+    """The kind as it is meant, however it is written."""
+    return kind.strip().lower()
+
+
+def is_standard(kind: str, scale: str) -> bool:
+    """Whether the scale is the kind's own one; others are neither pooled nor converted."""
+    for written, meant in ((" ", ""), ("–", "-"), ("..", "-")):
+        scale = scale.replace(written, meant)
+    ends = STANDARD.get(kind_of(kind))
+    return ends is not None and scale == f"{ends[0]}-{ends[1]}"
+
+
+def is_point(kind: str, score: float) -> bool:
+    """Whether the score is a point of the kind's standard scale."""
+    lowest, highest = STANDARD[kind_of(kind)]
+    return lowest <= score <= highest and score == int(score)
+
+
+def off_scale(records: Iterable[Record]) -> Iterator[SetAside]:
+    """What is wrong with surveys that are kept as they are and count in nobody's score."""
+    for record in records:
+        if not isinstance(record, Survey):
+            continue
+        where = f"{record.table}/{key_of(record)}"
+        if kind_of(record.kind) not in STANDARD:
+            words = f"is none of the kinds {', '.join(STANDARD)}; the row is kept, and counts in nobody's score"
+            yield SetAside(where, "kind", record.kind[:100], words)
+        elif _is_off(record):
+            words = f"is no point of the scale {record.scale}; the row is kept, and counts in nobody's score"
+            yield SetAside(where, "score", f"{record.score:g}", words)
+
+
+def _is_off(record: Survey) -> bool:
+    scored = record.score is not None and is_standard(record.kind, record.scale)
+    return scored and not is_point(record.kind, record.score or 0)

@@ -81,7 +81,7 @@ class News:
     synced: list[Synced] = field(default_factory=list)
     #: Connectors that could not be reached, in their words.
     failures: list[str] = field(default_factory=list)
-    #: What waits for a person: deletions too many to believe.
+    #: What waits for a person: deletions too many to believe, files that cannot be read.
     waiting: list[str] = field(default_factory=list)
 
     def document(self) -> dict[str, Any]:
@@ -90,7 +90,12 @@ class News:
         for one in self.synced:
             for name, counts in one.tables.items():
                 tables[f"{one.connector}.{name}" if len(self.synced) > 1 else name] = asdict(counts)
-        return {"tables": tables, "calls": sum(one.calls for one in self.synced)}
+        told = [words for one in self.synced for words in one.told()]
+        return {"tables": tables, "calls": sum(one.calls for one in self.synced), "warnings": told}
+
+    def keep(self, synced: Synced) -> None:
+        self.synced.append(synced)
+        self.waiting += [f"{synced.connector}: {words}" for words in synced.unread]
 
 
 def never() -> bool:
@@ -139,9 +144,9 @@ def sync_all(
                 yes_delete=yes_delete,
                 progress=progress,
             )
-            news.synced.append(done)
+            news.keep(done)
         except TooManyGone as held:
-            news.synced.append(held.synced)
+            news.keep(held.synced)
             news.waiting.append(str(held))
         except ConnectorError as error:
             log.warning("a sync failed", action="sync_failed", connector=name, status=error.status)

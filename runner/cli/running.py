@@ -33,12 +33,12 @@ def sync(
     as_json: AsJson = False,
 ) -> None:
     """Pull contacts, deals and everything else from the connectors."""
-    from runner.app import sync_all
+    from runner.app import clockwork, sync_all
     from runner.cli.progress import Progress
     from runner.cli.reports import sync_table
 
     with workspace(folder) as app, Progress(quiet=as_json) as progress:
-        news = sync_all(app, app.now(), full=full, yes_delete=yes_delete, progress=progress.page)
+        news = sync_all(app, clockwork.last_moment(app), full=full, yes_delete=yes_delete, progress=progress.page)
     if as_json:
         print_json(news.document())
     elif news.synced:

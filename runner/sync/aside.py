@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -40,6 +40,11 @@ def keep_aside(connection: sa.Connection, store: Store, pull: Pull, faults: Sequ
 def warnings_aside(table: str, warnings: Sequence[str]) -> list[SetAside]:
     """Warnings that concern no single row, one row each."""
     return [SetAside(table, WARNING + hashlib.md5(words.encode()).hexdigest()[:8], "", words) for words in warnings]
+
+
+def unread_files(table: str, faults: Iterable[SetAside]) -> list[str]:
+    """Of these faults those for which the table's whole file is not read: they stand at it or at its head line."""
+    return [f"{fault.where}: {fault.words}" for fault in faults if fault.where in (f"{table}.csv", f"{table}.csv:1")]
 
 
 def well_again(connection: sa.Connection, pull: Pull, table: str, source_ids: Collection[str]) -> None:

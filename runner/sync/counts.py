@@ -41,6 +41,8 @@ class Synced:
     #: Requests made to the outside system.
     calls: int = 0
     warnings: list[str] = field(default_factory=list)
+    #: Files of which nothing could be read, and why.
+    unread: list[str] = field(default_factory=list)
     #: Purchases whose currency has no exchange rate: they count as orders, and not in anybody's revenue.
     without_rate: int = 0
     #: Rows that are gone at the source and were not deleted, because they are too many; by table.
@@ -49,6 +51,11 @@ class Synced:
     def of(self, table: str) -> Counts:
         return self.tables.setdefault(table, Counts())
 
+    def told(self) -> list[str]:
+        """What concerns more than a single row, under the connector's name."""
+        return [f"{self.connector}: {words}" for words in (*self.unread, *self.warnings)]
+
     def document(self) -> Mapping[str, object]:
-        """As `sync --json` tells it."""
-        return {"tables": {table: asdict(counts) for table, counts in self.tables.items()}, "calls": self.calls}
+        """As `run --json` tells it."""
+        tables = {table: asdict(counts) for table, counts in self.tables.items()}
+        return {"connector": self.connector, "tables": tables, "calls": self.calls, "warnings": self.told()}

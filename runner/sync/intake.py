@@ -9,17 +9,18 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 
 from connectors.base import Cursor, Page, SetAside
-from connectors.records import Company, Contact
+from connectors.records import Company, Contact, Survey
 from runner.store import Store
 from runner.store.tables import cursors
 from runner.sync.accounts import store_companies
-from runner.sync.aside import forget_older, keep_aside, warnings_aside
+from runner.sync.aside import forget_older, keep_aside, unread_files, warnings_aside, well_again
 from runner.sync.bulk import chunks
 from runner.sync.counts import Stored, Synced
 from runner.sync.facts import store_facts
 from runner.sync.gone import Numbers, delete, named, too_many, unseen
 from runner.sync.people import store_contacts
 from runner.sync.rows import Pull, Row, rows_of
+from runner.sync.scales import off_scale
 
 #: Rows read of a table so far.
 Progress = Callable[[str, int], None]
@@ -54,8 +55,10 @@ class Intake:
         counts.read += len(page.records)
         self.synced.warnings += page.warnings
         rows, unstorable = rows_of(self._pull, page.table, page.records)
-        aside = [*page.set_aside, *unstorable, *warnings_aside(page.table, page.warnings)]
-        counts.set_aside += len(page.set_aside) + len(unstorable)
+        faults = [*page.set_aside, *unstorable, *off_scale(row.record for row in rows)]
+        aside = [*faults, *warnings_aside(page.table, page.warnings)]
+        counts.set_aside += len(faults)
+        self.synced.unread += unread_files(page.table, faults)
         self._spoilt[page.table].update(_named(page.table, aside))
         *portions, last = chunks(rows)
         for portion in portions:
@@ -94,6 +97,8 @@ class Intake:
         counts.new += stored.new
         counts.changed += stored.changed
         counts.set_aside += len(stored.aside)
+        if table == Survey.table:
+            well_again(connection, self._pull, table, [row.source_id for row in rows])
         keep_aside(connection, self._store, self._pull, stored.aside)
         self._seen[table].add(stored.numbers)
         self._gone.difference_update(stored.numbers)

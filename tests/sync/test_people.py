@@ -31,8 +31,10 @@ def test_a_contact_is_kept_with_what_its_source_says(store: Store) -> None:
     assert (ann.email, ann.address, ann.zone) == ("Ann.Lee@Example.COM", "ann.lee@example.com", "UTC")
     assert (ann.birthday, ann.custom) == (date(1990, 2, 28), {"shoe": 38})
     assert synced.document() == {
+        "connector": "crm",
         "tables": {"contacts": {"read": 1, "new": 1, "changed": 0, "deleted": 0, "set_aside": 0}},
         "calls": 1,
+        "warnings": [],
     }
     assert [(row.name, row.type) for row in rows(store, custom_fields)] == [("shoe", "number")]
 

@@ -57,6 +57,8 @@ def parse(text: str) -> Duration:
 def _instead(text: str) -> str:
     """Months and years are no fixed time; what people mean by them is."""
     word = text.strip().lower().rstrip("s")
+    if "business" in word:
+        return "; business hours and days are not in this version yet"
     return "; write 30 days" if word.endswith("month") else "; write 365 days" if word.endswith("year") else ""
 
 

@@ -16,7 +16,7 @@ from runner.actions import Action, MailAction
 from runner.conditions import Condition, ConditionFault, Fields
 from runner.duration import Duration, Span, parse
 from runner.errors import Fault
-from runner.settings import Brake, Part, Share
+from runner.settings import Brake, NotYet, Part, Share
 from runner.triggers import Anchor, Trigger
 from runner.triggers.low_score import LowScore
 from runner.yaml_file import YamlFile, closest, read_yaml, validate
@@ -73,8 +73,8 @@ class PlaybookKeys(Part):
     #: Examples that the playbook must pass.
     tests: list[Any] = Field(default_factory=list)
     # Of the language, not in this version yet.
-    to: Any = None
-    mode: Any = None
+    to: NotYet = None
+    mode: NotYet = None
 
     @field_validator("reenter")
     @classmethod
@@ -87,7 +87,7 @@ class PlaybookKeys(Part):
 
 
 #: Keys of the language that this version does not act on yet.
-NOT_YET = ("to", "mode", "tests")
+NOT_YET = ("tests",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +240,8 @@ def _read_trigger(
         return None
     for field in trigger.names():
         if (fault := _unknown_date(file, field, (*path, "of"), fields)) is not None:
-            (warnings if field not in fields and not fields.complete else faults).append(fault)
+            learned = field.startswith("contact.") and field not in fields and not fields.complete
+            (warnings if learned else faults).append(fault)
             return None
     return trigger
 
@@ -251,6 +252,8 @@ _DATES = ("date", "time")
 
 def _unknown_date(file: YamlFile, name: str, path: Sequence[str | int], fields: Fields) -> Fault | None:
     """A trigger's field must be there and hold a date or time."""
+    if name.partition(".")[0] in ("deal", "contract", "subscription", "company"):
+        return file.fault(path, f"dates of a {name.partition('.')[0]} are not in this version yet, is {name!r}")
     if not name.startswith("contact."):
         return file.fault(path, f"must be a field of the contact, is {name!r}", "write contact.birthday, say")
     if name not in fields:

@@ -56,23 +56,26 @@ Hour = Annotated[time, BeforeValidator(_hour)]
 Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1)]
 
 
+def _mail_address(email: Any) -> Any:
+    from email_validator import EmailNotValidError, validate_email
+
+    try:
+        return validate_email(str(email), check_deliverability=False, test_environment=True).normalized
+    except EmailNotValidError as error:
+        raise ValueError(f"must be a mail address, is {email!r}: {error}") from None
+
+
+#: hello@acme.example
+MailAddress = Annotated[str, BeforeValidator(_mail_address)]
+
+
 class Sender(Part):
     """Who the mails come from; the postal address stands at the foot of each."""
 
     name: str
-    email: str
+    email: MailAddress
     #: The postal address, which the law asks for.
     address: str
-
-    @field_validator("email")
-    @classmethod
-    def _valid(cls, email: str) -> str:
-        from email_validator import EmailNotValidError, validate_email
-
-        try:
-            return validate_email(email, check_deliverability=False, test_environment=True).normalized
-        except EmailNotValidError as error:
-            raise ValueError(f"must be a mail address, is {email!r}: {error}") from None
 
 
 class Caps(Part):
@@ -209,6 +212,14 @@ class Settings(Part):
             raise ValueError(f"must be an IANA time zone, is {name!r}; {advice}")
         return name
 
+    @field_validator("secret")
+    @classmethod
+    def _keys(cls, secret: SecretStr | tuple[SecretStr, ...]) -> SecretStr | tuple[SecretStr, ...]:
+        keys = secret if isinstance(secret, tuple) else (secret,)
+        if not keys or any(len(key.get_secret_value()) < SHORTEST_SECRET for key in keys):
+            raise ValueError(f"must have at least {SHORTEST_SECRET} characters, each of them where it is a list")
+        return secret
+
     @field_validator("public_url")
     @classmethod
     def _url(cls, url: str) -> str:
@@ -223,6 +234,8 @@ class Settings(Part):
         return tuple(key.get_secret_value() for key in keys)
 
 
+#: Characters of a secret: links that can be forged are worth nothing.
+SHORTEST_SECRET = 8
 #: Keys that the language knows and this version does not act on yet.
 NOT_YET = ("breakers", "business_hours", "churn", "webhooks", "retention")
 

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from runner.settings import NotYet, Part
+from runner.settings import MailAddress, NotYet, Part
 
 
 class Action(Part):
@@ -37,9 +37,9 @@ class MailAction(Action):
     #: `marketing` heeds opt-out, caps and holdout; `service` (a receipt, an answer) does not.
     purpose: Literal["marketing", "service"] = "marketing"
     #: Another sender than the account's.
-    sender: str | None = Field(None, alias="from")
+    sender: MailAddress | None = Field(None, alias="from")
     #: Where answers go.
-    reply_to: str | None = None
+    reply_to: MailAddress | None = None
     #: Another mailer than the account's.
     mailer: NotYet = None
 

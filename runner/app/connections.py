@@ -63,8 +63,10 @@ def _read(told: SettingsFile) -> tuple[Plugs | None, list[Fault]]:
         return None, faults
     warnings: list[Fault] = []
     _public_url(told, mailer, faults, warnings)
-    warnings += [
-        told.file.fault(("mail", key), "not in this version yet: it is ignored", value=False)
+    # Ignored, these would let out more mail than was meant.
+    unheeded = faults if mailer[0].real else warnings
+    unheeded += [
+        told.file.fault(("mail", key), "is not in this version yet", value=False)
         for key in ("per_hour", "warm_up")
         if key in told.settings.mail
     ]

@@ -21,7 +21,7 @@ from runner.explain import Explained, explain, find_contact
 from runner.kpis import Kpi, Period
 from runner.log import LogRow
 from runner.plan import plan
-from runner.store.tables import contact_sources, contacts, tasks
+from runner.store.tables import contact_sources, contacts, playbooks, tasks
 from runner.sync import advance, out_of_date
 from runner.yaml_file import closest
 
@@ -54,6 +54,14 @@ def contact_called(connection: sa.Connection, called: str) -> int:
     if found is None:
         raise WrongUsage(f"there is no contact {called!r}: give a source id, our id or an address")
     return found
+
+
+def must_be_known(app: App, connection: sa.Connection, playbook: str) -> None:
+    """Raises WrongUsage where no file and no past of a playbook has that id."""
+    known = {path.stem for path in (app.folder / "playbooks").glob("*.yaml")}
+    known |= set(connection.scalars(sa.select(playbooks.c.id)))
+    if playbook not in known:
+        raise WrongUsage(f"there is no playbook {playbook!r}; {closest(playbook, known)}".rstrip("; "))
 
 
 def explained(app: App, called: str, playbook: str | None, now: datetime) -> tuple[dict[str, Any], list[Explained]]:

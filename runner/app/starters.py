@@ -20,6 +20,13 @@ def starters() -> Path:
 
 def write_workspace(folder: Path, *, settings: str | None = None) -> int:
     """Writes a new workspace; the number of files. Refuses a folder that already is one."""
+    try:
+        return _write(folder, settings or SETTINGS)
+    except OSError as error:
+        raise WrongUsage(f"cannot write to {folder}: {error.strerror}; choose another folder") from None
+
+
+def _write(folder: Path, settings: str) -> int:
     if (folder / "regulars.yaml").exists():
         raise WrongUsage(f"{folder} already has a regulars.yaml; choose another folder")
     written = 0
@@ -32,7 +39,7 @@ def write_workspace(folder: Path, *, settings: str | None = None) -> int:
                     shutil.copyfile(path, copy)
                     written += 1
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "regulars.yaml").write_text(settings or SETTINGS, encoding="utf-8")
+    (folder / "regulars.yaml").write_text(settings, encoding="utf-8")
     (folder / ".env").write_text(f"REGULARS_SECRET={secrets.token_urlsafe(32)}\n", encoding="utf-8")
     (folder / ".env").chmod(0o600)
     (folder / ".gitignore").write_text(".env\n.regulars/\n*.db*\noutbox/\n", encoding="utf-8")

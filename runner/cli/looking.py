@@ -34,13 +34,15 @@ def log(
 ) -> None:
     """Show every decision, done or not, with its reason. Oldest first."""
     from runner import log as action_log
-    from runner.app.looking import contact_called
+    from runner.app.looking import contact_called, must_be_known
     from runner.cli.tables import log_pages
 
     if status is not None and status not in action_log.STATUSES:
         raise WrongUsage(f"there is no status {status!r}; there are {', '.join(action_log.STATUSES)}")
     with workspace(folder) as app, app.store.read() as connection:
         who = contact_called(connection, contact) if contact else None
+        if playbook is not None:
+            must_be_known(app, connection, playbook)
         start = instant(since, app.settings.timezone) if since else None
         rows = action_log.rows(connection, playbook=playbook, contact=who, status=status, since=start, limit=limit)
         if as_json:

@@ -69,10 +69,13 @@ def _told(error: Exception) -> int:
     if isinstance(error, ConnectorError):
         print(error, file=sys.stderr)
         return ExitCode.OUTSIDE
-    from sqlalchemy.exc import OperationalError
+    from sqlalchemy.exc import DatabaseError, OperationalError
 
     if isinstance(error, OperationalError) and not _is_our_mistake(str(error.orig)):
         print(f"the store cannot be reached: {error.orig}", file=sys.stderr)
+        return ExitCode.OUTSIDE
+    if isinstance(error, DatabaseError) and "not a database" in str(error.orig):
+        print(f"the store's file is no store: {error.orig}", file=sys.stderr)
         return ExitCode.OUTSIDE
     raise error
 

@@ -59,9 +59,12 @@ def instant(text: str, zone: str) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise WrongUsage(f"{text!r} is no time; write 2026-11-22 or 2026-11-22T09:00") from None
-    if moment.tzinfo is not None:
-        return moment.astimezone(UTC)
-    return clock.at_local(moment.date(), moment.time(), zone)
+    try:
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+        return clock.at_local(moment.date(), moment.time(), zone)
+    except OverflowError:
+        raise WrongUsage(f"{text!r} is before or after all time that can be told") from None
 
 
 def day(text: str) -> date:

@@ -150,7 +150,7 @@ def test_the_documents_of_the_other_commands(call: Call) -> None:
     assert call("check", "--json").json == {"faults": [], "warnings": []}
     synced = call("sync", "--json").json
     assert synced["tables"]["contacts"] == {"read": 3, "new": 3, "changed": 0, "deleted": 0, "set_aside": 0}
-    assert set(synced) == {"tables", "calls"}
+    assert set(synced) == {"tables", "calls", "warnings"}
     assert set(call("run", "--at", AT, "--json").json) >= {"at", "synced", "entered", "delivered", "waiting"}
     assert set(call("doctor", "--json").json) == {"checks", "invalid", "quota"}
     explained = call("explain", "ada@x.example", "--json").json

@@ -70,3 +70,18 @@ def test_another_kind_of_survey_is_another_matter(world: World) -> None:
     world.tick("2026-03-01 00:00")
     world.answer("ada", 1, utc("2026-03-01 10:00"), kind="csat")
     assert world.ticks("2026-03-01 12:00") == []
+
+
+def test_five_of_five_is_no_low_score(each_world: World) -> None:
+    each_world.people("ada", "ben")
+    each_world.playbook("sorry", "trigger: {low_score: {kind: csat}}")
+    each_world.tick("2026-03-01 09:00")
+    each_world.answer("ada", 5, utc("2026-03-01 10:00"), kind="csat")
+    each_world.answer("ben", 2, utc("2026-03-01 10:00"), kind="csat")
+    each_world.tick("2026-03-01 11:00")
+    assert each_world.who_got() == ["ben"]
+
+
+def test_a_threshold_that_everybody_falls_below_is_a_fault(world: World) -> None:
+    world.playbook("sorry", "trigger: {low_score: {kind: csat, at_most: 5}}")
+    assert "at_most must leave somebody out: csat goes from 1 to 5" in str(world.check().faults[0])

@@ -34,7 +34,7 @@ def settings(**changed: Any) -> Settings:
     """Smallest settings; `changed` are those under test."""
     needed = {
         "public_url": "https://acme.example",
-        "secret": "s",
+        "secret": "long enough",
         "sender": {"name": "Acme", "email": "hello@acme.example", "address": "1 Main St"},
         "mail": {"type": "outbox"},
     }

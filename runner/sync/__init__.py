@@ -17,13 +17,14 @@ from connectors.errors import ConnectorError
 from runner.settings import Settings
 from runner.store import Store
 from runner.store.tables import contacts, cursors, custom_fields, meta, stale_contacts
-from runner.sync.aside import forget_headers, forget_older
+from runner.sync.aside import forget_headers, forget_older, keep_aside, warnings_aside
 from runner.sync.basis import basis_of
 from runner.sync.bulk import CHUNK
 from runner.sync.counts import Counts, Synced
 from runner.sync.derive import derive
 from runner.sync.gone import TooManyGone
 from runner.sync.intake import Intake, Progress
+from runner.sync.mapped import unused
 from runner.sync.rows import Pull
 from runner.sync.summary import Refreshed, advance, out_of_date, refresh
 
@@ -60,7 +61,7 @@ def sync(
         for page in source.pull(cursor, full=full, now=now):
             intake.keep(page)
         intake.flush()
-        _finish(store, source, pull, whole=full or cursor is None)
+        intake.synced.warnings += _finish(store, source, pull, whole=full or cursor is None)
     except ConnectorError:
         advance(store, None, now, settings)
         raise
@@ -84,8 +85,9 @@ def _known_fields(store: Store) -> frozenset[str]:
         return frozenset(connection.scalars(known))
 
 
-def _finish(store: Store, source: Source, pull: Pull, *, whole: bool) -> None:
-    """Notes that the pull came to its end, and the custom fields' types."""
+def _finish(store: Store, source: Source, pull: Pull, *, whole: bool) -> list[str]:
+    """Notes that the pull came to its end, and the custom fields' types; warns of those that nobody will see."""
+    warnings = unused(source.custom_fields().get("contacts", {}))
     done = {"synced_at": pull.now} | ({"full_at": pull.now} if whole else {})
     with store.write() as connection:
         upsert = store.insert(cursors).values(connector=pull.connector, **done)
@@ -94,6 +96,8 @@ def _finish(store: Store, source: Source, pull: Pull, *, whole: bool) -> None:
         if whole:
             forget_older(connection, pull, None, pull.now)
         forget_headers(connection, pull)
+        keep_aside(connection, store, pull, warnings_aside("contacts", warnings))
+    return warnings
 
 
 def _keep_custom_fields(connection: sa.Connection, store: Store, source: Source, pull: Pull) -> None:

@@ -39,7 +39,7 @@ def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[
             yield name, before[name], after[name]
     if "custom" in after:
         old, new = before["custom"], after["custom"]
-        for name in sorted(old.keys() | new.keys()):
+        for name in sorted((old.keys() | new.keys()) - set(TRACKED)):  # Those are told by their column.
             if old.get(name) != new.get(name):
                 yield name, old.get(name), new.get(name)
 

@@ -20,6 +20,7 @@ from runner.store.tables import (
 from runner.sync.bulk import AnyRow, update_rows
 from runner.sync.changes import changes
 from runner.sync.consent import said_no
+from runner.sync.mapped import fills
 from runner.sync.person import Home, merged
 from runner.sync.pointers import mark_stale
 from runner.sync.rows import Pull
@@ -56,7 +57,7 @@ def derive(
         updates.append({"number": person["id"], **after, "changed_at": pull.now})
         known = pull.known_fields if person["id"] not in joined else None
         history += changes(person["id"], person, after, known_fields=known, now=pull.now)
-        if differing & {"zone", "customer_since", "deleted_at"}:
+        if differing & {"zone", "customer_since", "deleted_at"} or fills(person["custom"], after["custom"]):
             stale.append(person["id"])
     update_rows(connection, contacts, updates)
     if history:

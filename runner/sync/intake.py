@@ -18,6 +18,7 @@ from runner.sync.bulk import chunks
 from runner.sync.counts import Stored, Synced
 from runner.sync.facts import store_facts
 from runner.sync.gone import Numbers, delete, named, too_many, unseen
+from runner.sync.mapped import misread
 from runner.sync.people import store_contacts
 from runner.sync.rows import Pull, Row, rows_of
 from runner.sync.scales import off_scale
@@ -55,7 +56,9 @@ class Intake:
         counts.read += len(page.records)
         self.synced.warnings += page.warnings
         rows, unstorable = rows_of(self._pull, page.table, page.records)
-        faults = [*page.set_aside, *unstorable, *off_scale(row.record for row in rows)]
+        records = [row.record for row in rows]
+        odd = [*off_scale(records), *misread(records, self._pull.settings.timezone)]
+        faults = [*page.set_aside, *unstorable, *odd]
         aside = [*faults, *warnings_aside(page.table, page.warnings)]
         counts.set_aside += len(faults)
         self.synced.unread += unread_files(page.table, faults)

@@ -17,6 +17,7 @@ from runner.sync.bulk import update_rows
 from runner.sync.consent import ANSWERS, Word, keep_words
 from runner.sync.counts import Stored
 from runner.sync.derive import derive
+from runner.sync.mapped import fills
 from runner.sync.matching import recognise
 from runner.sync.merges import WAITING, keep_merges, separate
 from runner.sync.person import Fields, Home, contact_fields, merged
@@ -97,9 +98,9 @@ def store_contacts(connection: sa.Connection, store: Store, pull: Pull, rows: Se
 
 
 def _needs_summary(told: _Told, *, joined: bool) -> bool:
-    """Facts may have waited for it, or it no longer says since when it is a customer."""
+    """Facts may have waited for it, it fills a summary's column, or no longer says since when it is a customer."""
     if told.is_new:
-        return told.known is not None or joined
+        return told.known is not None or joined or fills({}, told.fields["custom"])
     unmapped = "customer_since" not in told.fields and told.known and "customer_since" in (told.known.fields or {})
     return bool(unmapped)
 

@@ -27,6 +27,7 @@ from runner.store.tables import (
 from runner.sync.basis import Basis, basis_of
 from runner.sync.bulk import CHUNK, chunks, update_rows
 from runner.sync.changes import changes
+from runner.sync.mapped import fill
 from runner.sync.money import Rates
 from runner.sync.netting import Purchase
 from runner.sync.purchases import keep_purchases, purchases_of
@@ -206,6 +207,7 @@ def _refresh(
         if person["id"] in mapped:
             values["customer_since"] = person["customer_since"]
         after = {**values, **rest[person["id"]]}
+        fill(after, person["custom"], settings.timezone)
         if any(after[name] != person[name] for name in _SUMMARY):
             updates.append({"number": person["id"], **after, "changed_at": now})
             history += changes(person["id"], person, _scores(after), known_fields=None, now=now)
@@ -217,14 +219,14 @@ def _refresh(
 
 def _locked(connection: sa.Connection, of: Whose) -> list[dict[str, Any]]:
     """The people as they stand, and until the commit: an answer given meanwhile must not be overwritten."""
-    columns = [contacts.c[name] for name in ("id", "zone", *_SUMMARY)]
+    columns = [contacts.c[name] for name in ("id", "zone", "custom", *_SUMMARY)]
     chosen = sa.select(*columns).where(contacts.c.id.in_(of.people)).order_by(contacts.c.id)
     return [dict(row) for row in connection.execute(chosen.with_for_update(key_share=True)).mappings()]
 
 
 _SUMMARY = (
     "customer_since", "first_order_at", "last_order_at", "last_order_id", "orders_count", "revenue", "nps_score",
-    "nps_at", "csat_score", "csat_at", "last_answer_at", "open_tickets", "mrr", "points",
+    "nps_at", "csat_score", "csat_at", "last_answer_at", "open_tickets", "mrr", "points", "churn_risk", "tier",
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -44,3 +45,26 @@ def midnight(day: date, zone_name: str) -> datetime:
 def next_day(at: datetime, zone_name: str) -> datetime:
     """The instant the next local day begins, in UTC."""
     return midnight(local(at, zone_name).date() + timedelta(days=1), zone_name)
+
+
+def next_hour(at: datetime, hour: time, zone_name: str) -> datetime:
+    """The first instant from this one on at which that zone's wall clock shows the hour, as `at_local` has it."""
+    return _first_from(at, hour, zone_name, range(7))
+
+
+def next_weekday(at: datetime, weekday: int, zone_name: str, hour: time | None = None) -> datetime:
+    """The first instant from this one on that lies in such a weekday (Monday is 0), or that is its `hour`.
+
+    Without an hour today counts: on a Monday the next Monday is now, on any other day it begins at midnight.
+    """
+    if hour is None and local(at, zone_name).weekday() == weekday:
+        return at
+    return _first_from(at, hour or time(), zone_name, (weekday,))
+
+
+def _first_from(at: datetime, hour: time, zone_name: str, weekdays: Container[int]) -> datetime:
+    # An hour that a clock going forward left out yesterday, late in the evening, comes today.
+    yesterday = local(at, zone_name).date() - timedelta(days=1)
+    days = (yesterday + timedelta(days=n) for n in range(10))
+    instants = (at_local(day, hour, zone_name) for day in days if day.weekday() in weekdays)
+    return next(instant for instant in instants if instant >= at)

@@ -20,7 +20,6 @@ from runner.store.tables import (
     contacts,
     enrollments,
     playbooks,
-    purchases,
     sends,
     suppressions,
 )
@@ -48,6 +47,23 @@ class Due:
     entered_at: datetime
     #: When it was to be looked at: whose time came first goes first.
     due_at: datetime
+    #: Until when a survey may be answered that `plan` imagines to have gone out.
+    asked_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What happened on one enrollment's way."""
+
+    #: When the goal was reached after entering.
+    goal_at: datetime | None = None
+    #: The answer to the latest survey that went out, and until when it may be given.
+    answer: Mapping[str, Any] | None = None
+    asked_until: datetime | None = None
+    #: When what this step waits for came.
+    happened_at: datetime | None = None
+    #: Whether what the last `wait` was for has come.
+    happened: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +77,9 @@ class Circumstances:
     suppressed: tuple[str, datetime] | None = None
     #: The latest word on the topic: yes, no, or unknown.
     consent: str = "unknown"
-    #: When the goal was reached after entering.
-    goal_at: datetime | None = None
     #: Whether `exit_when` holds.
     exits: bool = False
+    passage: Passage = Passage()
 
     @property
     def zone(self) -> str:
@@ -75,10 +90,24 @@ class Circumstances:
         address: str | None = self.contact["address"]
         return address
 
-    def values(self) -> dict[str, Any]:
-        """The fields by their full names, as conditions have them."""
+    def values(self, due: Due | None = None) -> dict[str, Any]:
+        """The fields by their full names, as conditions have them; with an enrollment's own, and the answer given."""
         named = {f"contact.{name}": value for name, value in _plain(self.contact).items()}
-        return named | {f"company.{name}": value for name, value in _plain(self.company or {}).items()}
+        named |= {f"company.{name}": value for name, value in _plain(self.company or {}).items()}
+        if due is None:
+            return named
+        named |= {f"answer.{name}": value for name, value in (self.answer(due) or {}).items()}
+        return named | {
+            "enrollment.happened": self.passage.happened,
+            "enrollment.entered_at": due.entered_at,
+            "enrollment.occasion": due.occasion,
+        }
+
+    def answer(self, due: Due) -> Mapping[str, Any] | None:
+        """What was answered to the playbook's survey; where it sent none, the answer that let the person in."""
+        if self.passage.answer is not None or self.passage.asked_until is not None:
+            return self.passage.answer
+        return due.facts if "score" in due.facts else None
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,7 +163,6 @@ def people_of(connection: sa.Connection, ids: Sequence[int]) -> dict[int, Mappin
 def look_at(
     connection: sa.Connection,
     playbook: Playbook,
-    due: Sequence[Due],
     people: Mapping[int, Mapping[str, Any]],
     *,
     topic: str | None,
@@ -145,7 +173,6 @@ def look_at(
     firms = _firms(connection, [p["company_id"] for p in people.values() if p["company_id"] is not None])
     noes = suppressed(connection, people) if topic is not None else {}
     words = _consents(connection, list(people), topic) if topic is not None else {}
-    goals = _goals(connection, playbook, due, now)
     leaving = _leaving(connection, playbook, list(people), Today(now, zones))
     return {
         id: Circumstances(
@@ -153,7 +180,6 @@ def look_at(
             company=firms.get(person["company_id"]),
             suppressed=noes.get(id),
             consent=words.get(id, "unknown"),
-            goal_at=goals.get(id),
             exits=id in leaving,
         )
         for id, person in people.items()
@@ -215,20 +241,6 @@ _WORDS = (
     )
     .order_by(consents.c.at, consents.c.id)
 )
-
-
-def _goals(connection: sa.Connection, playbook: Playbook, due: Sequence[Due], now: datetime) -> dict[int, datetime]:
-    """Who has ordered since entering and within the goal's time, and when."""
-    if playbook.keys.goal is None or not due:
-        return {}
-    entered = {one.contact_id: one.entered_at for one in due}
-    rows = connection.execute(
-        sa.select(purchases.c.contact_id, purchases.c.at)
-        .where(purchases.c.contact_id.in_(entered), purchases.c.at > min(entered.values()), purchases.c.at <= now)
-        .order_by(purchases.c.at.desc())
-    )
-    within = playbook.keys.goal.within.span
-    return {contact: at for contact, at in rows if entered[contact] < at <= entered[contact] + within}
 
 
 def _leaving(connection: sa.Connection, playbook: Playbook, ids: Sequence[int], today: Today) -> set[int]:

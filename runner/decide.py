@@ -4,28 +4,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 from runner import clock
-from runner.actions import MailAction, Survey, Wait
+from runner.actions import Choose, MailAction, Split, Stop, Survey, Wait
 from runner.circumstances import MARKETING_NOES, Circumstances, Due, Mailed
-from runner.playbook import Playbook, Step
+from runner.conditions import Today
+from runner.passage import HAPPENED, TIMED_OUT
+from runner.playbook import Playbook
 from runner.settings import QuietHours, Settings
+from runner.steps import Step
+from runner.store.types import draw_of
 
 
 @dataclass(frozen=True, slots=True)
 class Do:
-    """The step is done now."""
+    """The step is done now; where it parts, on this branch."""
 
     reason: str
+    branch: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """The step waits."""
+    """The step waits, or until what it waits for comes."""
 
     until: datetime
     reason: str
+    waits_for: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +73,13 @@ def decide(
         return over
     match step.action:
         case Wait() as wait:
-            until = wait.until(due.step_since, facts.zone)
-            return Hold(until, wait.says()) if now < until else Do(wait.says())
+            return _waits(due, wait, facts, now)
+        case Choose():
+            return _choose(due, step, facts, now, settings)
+        case Split():
+            return _split(playbook, step, facts, settings)
+        case Stop(reason=reason):
+            return End(reason)
         case MailAction() as mail:
             return _mail(due, playbook, mail, facts, mailed, now, settings)
     return Do(playbook.trigger.why(due.facts, due.anchor))
@@ -77,7 +87,51 @@ def decide(
 
 def next_since(due: Due, step: Step, facts: Circumstances, now: datetime) -> datetime:
     """Since when the following step is next: since a wait was over, however late somebody looked."""
-    return step.action.until(due.step_since, facts.zone) if isinstance(step.action, Wait) else now
+    if not isinstance(step.action, Wait):
+        return now
+    over = step.action.over_at(due.step_since, facts.zone)
+    return min(over, facts.passage.happened_at or over)
+
+
+def _waits(due: Due, wait: Wait, facts: Circumstances, now: datetime) -> Decision:
+    over = wait.over_at(due.step_since, facts.zone)
+    if wait.for_ is None:
+        return Hold(over, wait.says()) if now < over else Do(wait.says())
+    came = facts.passage.happened_at
+    if came is not None and came <= over:
+        return Do(f"{wait.what} came on {clock.local(came, facts.zone):%Y-%m-%d %H:%M}", HAPPENED)
+    if now < over:
+        return Hold(over, wait.says(), wait.for_)
+    return Do(f"{wait.what} did not come within {wait.at_most}", TIMED_OUT)
+
+
+def _choose(due: Due, step: Step, facts: Circumstances, now: datetime, settings: Settings) -> Decision:
+    """The first way that holds; who was asked and may still answer is waited for where a way names the answer."""
+    values, passage = facts.values(due), facts.passage
+    open_until = passage.asked_until
+    if step.names_answer and passage.answer is None and open_until is not None and now < open_until:
+        return Hold(open_until, "waits for the answer, until the survey closes", "answer")
+    today = Today(now, [facts.zone])
+    for branch in step.branches:
+        if branch.when is None:
+            return Do("no condition holds: otherwise", branch.name)
+        if branch.when.holds(values, today):
+            told = ", ".join(clause.value for clause in branch.when.clauses(values, today) if clause.value)
+            return Do(f"{branch.name} ({told})" if told else branch.name, branch.name)
+    return Do("no condition holds: it goes on below")
+
+
+def _split(playbook: Playbook, step: Step, facts: Circumstances, settings: Settings) -> Decision:
+    """One number a person, or a company where that is the customer, for this step alone."""
+    unit = facts.contact["key"]
+    if settings.customers == "company" and facts.company is not None:
+        unit = facts.company["key"]
+    drawn, below = draw_of(f"split:{playbook.id}:{step.id}:{unit}"), 0.0
+    for branch in step.branches:
+        below += branch.share
+        if drawn < below:
+            return Do(f"drawn for {branch.name}, {branch.share:.0%} of the people", branch.name)
+    return Do(f"drawn for {step.branches[-1].name}", step.branches[-1].name)
 
 
 def _over(due: Due, playbook: Playbook, facts: Circumstances) -> End | None:
@@ -87,9 +141,10 @@ def _over(due: Due, playbook: Playbook, facts: Circumstances) -> End | None:
         return End("the contact was deleted")
     if contact["merged_into"] is not None:
         return End("the contact was merged into another one")
-    if facts.goal_at is not None and keys.goal is not None:
-        zone = ZoneInfo(facts.zone)
-        return End(f"goal reached: an order on {facts.goal_at.astimezone(zone).date().isoformat()}")
+    if (reached := facts.passage.goal_at) is not None and keys.goal is not None:
+        what = keys.goal.event.replace("_", " ")
+        article = "an" if what[:1] in "aeiou" else "a"
+        return End(f"goal reached: {article} {what} on {clock.local(reached, facts.zone).date().isoformat()}")
     if facts.exits and playbook.exit_when is not None:
         return End(f"exit_when: {playbook.exit_when.source}")
     return None

@@ -106,7 +106,7 @@ def _one(
     rows: tuple[LogRow, ...],
 ) -> Explained:
     people = people_of(connection, [contact])
-    person = look_at(connection, playbook, [], people, topic=None, now=now, zones=window.zones)[contact]
+    person = look_at(connection, playbook, people, topic=None, now=now, zones=window.zones)[contact]
     clauses = (
         _fires(connection, contact, playbook, window, settings, person, fields),
         *_audience(playbook, window, person),

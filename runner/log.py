@@ -62,6 +62,8 @@ class LogRow:
     reason: str
     until: datetime | None
     send: LoggedSend | None
+    #: Which way of a choose or split was taken; whether what a wait was for `happened` or `timed out`.
+    branch: str | None = None
 
     def document(self) -> dict[str, Any]:
         """The row as `log --json` prints it; times in ISO 8601, UTC."""
@@ -192,6 +194,7 @@ def _row(told: sa.Row[Any]) -> LogRow:
         status=told.status,
         reason=told.reason,
         until=told.until,
+        branch=told.branch,
         send=_send(told) if told.state is not None else None,
     )
 

@@ -9,14 +9,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from runner.actions import Survey
 from runner.circumstances import Circumstances, Due, Mailed, due_enrollments, due_steps, people_of, source_ids
 from runner.decide import Decision, Do, End, Hold, Skip, next_since
 from runner.deliver import Office
 from runner.deliver.claim import judge
 from runner.enroll import BRAKED, HELD_OUT, allowed_by, candidates
 from runner.log import LoggedContact, LogRow
-from runner.playbook import Playbook, Step
+from runner.playbook import Playbook
 from runner.settings import Brake
+from runner.steps import Step
 from runner.triggers import Window
 
 #: People looked at in one go.
@@ -83,17 +85,31 @@ def _walk(office: Office, connection: sa.Connection, queue: _Queue, now: datetim
     """Round after round, as deliver does, until everybody waits or is through."""
     mailed = Mailed()
     for playbook, step in queue.rounds():
-        after = playbook.after(step.id)
         while part := queue.take(playbook, step):
             sources = source_ids(connection, [one.contact_id for one in part])
-            onward: list[Due] = []
             for one, facts, decision in judge(office, connection, playbook, step, part, mailed, now):
                 yield _row(playbook, step, one, facts, sources.get(one.contact_id, ""), decision, now)
-                if after is not None and isinstance(decision, Do | Skip):
-                    since = next_since(one, step, facts, now) if isinstance(decision, Do) else now
-                    onward.append(replace(one, step=after.id, step_since=since, attempt=0, due_at=now))
-            if after is not None:
-                queue.add(playbook, after, onward)
+                after = playbook.step(_onward(step, decision) or "")
+                if after is not None:
+                    queue.add(playbook, after, [_moved(one, step, after, facts, decision, now)])
+
+
+def _onward(step: Step, decision: Decision) -> str | None:
+    match decision:
+        case Do(branch=branch):
+            return step.onward(branch)
+        case Skip():
+            return step.next
+    return None
+
+
+def _moved(one: Due, step: Step, to: Step, facts: Circumstances, decision: Decision, now: datetime) -> Due:
+    """The enrollment as it would stand at the following step."""
+    since = next_since(one, step, facts, now) if isinstance(decision, Do) else now
+    asked_until = one.asked_until
+    if isinstance(decision, Do) and isinstance(step.action, Survey):
+        asked_until = step.action.close_after.after(now, facts.zone)
+    return replace(one, step=to.id, step_since=since, attempt=0, due_at=now, asked_until=asked_until)
 
 
 def _imagined(row: sa.Row[Any], playbook: Playbook, now: datetime) -> Due:
@@ -129,6 +145,7 @@ def _row(
         reason=decision.reason,
         until=decision.until if isinstance(decision, Hold) else None,
         send=None,
+        branch=decision.branch if isinstance(decision, Do) else None,
     )
 
 

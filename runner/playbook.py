@@ -11,12 +11,13 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from runner import actions, triggers
-from runner.actions import Action, MailAction
-from runner.conditions import Condition, ConditionFault, Fields
+from runner import triggers
+from runner.actions import MailAction, Survey
+from runner.conditions import Condition, Fields
 from runner.duration import Duration, Span, parse
 from runner.errors import Fault
 from runner.settings import Brake, NotYet, Part, Share
+from runner.steps import Step, read_condition, read_steps, single
 from runner.triggers import Anchor, Trigger
 from runner.triggers.low_score import LowScore
 from runner.yaml_file import YamlFile, closest, read_yaml, validate
@@ -33,7 +34,9 @@ class Limits(Part):
 class Goal(Part):
     """What the playbook is for: it ends when this happened."""
 
-    event: Literal["order"] = "order"
+    #: `order`, or the kind of an event.
+    event: str = Field("order", min_length=1)
+    #: How long after entering.
     within: Span = Duration(60, "day")
 
 
@@ -90,14 +93,6 @@ class PlaybookKeys(Part):
 NOT_YET = ("tests",)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One named entry of `actions:`."""
-
-    id: str
-    action: Action
-
-
 @dataclass(frozen=True)
 class Playbook:
     """A playbook that may run."""
@@ -122,11 +117,10 @@ class Playbook:
     def step(self, id: str) -> Step | None:
         return next((step for step in self.steps if step.id == id), None)
 
-    def after(self, id: str) -> Step | None:
-        """The step that follows; None after the last."""
-        ids = [step.id for step in self.steps]
-        index = ids.index(id) + 1 if id in ids else len(ids)
-        return self.steps[index] if index < len(ids) else None
+    @property
+    def asks(self) -> bool:
+        """Whether there is a survey in it, whose answer later steps may name."""
+        return any(isinstance(step.action, Survey) for step in self.steps)
 
     @property
     def rank(self) -> int:
@@ -148,8 +142,7 @@ class Draft:
 
     id: str
     file: YamlFile
-    #: Each with its place among `actions:`.
-    steps: tuple[tuple[int, Step], ...]
+    steps: tuple[Step, ...]
     #: Whether the trigger brings an answer that templates may name.
     brings_answer: bool
     enabled: bool
@@ -204,21 +197,21 @@ def assemble(file: YamlFile, stem: str, fields: Fields) -> Reading:
     faults = list(keys) if isinstance(keys, list) else []
     warnings: list[Fault] = []
     trigger = _read_trigger(file, document.get("trigger"), faults, warnings, fields) if "trigger" in document else None
-    steps = _read_steps(file, document.get("actions"), faults)
+    steps = read_steps(file, document.get("actions"), fields, faults, warnings)
     audience = _read_condition(file, document, "audience", faults, warnings, fields)
     exit_when = _read_condition(file, document, "exit_when", faults, warnings, fields)
     warnings += [
         file.fault((key,), "not in this version yet: it is ignored", value=False) for key in NOT_YET if key in document
     ]
     id = str(document.get("id") or stem)
-    draft = Draft(id, file, tuple(steps), isinstance(trigger, LowScore), document.get("enabled") is not False)
+    draft = Draft(id, file, tuple(steps), _brings_answer(trigger, steps), document.get("enabled") is not False)
     waiting = (audience is None and "audience" in document) or (exit_when is None and "exit_when" in document)
+    waiting = waiting or any(step.waits_for_sync for step in steps)
     if faults or isinstance(keys, list) or trigger is None or not steps or waiting:
         return Reading(id, file.name, None, tuple(faults), tuple(warnings), draft)
     body = json.loads(json.dumps(document, default=str))
     anchors = trigger.anchors(fields)
-    whole = [step for _, step in steps]
-    playbook = Playbook(id, _version(body), body, keys, trigger, whole, audience, exit_when, anchors, file)
+    playbook = Playbook(id, _version(body), body, keys, trigger, steps, audience, exit_when, anchors, file)
     return Reading(id, file.name, playbook, (), tuple(warnings), draft)
 
 
@@ -229,7 +222,7 @@ def _version(body: Mapping[str, Any]) -> str:
 def _read_trigger(
     file: YamlFile, written: Any, faults: list[Fault], warnings: list[Fault], fields: Fields
 ) -> Trigger | None:
-    found = _single(file, ("trigger",), written, triggers.TRIGGERS, triggers.NOT_YET, faults)
+    found = single(file, ("trigger",), "a trigger", written, triggers.TRIGGERS, triggers.NOT_YET, faults)
     if found is None:
         return None
     name, below = found
@@ -269,64 +262,12 @@ def _unknown_date(file: YamlFile, name: str, path: Sequence[str | int], fields: 
     return None
 
 
-def _read_steps(file: YamlFile, written: Any, faults: list[Fault]) -> list[tuple[int, Step]]:
-    steps: list[tuple[int, Step]] = []
-    for index, entry in enumerate(written if isinstance(written, list) else []):
-        path = ("actions", index)
-        found = _single(file, path, entry, actions.ACTIONS, actions.NOT_YET, faults)
-        if found is None:
-            continue
-        name, below = found
-        action = validate(file, actions.ACTIONS[name], below if below is not None else {}, at=(*path, name))
-        if isinstance(action, list):
-            faults += action
-            continue
-        id = action.id or f"{name}-{sum(step.action.name == name for _, step in steps) + 1}"
-        if any(step.id == id for _, step in steps):
-            faults.append(
-                file.fault((*path, name, "id"), f"the id {id!r} is taken by an earlier step", "give it another one")
-            )
-        steps.append((index, Step(id, action)))
-    return steps
-
-
-def _single(
-    file: YamlFile,
-    path: Sequence[str | int],
-    written: Any,
-    known: Mapping[str, Any],
-    not_yet: Sequence[str],
-    faults: list[Fault],
-) -> tuple[str, Any] | None:
-    """The one name and its keys, `{anniversary: {…}}`; None, with a fault, for anything else."""
-    what = "a trigger" if path[0] == "trigger" else "an action"
-    if isinstance(written, str) and written in known:
-        return written, None
-    if not isinstance(written, dict) or len(written) != 1:
-        said = ", ".join(map(str, written)) if isinstance(written, dict) else repr(written)
-        faults.append(file.fault(path, f"must be {what} with its keys below it, is {said or 'empty'}", "one a line"))
-        return None
-    ((name, below),) = written.items()
-    if name in known:
-        return str(name), below
-    word = what.split()[1]
-    if name in not_yet:
-        faults.append(file.fault((*path, name), f"the {word} {name!r} is not in this version yet", value=False))
-    else:
-        advice = closest(str(name), [*known, *not_yet]) or f"there are {', '.join(known)}"
-        faults.append(file.fault((*path, name), f"there is no {word} {name!r}", advice, value=False))
-    return None
+def _brings_answer(trigger: Trigger | None, steps: Sequence[Step]) -> bool:
+    return isinstance(trigger, LowScore) or any(isinstance(step.action, Survey) for step in steps)
 
 
 def _read_condition(
     file: YamlFile, document: Mapping[str, Any], key: str, faults: list[Fault], warnings: list[Fault], fields: Fields
 ) -> Condition | None:
     source = document.get(key)
-    if not isinstance(source, str):
-        return None
-    try:
-        return Condition(source, fields)
-    except ConditionFault as error:
-        fault = file.fault((key,), error.message, error.advice)
-        (warnings if error.unknown_field and not fields.complete else faults).append(fault)
-        return None
+    return read_condition(file, (key,), source, fields, faults, warnings) if isinstance(source, str) else None

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from runner.actions.base import Action, MailAction
+from runner.actions.choose import Choose
 from runner.actions.create_task import CreateTask
 from runner.actions.request_referral import RequestReferral
 from runner.actions.request_review import RequestReview
 from runner.actions.send_email import SendEmail
+from runner.actions.split import Split
+from runner.actions.stop import Stop
 from runner.actions.survey import Survey
 from runner.actions.wait import Wait
 
-__all__ = ["ACTIONS", "NOT_YET", "Action", "CreateTask", "MailAction", "Survey", "Wait"]
+__all__ = ["ACTIONS", "NOT_YET", "Action", "Choose", "CreateTask", "MailAction", "Split", "Stop", "Survey", "Wait"]
 
 #: Every action by its name in YAML.
 ACTIONS: Mapping[str, type[Action]] = {
-    action.name: action for action in (SendEmail, Survey, RequestReview, RequestReferral, CreateTask, Wait)
+    action.name: action
+    for action in (SendEmail, Survey, RequestReview, RequestReferral, CreateTask, Wait, Choose, Split, Stop)
 }
 #: Actions of the language that this version does not have yet.
-NOT_YET = ("add_note", "update_contact", "notify", "webhook", "choose", "split", "stop")
+NOT_YET = ("add_note", "update_contact", "notify", "webhook")

@@ -16,6 +16,7 @@ from runner.links import Links
 from runner.playbook import Draft, Reading
 from runner.render import Templates
 from runner.settings import Sender, Settings
+from runner.steps import KeyPath
 from runner.yaml_file import closest
 
 
@@ -46,23 +47,23 @@ def template_faults(folder: Path, draft: Draft, settings: Settings | None, field
     sender = settings.sender if settings else Sender(name="Acme", email="hello@acme.example", address="1 Main St")
     templates = Templates(folder / "templates", Links("https://acme.example", ["check"]), sender)
     found: list[Fault] = []
-    for index, step in draft.steps:
+    for step in draft.steps:
         if isinstance(step.action, MailAction):
-            found += _mail_faults(templates, draft, index, step.action, settings, fields)
+            found += _mail_faults(templates, draft, step.path, step.action, settings, fields)
         elif isinstance(step.action, CreateTask):
-            found += _line_faults(templates, draft, index, step.action, fields)
+            found += _line_faults(templates, draft, step.path, step.action, fields)
     return found
 
 
 def _mail_faults(
     templates: Templates,
     draft: Draft,
-    index: int,
+    at: KeyPath,
     mail: MailAction,
     settings: Settings | None,
     fields: Fields,
 ) -> list[Fault]:
-    path = ("actions", index, mail.name)
+    path = (*at, mail.name)
     if not templates.files(mail.template):
         advice = closest(mail.template, templates.names()) or f"write templates/{mail.template}.mjml"
         return [draft.file.fault((*path, "template"), f"there is no template {mail.template!r}", advice)]
@@ -87,7 +88,7 @@ def _placed(draft: Draft, fault: Fault, path: tuple[str | int, ...]) -> Fault:
     return draft.file.fault((*path, fault.where or "template"), fault.message, fault.advice)
 
 
-def _line_faults(templates: Templates, draft: Draft, index: int, task: CreateTask, fields: Fields) -> list[Fault]:
+def _line_faults(templates: Templates, draft: Draft, at: KeyPath, task: CreateTask, fields: Fields) -> list[Fault]:
     _, sample = sample_person(draft, fields)
     found = []
     for key, text in (("subject", task.subject), ("body", task.body)):
@@ -96,7 +97,7 @@ def _line_faults(templates: Templates, draft: Draft, index: int, task: CreateTas
         try:
             templates.plain(text, sample)
         except Exception as error:  # whatever a template may raise is the author's to mend
-            found.append(draft.file.fault(("actions", index, task.name, key), str(error)))
+            found.append(draft.file.fault((*at, task.name, key), str(error)))
     return found
 
 

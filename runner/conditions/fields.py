@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -74,6 +74,27 @@ class Fields:
     @property
     def names(self) -> Iterable[str]:
         return self.by_name.keys()
+
+    def bringing(self, *words: str) -> Fields:
+        """These and what else a condition may name there: the answer to a survey, the enrollment itself."""
+        more = {name: Field(name, kind, None) for word in words for name, kind in _BROUGHT[word].items()}
+        return replace(self, by_name={**self.by_name, **more})
+
+
+_BROUGHT: Mapping[str, Mapping[str, Kind]] = {
+    "answer": {
+        "answer.kind": Kind.TEXT,
+        "answer.score": Kind.NUMBER,
+        "answer.comment": Kind.TEXT,
+        "answer.at": Kind.TIME,
+    },
+    #: `happened`: whether what the last `wait` was for has come.
+    "enrollment": {
+        "enrollment.happened": Kind.BOOL,
+        "enrollment.entered_at": Kind.TIME,
+        "enrollment.occasion": Kind.TEXT,
+    },
+}
 
 
 class Today:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -24,8 +24,10 @@ from runner.decide import Decision, Do, End, Hold, Skip, decide, next_since
 from runner.deliver import ledger
 from runner.deliver.lease import LASTS
 from runner.deliver.office import Office
-from runner.playbook import Playbook, Step
+from runner.passage import passages
+from runner.playbook import Playbook
 from runner.render.letters import words
+from runner.steps import Step
 from runner.store.tables import recipients, sends, tasks
 
 
@@ -86,10 +88,11 @@ def judge(
         if lock:
             _lock(office, connection, addresses)
         mailed.load(connection, addresses, caps_since(office.settings, now))
-    known = look_at(connection, playbook, due, people, topic=topic, now=now, zones=office.zones)
+    known = look_at(connection, playbook, people, topic=topic, now=now, zones=office.zones)
+    passed = passages(connection, playbook, step, due, now)
     judged = []
     for one in due:
-        facts = known[one.contact_id]
+        facts = replace(known[one.contact_id], passage=passed[one.id])
         decision = decide(one, playbook, step, facts, mailed, now, office.settings)
         if isinstance(decision, Do) and _counts(step) and facts.address:
             mailed.add(facts.address, local_day(now, facts.zone), survey=step.action.name == "survey")
@@ -122,9 +125,9 @@ def _write(
     decision: Decision,
 ) -> None:
     match decision:
-        case Hold(until=until, reason=reason):
+        case Hold(until=until, reason=reason, waits_for=waits_for):
             batch.held += 1
-            book.hold(one, until, reason)
+            book.hold(one, until, reason, waits_for=waits_for)
         case Skip(reason=reason):
             batch.skipped += 1
             book.advance(one, "skipped", reason)
@@ -138,9 +141,9 @@ def _write(
         case Do(reason=reason) if isinstance(book.step.action, CreateTask):
             batch.done += 1
             _create_task(office, connection, book, one, facts, book.step.action, reason)
-        case Do(reason=reason):
+        case Do(reason=reason, branch=branch):
             batch.done += 1
-            book.advance(one, "done", reason, since=next_since(one, book.step, facts, book.now))
+            book.advance(one, "done", reason, since=next_since(one, book.step, facts, book.now), branch=branch)
 
 
 def _create_task(

@@ -13,8 +13,10 @@ from runner.circumstances import due_steps
 from runner.deliver import outcomes, settle
 from runner.deliver.claim import Claim, claim
 from runner.deliver.office import Office
-from runner.playbook import Playbook, Step
+from runner.passage import wake
+from runner.playbook import Playbook
 from runner.render import Group, Person, unsubscribe_headers
+from runner.steps import Step
 
 #: Enrollments decided in one transaction, and letters of a mailing at the most.
 BATCH = 1000
@@ -44,6 +46,7 @@ def deliver(office: Office, now: datetime, *, stop: Callable[[], bool] = lambda:
     """Everything due at `now`, step after step, until nothing is; `stop` ends it after the batch in hand."""
     settle.sweep(office, now)
     settle.take_up(office, now)
+    wake(office.store, now)
     total = Delivered()
     while not stop() and not total.failures:
         with office.store.read() as connection:

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from runner.circumstances import Due
-from runner.playbook import Playbook, Step
+from runner.playbook import Playbook
+from runner.steps import Step
 from runner.store import Store
 from runner.store.tables import decisions, enrollments
 
@@ -21,25 +22,30 @@ class Book:
         self.playbook = playbook
         self.step = step
         self.now = now
-        self._following = playbook.after(step.id)
         self._moves: list[dict[str, Any]] = []
         self._rows: list[dict[str, Any]] = []
 
-    def hold(self, one: Due, until: datetime, reason: str) -> None:
-        self._move(one, state="active", due_at=until)
+    def hold(self, one: Due, until: datetime, reason: str, *, waits_for: str | None = None) -> None:
+        self._move(one, state="active", due_at=until, waits_for=waits_for)
         self._log(one, "held", reason, until=until)
 
     def advance(
-        self, one: Due, status: str, reason: str, *, send_id: str | None = None, since: datetime | None = None
+        self,
+        one: Due,
+        status: str,
+        reason: str,
+        *,
+        send_id: str | None = None,
+        since: datetime | None = None,
+        branch: str | None = None,
     ) -> None:
-        """The step is over; the next one may be looked at, due `since` then, or the playbook is finished."""
-        if self._following is None:
+        """The step is over; the next one, or the branch's first, may be looked at, or the playbook is finished."""
+        following = self.step.onward(branch)
+        if following is None:
             self._move(one, state="done", ended_at=self.now, reason="finished")
         else:
-            self._move(
-                one, state="active", step=self._following.id, attempt=0, step_since=since or self.now, due_at=self.now
-            )
-        self._log(one, status, reason, send_id=send_id)
+            self._move(one, state="active", step=following, attempt=0, step_since=since or self.now, due_at=self.now)
+        self._log(one, status, reason, send_id=send_id, branch=branch)
 
     def end(self, one: Due, reason: str) -> None:
         self._move(one, state="ended", ended_at=self.now, reason=reason)
@@ -60,12 +66,20 @@ class Book:
             "due_at": self.now,
             "ended_at": None,
             "reason": None,
+            "waits_for": None,
         }
         standing = {"enrollment": one.id, "at_step": one.step, "at_attempt": one.attempt}
         self._moves.append({**standing, **stays, **to})
 
     def _log(
-        self, one: Due, status: str, reason: str, *, until: datetime | None = None, send_id: str | None = None
+        self,
+        one: Due,
+        status: str,
+        reason: str,
+        *,
+        until: datetime | None = None,
+        send_id: str | None = None,
+        branch: str | None = None,
     ) -> None:
         self._rows.append(
             {
@@ -82,6 +96,7 @@ class Book:
                 "reason": reason,
                 "until": until,
                 "send_id": send_id,
+                "branch": branch,
             }
         )
 
@@ -92,7 +107,7 @@ class Book:
             connection.execute(_LOG[store.is_sqlite], self._rows)
 
 
-_WHERE_NEXT = ("state", "step", "attempt", "step_since", "due_at", "ended_at", "reason")
+_WHERE_NEXT = ("state", "step", "attempt", "step_since", "due_at", "ended_at", "reason", "waits_for")
 #: An event may have proved a send and moved its enrollment on meanwhile: then there is nothing to move.
 _MOVE = (
     enrollments.update()
@@ -102,17 +117,12 @@ _MOVE = (
         enrollments.c.attempt == sa.bindparam("at_attempt"),
         sa.or_(*(enrollments.c.state == state for state in ("active", "sending", "unsure"))),
     )
-    .values(
-        {
-            name: sa.bindparam(name)
-            for name in ("step", "attempt", "step_since", "due_at", "ended_at", "reason", "state")
-        }
-    )
+    .values({name: sa.bindparam(name) for name in _WHERE_NEXT})
 )
 
 
 def _log_upsert(insert: Any) -> Any:
-    kept = ("at", "version", "enrollment_id", "action", "status", "reason", "until", "send_id")
+    kept = ("at", "version", "enrollment_id", "action", "status", "reason", "until", "send_id", "branch")
     return insert.on_conflict_do_update(
         index_elements=["playbook", "contact_id", "occasion", "step"],
         set_={name: insert.excluded[name] for name in kept},

@@ -99,8 +99,8 @@ class Office:
             "today": local.date(),
             "currency": self.settings.currency,
         }
-        if "score" in due.facts:
-            context["answer"] = {name: due.facts.get(name) for name in ("kind", "score", "comment")}
+        if (answer := facts.answer(due)) is not None:
+            context["answer"] = {name: answer.get(name) for name in ("kind", "score", "comment")}
         return context
 
     def _named(self, word: str, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from runner.deliver import ledger
 from runner.deliver.claim import Claim
 from runner.deliver.lease import LASTS
 from runner.deliver.office import Office
-from runner.playbook import Playbook, Step
+from runner.playbook import Playbook
 from runner.render import Group
+from runner.steps import Step
 from runner.store.tables import sends, skeletons
 
 if TYPE_CHECKING:

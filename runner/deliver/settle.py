@@ -185,4 +185,4 @@ def _books(
 
 
 def _due(row: Mapping[str, Any]) -> Due:
-    return Due(**{field.name: row[field.name] for field in fields(Due)})
+    return Due(**{field.name: row[field.name] for field in fields(Due) if field.name in row})

@@ -275,6 +275,8 @@ enrollments = sa.Table(
     sa.Column("entered_at", Instant, nullable=False),
     sa.Column("ended_at", Instant),
     sa.Column("reason", sa.Text),
+    #: What would make the step due before `due_at`: `answer`, `click`, `event:order`.
+    sa.Column("waits_for", sa.Text),
     sa.UniqueConstraint("playbook", "contact_id", "occasion"),
     _one_of("arm", "treated", "holdout"),
     _one_of("state", "active", "sending", "unsure", "braked", "done", "ended"),
@@ -289,6 +291,14 @@ sa.Index(
     postgresql_where=sa.text("state = 'active'"),
 )
 sa.Index("ix_enrollments_contact_id", enrollments.c.contact_id)
+_LISTENS = sa.text("waits_for IS NOT NULL")
+sa.Index(
+    "ix_enrollments_waits_for",
+    enrollments.c.waits_for,
+    enrollments.c.contact_id,
+    sqlite_where=_LISTENS,
+    postgresql_where=_LISTENS,
+)
 
 #: The action log: one row an occasion and step, done or not, with its reason.
 decisions = sa.Table(
@@ -308,6 +318,8 @@ decisions = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("until", Instant),
     sa.Column("send_id", sa.Text),
+    #: Which way of a choose or split was taken; whether what a wait was for has come.
+    sa.Column("branch", sa.Text),
     sa.UniqueConstraint("playbook", "contact_id", "occasion", "step"),
     _one_of("status", "done", "held", "skipped", "ended", "failed", "unsure"),
 )

@@ -11,7 +11,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from runner import clock
-from runner.circumstances import Circumstances, Due, Mailed
+from runner.circumstances import Circumstances, Due, Mailed, Passage
 from runner.conditions.fields import known_fields
 from runner.decide import Decision, Do, End, Hold, Skip, decide, quiet_until
 from runner.playbook import Playbook, assemble
@@ -147,7 +147,7 @@ def test_a_no_counts_on_a_stage_too() -> None:
 
 def test_a_goal_reached_and_an_exit_end_it_whatever_the_step() -> None:
     goal, wait = {"goal": {"event": "order"}}, {"wait": "3 days"}
-    reached = {"goal_at": datetime(2026, 3, 3, 23, tzinfo=UTC)}
+    reached = {"passage": Passage(goal_at=datetime(2026, 3, 3, 23, tzinfo=UTC))}
     warsaw = {"zone": "Europe/Warsaw"}
     assert decided(wait, facts=reached, contact=warsaw, **goal) == End("goal reached: an order on 2026-03-04")
     assert decided(wait, facts={"exits": True}, exit_when="contact.opted_out") == End("exit_when: contact.opted_out")

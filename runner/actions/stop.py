@@ -1,0 +1,30 @@
+"""Ends the playbook for this person."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic import model_validator
+
+from runner.actions.base import Action
+
+
+class Stop(Action):
+    """Ends the playbook here, with a reason for the log."""
+
+    name: ClassVar[str] = "stop"
+    #: Has no id of its own: YAML gives the reason alone.
+    id: None = None
+
+    #: Why.
+    reason: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, value: Any) -> Any:
+        if not value:
+            raise ValueError("why? write stop: is a customer of the competition")
+        return value if isinstance(value, dict) else {"reason": value}
+
+    def says(self) -> str:
+        return f"stop: {self.reason}"

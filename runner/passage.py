@@ -1,0 +1,178 @@
+"""What happened to somebody since they entered a playbook: orders, events, answers, clicks. One look a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from runner.actions import Wait
+from runner.circumstances import Due, Passage
+from runner.playbook import Playbook
+from runner.steps import Step
+from runner.store import Store, changed
+from runner.store.activity import activity
+from runner.store.tables import answers, decisions, enrollments, sends
+
+#: What the log says of a wait for something: it came, or its time was over.
+HAPPENED, TIMED_OUT = "happened", "timed out"
+
+
+def passages(
+    connection: sa.Connection, playbook: Playbook, step: Step, due: Sequence[Due], now: datetime
+) -> dict[int, Passage]:
+    """What became of each enrollment so far, by its id."""
+    if not due:
+        return {}
+    goals = _goals(connection, playbook, due, now)
+    came = _came(connection, step, due, now)
+    asked = _asked(connection, due) if playbook.asks else {}
+    waited = _waited(connection, due) if _tells_of_waits(step) else {}
+    return {
+        one.id: Passage(
+            goal_at=goals.get(one.id),
+            happened_at=came.get(one.id),
+            happened=waited.get(one.id),
+            **asked.get(one.id, {"asked_until": one.asked_until}),
+        )
+        for one in due
+    }
+
+
+def _goals(connection: sa.Connection, playbook: Playbook, due: Sequence[Due], now: datetime) -> dict[int, datetime]:
+    """Who has done since entering, and within the goal's time, what the playbook is for; and when."""
+    goal = playbook.keys.goal
+    if goal is None:
+        return {}
+    firsts = _firsts(connection, goal.event, due, {one.id: one.entered_at for one in due}, now)
+    entered = {one.id: one.entered_at for one in due}
+    return {id: at for id, at in firsts.items() if at <= entered[id] + goal.within.span}
+
+
+def _came(connection: sa.Connection, step: Step, due: Sequence[Due], now: datetime) -> dict[int, datetime]:
+    """When what this step waits for came."""
+    wait = step.action
+    if not isinstance(wait, Wait) or wait.for_ is None:
+        return {}
+    since = {one.id: one.step_since for one in due}
+    match wait.for_.partition(":"):
+        case ["event", _, kind]:
+            return _firsts(connection, kind, due, since, now)
+        case ["click", *_]:
+            return _clicks(connection, due, now)
+    return {id: told["answer"]["at"] for id, told in _asked(connection, due).items() if told["answer"] is not None}
+
+
+def _firsts(
+    connection: sa.Connection, kind: str, due: Sequence[Due], since: Mapping[int, datetime], now: datetime
+) -> dict[int, datetime]:
+    """The first of a kind that each did after an instant of their own."""
+    done = activity(kind).subquery("done")
+    rows = connection.execute(
+        sa.select(done.c.contact_id, done.c.at)
+        .where(
+            done.c.contact_id.in_({one.contact_id for one in due}),
+            done.c.at > min(since.values()),
+            done.c.at <= now,
+        )
+        .order_by(done.c.at.desc())
+    ).all()
+    moments: dict[int, list[datetime]] = {}
+    for contact, at in rows:
+        moments.setdefault(contact, []).append(at)
+    firsts = {}
+    for one in due:
+        after = [at for at in moments.get(one.contact_id, ()) if at > since[one.id]]
+        if after:
+            firsts[one.id] = after[-1]
+    return firsts
+
+
+def _clicks(connection: sa.Connection, due: Sequence[Due], now: datetime) -> dict[int, datetime]:
+    """A person's click in a mail of this passage; a machine's never counts."""
+    rows = connection.execute(
+        sa.select(sends.c.enrollment_id, sa.func.min(sends.c.clicked_at))
+        .where(_theirs(due), sends.c.clicked == "human", sends.c.clicked_at <= now)
+        .group_by(sends.c.enrollment_id)
+    )
+    return dict(rows.all())
+
+
+def _asked(connection: sa.Connection, due: Sequence[Due]) -> dict[int, dict[str, Any]]:
+    """The latest survey that went out in each passage: until when it may be answered, and the answer."""
+    rows = connection.execute(
+        sa.select(
+            sends.c.enrollment_id,
+            sends.c.closes_at,
+            answers.c.kind,
+            answers.c.score,
+            answers.c.comment,
+            answers.c.answered_at,
+        )
+        .outerjoin_from(sends, answers, answers.c.send_id == sends.c.id)
+        .where(_theirs(due), sends.c.action == "survey", sends.c.state.in_(["accepted", "unsure"]))
+        .order_by(sends.c.claimed_at, sends.c.attempt)
+    )
+    return {row.enrollment_id: {"asked_until": row.closes_at, "answer": _answer(row)} for row in rows}
+
+
+def _answer(row: Any) -> dict[str, Any] | None:
+    if row.answered_at is None:
+        return None
+    return {"kind": row.kind, "score": row.score, "comment": row.comment, "at": row.answered_at}
+
+
+def _tells_of_waits(step: Step) -> bool:
+    return any("enrollment.happened" in branch.when.used for branch in step.branches if branch.when)
+
+
+def _waited(connection: sa.Connection, due: Sequence[Due]) -> dict[int, bool]:
+    """Whether what each waited for last has come."""
+    rows = connection.execute(
+        sa.select(decisions.c.enrollment_id, decisions.c.branch)
+        .where(
+            decisions.c.enrollment_id.in_([one.id for one in due]),
+            decisions.c.action == "wait",
+            decisions.c.branch.is_not(None),
+        )
+        .order_by(decisions.c.at, decisions.c.id)
+    )
+    return {id: branch == HAPPENED for id, branch in rows}
+
+
+def _theirs(due: Sequence[Due]) -> sa.ColumnElement[bool]:
+    return sends.c.enrollment_id.in_([one.id for one in due])
+
+
+def wake(store: Store, now: datetime) -> int:
+    """Who waits for something that has come is due now. The number of people."""
+    waiting = (enrollments.c.state == "active", enrollments.c.waits_for.is_not(None), enrollments.c.due_at > now)
+    with store.read() as connection:
+        kinds = connection.scalars(sa.select(enrollments.c.waits_for).distinct().where(*waiting)).all()
+    if not kinds:
+        return 0
+    with store.write() as connection:
+        return sum(
+            changed(
+                connection,
+                enrollments.update()
+                .where(*waiting, enrollments.c.waits_for == kind, sa.exists(_what_came(kind, now)))
+                .values(due_at=now),
+            )
+            for kind in kinds
+        )
+
+
+def _what_came(kind: str, now: datetime) -> sa.Select[Any]:
+    what, _, event = kind.partition(":")
+    if what == "event":
+        done = activity(event).subquery("done")
+        return sa.select(done.c.at).where(
+            done.c.contact_id == enrollments.c.contact_id, done.c.at > enrollments.c.step_since, done.c.at <= now
+        )
+    mine = sa.select(sends.c.id).where(sends.c.enrollment_id == enrollments.c.id)
+    if what == "click":
+        return mine.where(sends.c.clicked == "human", sends.c.clicked_at <= now)
+    return mine.where(sends.c.answered_at <= now)

@@ -1,0 +1,194 @@
+"""The entries of `actions:` become steps: each with an id, the step that follows, and where its branches lead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from runner import actions
+from runner.actions import Action, Choose, Split
+from runner.conditions import Condition, ConditionFault, Fields
+from runner.errors import Fault
+from runner.yaml_file import YamlFile, closest, validate
+
+#: Where something stands in a document.
+KeyPath = tuple[str | int, ...]
+
+#: The way of a choose that is taken where no condition holds.
+OTHERWISE = "otherwise"
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One way on from a `choose` or `split`."""
+
+    #: The condition as written, `otherwise`, or the arm's name: what the log says was taken.
+    name: str
+    #: The id of its first step, or of what follows the whole where it has none; None where nothing follows.
+    first: str | None
+    when: Condition | None = None
+    share: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One named entry of `actions:`, wherever it stands."""
+
+    id: str
+    action: Action
+    path: KeyPath = ("actions",)
+    #: The id of the step that follows; None after the last.
+    next: str | None = None
+    branches: tuple[Branch, ...] = ()
+
+    def onward(self, branch: str | None = None) -> str | None:
+        """The id of the step that comes next on this branch; None: the playbook is finished."""
+        return next((way.first for way in self.branches if way.name == branch), self.next)
+
+    @property
+    def names_answer(self) -> bool:
+        """Whether it waits for the answer of the survey before it."""
+        return any(name.startswith("answer.") for branch in self.branches if branch.when for name in branch.when.used)
+
+    @property
+    def waits_for_sync(self) -> bool:
+        """Whether a condition names a field that the first sync may still bring."""
+        return any(branch.when is None and branch.name != OTHERWISE for branch in self.branches if not branch.share)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A step before it is known what follows."""
+
+    id: str
+    action: Action
+    path: KeyPath
+    ways: tuple[tuple[str, Condition | None, float, tuple[_Entry, ...]], ...] = ()
+
+
+def read_steps(file: YamlFile, written: Any, fields: Fields, faults: list[Fault], warnings: list[Fault]) -> list[Step]:
+    """The steps in the order in which they are written, those within a `choose` or `split` after it."""
+    return _linked(_Reader(file, fields, faults, warnings).block(written, ("actions",)), None)
+
+
+def _linked(entries: Sequence[_Entry], after: str | None) -> list[Step]:
+    steps: list[Step] = []
+    for index, entry in enumerate(entries):
+        following = entries[index + 1].id if index + 1 < len(entries) else after
+        branches = tuple(
+            Branch(name, inside[0].id if inside else following, when, share) for name, when, share, inside in entry.ways
+        )
+        steps.append(Step(entry.id, entry.action, entry.path, following, branches))
+        for *_, inside in entry.ways:
+            steps += _linked(inside, following)
+    return steps
+
+
+class _Reader:
+    """Reads entries within entries; every mistake is a fault, and the rest is read on."""
+
+    def __init__(self, file: YamlFile, fields: Fields, faults: list[Fault], warnings: list[Fault]) -> None:
+        self.file = file
+        self.fields = fields.bringing("answer", "enrollment")
+        self.faults = faults
+        self.warnings = warnings
+        self._ids: set[str] = set()
+        self._counts: dict[str, int] = {}
+
+    def block(self, written: Any, path: KeyPath) -> tuple[_Entry, ...]:
+        entries = written if isinstance(written, list) else []
+        read = [self._entry(entry, (*path, index)) for index, entry in enumerate(entries)]
+        return tuple(entry for entry in read if entry is not None)
+
+    def _entry(self, written: Any, path: KeyPath) -> _Entry | None:
+        found = single(self.file, path, "an action", written, actions.ACTIONS, actions.NOT_YET, self.faults)
+        if found is None:
+            return None
+        name, below = found
+        action = validate(self.file, actions.ACTIONS[name], below if below is not None else {}, at=(*path, name))
+        if isinstance(action, list):
+            self.faults += action
+            self._within(name, below, (*path, name))
+            return None
+        id = self._id(action, (*path, name))
+        match action:
+            case Choose():
+                return _Entry(id, action, path, tuple(self._options(action, (*path, name))))
+            case Split(arms=arms):
+                ways = tuple(
+                    (arm.name, None, arm.share, self.block(arm.actions, (*path, name, "arms", index, "actions")))
+                    for index, arm in enumerate(arms)
+                )
+                return _Entry(id, action, path, ways)
+        return _Entry(id, action, path)
+
+    def _within(self, name: str, below: Any, path: KeyPath) -> None:
+        """The mistakes of the steps inside one that is at fault itself."""
+        ways = below.get("arms") if name == "split" and isinstance(below, Mapping) else below
+        where = (*path, "arms") if name == "split" else path
+        for index, way in enumerate(ways if name in ("choose", "split") and isinstance(ways, list) else ()):
+            for key in ("actions", OTHERWISE):
+                if isinstance(way, Mapping) and key in way:
+                    self.block(way[key], (*where, index, key))
+
+    def _id(self, action: Action, path: KeyPath) -> str:
+        self._counts[action.name] = self._counts.get(action.name, 0) + 1
+        id = action.id or f"{action.name}-{self._counts[action.name]}"
+        if id in self._ids:
+            words = f"the id {id!r} is taken by an earlier step"
+            self.faults.append(self.file.fault((*path, "id"), words, "give it another one"))
+        self._ids.add(id)
+        return id
+
+    def _options(self, choose: Choose, path: KeyPath) -> list[tuple[str, Condition | None, float, tuple[_Entry, ...]]]:
+        ways = []
+        for index, option in enumerate(choose.options):
+            when = self._condition(option.when, (*path, index, "when")) if option.when is not None else None
+            key = OTHERWISE if option.when is None else "actions"
+            inside = self.block(option.otherwise if option.when is None else option.actions, (*path, index, key))
+            ways.append((option.when or OTHERWISE, when, 0.0, inside))
+        return ways
+
+    def _condition(self, source: str, path: KeyPath) -> Condition | None:
+        return read_condition(self.file, path, source, self.fields, self.faults, self.warnings)
+
+
+def read_condition(
+    file: YamlFile, path: KeyPath, source: str, fields: Fields, faults: list[Fault], warnings: list[Fault]
+) -> Condition | None:
+    """The condition; or None, with a fault, or with a warning while the first sync may still bring the field."""
+    try:
+        return Condition(source, fields)
+    except ConditionFault as error:
+        fault = file.fault(path, error.message, error.advice)
+        (warnings if error.unknown_field and not fields.complete else faults).append(fault)
+        return None
+
+
+def single(
+    file: YamlFile,
+    path: KeyPath,
+    what: str,
+    written: Any,
+    known: Mapping[str, Any],
+    not_yet: Sequence[str],
+    faults: list[Fault],
+) -> tuple[str, Any] | None:
+    """The one name and its keys, `{anniversary: {…}}`; None, with a fault, for anything else."""
+    if isinstance(written, str) and written in known:
+        return written, None
+    if not isinstance(written, dict) or len(written) != 1:
+        said = ", ".join(map(str, written)) if isinstance(written, dict) else repr(written)
+        faults.append(file.fault(path, f"must be {what} with its keys below it, is {said or 'empty'}", "one a line"))
+        return None
+    ((name, below),) = written.items()
+    if name in known:
+        return str(name), below
+    word = what.split()[1]
+    if name in not_yet:
+        faults.append(file.fault((*path, name), f"the {word} {name!r} is not in this version yet", value=False))
+    else:
+        advice = closest(str(name), [*known, *not_yet]) or f"there are {', '.join(known)}"
+        faults.append(file.fault((*path, name), f"there is no {word} {name!r}", advice, value=False))
+    return None

@@ -1,0 +1,116 @@
+"""Waits: a time, an hour or a weekday in the contact's zone, or something that comes or does not."""
+
+from __future__ import annotations
+
+import pytest
+import sqlalchemy as sa
+
+from connectors.records import Event
+from runner.store.tables import sends
+from tests.core.world import World, utc
+
+DAY = "trigger: {onboarding: {day: 1}}"
+LAST = "  - send_email: {id: last, template: email/hello, subject: Hi}\n"
+
+
+def waiting(world: World, wait: str, zone: str = "UTC", after: str = LAST) -> None:
+    """Ada's first tick that does something is on Monday 2 March, at 09:00 in her zone."""
+    world.person("ada", timezone=zone, customer_since=utc("2026-03-01").date())
+    world.playbook("p", f"{DAY}\nactions:\n  - wait: {wait}\n{after}")
+    world.tick("2026-03-01 00:00")
+
+
+@pytest.mark.parametrize(
+    ("wait", "zone", "due"),
+    [
+        ('{until: "18:30"}', "UTC", "2026-03-02 18:30"),
+        ('{until: "08:00"}', "UTC", "2026-03-03 08:00"),
+        ('{until: "09:00"}', "Europe/Warsaw", "2026-03-02 08:00"),
+        ("{until: thu}", "America/New_York", "2026-03-05 05:00"),
+        ("{until: mon}", "UTC", "2026-03-02 09:00"),
+        ('{until: "mon 08:00"}', "UTC", "2026-03-09 08:00"),
+    ],
+)
+def test_it_waits_until_the_hour_or_weekday_of_the_contacts_own_zone(
+    world: World, wait: str, zone: str, due: str
+) -> None:
+    waiting(world, wait, zone)
+    hours = [
+        f"2026-03-{day:02} {hour:02}:{minute}" for day in range(2, 10) for hour in range(24) for minute in ("00", "30")
+    ]
+    world.ticks(*hours)
+    assert [letter.at for letter in world.got()] == [utc(due)]
+
+
+FOR_ORDER = "{for: {event: order}, at_most: 7 days}"
+
+
+def test_what_was_waited_for_ends_the_wait_at_once(each_world: World) -> None:
+    waiting(each_world, FOR_ORDER)
+    each_world.ticks("2026-03-02 09:00", "2026-03-03 09:00")
+    assert each_world.why("ada") == ["wait-1: held, wait for an order, at most 7 days"]
+    each_world.order("ada", utc("2026-03-03 10:00"))
+    each_world.tick("2026-03-03 10:05")
+    assert each_world.why("ada")[0] == "wait-1: done, an order came on 2026-03-03 10:00"
+    assert [letter.step for letter in each_world.got()] == ["last"]
+
+
+def test_what_does_not_come_is_waited_for_no_longer_than_said(each_world: World) -> None:
+    waiting(each_world, FOR_ORDER)
+    each_world.ticks("2026-03-02 09:00", "2026-03-09 08:59")
+    assert each_world.got() == []
+    each_world.tick("2026-03-09 09:00")
+    assert each_world.why("ada")[0] == "wait-1: done, an order did not come within 7 days"
+
+
+def test_what_came_before_the_wait_does_not_count(world: World) -> None:
+    waiting(world, FOR_ORDER)
+    world.order("ada", utc("2026-03-02 08:00"))
+    world.ticks("2026-03-02 09:00", "2026-03-02 12:00")
+    assert world.got() == []
+
+
+def test_an_event_of_any_kind_may_be_waited_for(each_world: World) -> None:
+    waiting(each_world, "{for: {event: login}, at_most: 7 days}")
+    each_world.tick("2026-03-02 09:00")
+    each_world.hear(Event(event_id="e1", contact_id="ada", kind="login", at=utc("2026-03-02 11:00")))
+    each_world.tick("2026-03-02 12:00")
+    assert each_world.why("ada")[0] == "wait-1: done, a login came on 2026-03-02 11:00"
+
+
+MAIL_FIRST = """
+trigger: {onboarding: {day: 1}}
+actions:
+  - send_email: {id: first, template: email/hello, subject: Hi}
+  - wait: {for: click, at_most: 5 days}
+  - choose:
+      - when: enrollment.happened
+        actions: [{send_email: {id: clicked, template: email/hello, subject: Hi}}]
+      - otherwise: [{send_email: {id: silent, template: email/hello, subject: Hi}}]
+"""
+
+
+@pytest.mark.parametrize(("actor", "step"), [("human", "clicked"), ("machine", "silent"), (None, "silent")])
+def test_a_person_who_clicked_goes_another_way_and_a_machine_does_not(
+    world: World, actor: str | None, step: str
+) -> None:
+    world.person("ada", customer_since=utc("2026-03-01").date())
+    world.playbook("p", MAIL_FIRST)
+    world.ticks("2026-03-01 00:00", "2026-03-02 09:00")
+    if actor:
+        world.do(sa.update(sends).values(clicked=actor, clicked_at=utc("2026-03-02 10:00")))
+    world.ticks("2026-03-02 10:05", "2026-03-07 09:00")
+    assert [letter.step for letter in world.got()] == ["first", step]
+
+
+def test_a_plan_says_what_it_waits_for_and_until_when(world: World) -> None:
+    waiting(world, FOR_ORDER)
+    (row,) = world.plan("2026-03-02 09:00")
+    assert (row.status, row.reason, row.until) == ("hold", "wait for an order, at most 7 days", utc("2026-03-09 09:00"))
+
+
+def test_a_wait_in_a_calendar_that_skips_an_hour_ends_at_the_same_hour_on_the_wall(world: World) -> None:
+    world.person("ada", timezone="Europe/Warsaw", customer_since=utc("2026-03-27").date())
+    world.playbook("p", f"{DAY}\nactions:\n  - wait: 1 day\n{LAST}")
+    world.ticks("2026-03-27 00:00", "2026-03-28 08:00", "2026-03-29 06:59", "2026-03-29 07:00")
+    assert [letter.at for letter in world.got()] == [utc("2026-03-29 07:00")]

@@ -54,6 +54,7 @@ def test_a_row_is_the_documented_one(store: Store) -> None:
                 "unsubscribed": None,
                 "complained": None,
             },
+            "branch": None,
         }
     ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -261,22 +261,12 @@ def due_enrollments(
     """The oldest enrollments whose step is due; locked ones are ours until the transaction ends."""
     asked = {"of": playbook.id, "in": playbook.version, "at": step, "now": now, "most": limit or _MANY}
     rows = connection.execute(_DUE_LOCKED if lock else _DUE, asked).mappings()
-    return [
-        Due(
-            id=row["id"],
-            contact_id=row["contact_id"],
-            occasion=row["occasion"],
-            anchor=row["anchor"],
-            facts=row["facts"],
-            arm=row["arm"],
-            step=row["step"],
-            attempt=row["attempt"],
-            step_since=row["step_since"],
-            entered_at=row["entered_at"],
-            due_at=row["due_at"],
-        )
-        for row in rows
-    ]
+    return [as_due(row) for row in rows]
+
+
+def as_due(row: Mapping[Any, Any]) -> Due:
+    """A row of enrollments, or one that has its columns, as what may be looked at."""
+    return Due(**{field.name: row[field.name] for field in fields(Due) if field.name in row})
 
 
 #: More than there are.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from runner import clock
-from runner.actions import Choose, MailAction, Split, Stop, Survey, Wait
+from runner.actions import Action, Choose, MailAction, Split, Stop, Survey, Wait
 from runner.circumstances import MARKETING_NOES, Circumstances, Due, Mailed
 from runner.conditions import Today
 from runner.passage import HAPPENED, TIMED_OUT
@@ -49,6 +49,8 @@ class End:
 
 Decision = Do | Hold | Skip | End
 
+#: What the log says of those who are held out.
+HELD_OUT = "in the holdout: not written to, so that the effect can be told"
 #: Why somebody is suppressed, in words.
 NOES = {
     "unsubscribed": "unsubscribed",
@@ -71,6 +73,8 @@ def decide(
     """What becomes of the step that is next for this person."""
     if (over := _over(due, playbook, facts)) is not None:
         return over
+    if due.arm == "holdout" and not _is_for_everybody(step.action):
+        return Skip(HELD_OUT)
     match step.action:
         case Wait() as wait:
             return _waits(due, wait, facts, now)
@@ -83,6 +87,13 @@ def decide(
         case MailAction() as mail:
             return _mail(due, playbook, mail, facts, mailed, now, settings)
     return Do(playbook.trigger.why(due.facts, due.anchor))
+
+
+def _is_for_everybody(action: Action) -> bool:
+    """What is no treatment: waiting, parting, ending, and mail that is no marketing."""
+    return isinstance(action, Wait | Choose | Split | Stop) or (
+        isinstance(action, MailAction) and action.purpose == "service"
+    )
 
 
 def next_since(due: Due, step: Step, facts: Circumstances, now: datetime) -> datetime:

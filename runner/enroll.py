@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from runner.decide import HELD_OUT
 from runner.playbook import Playbook
 from runner.settings import Brake, Settings
 from runner.store import Store, changed, look_by_index
@@ -20,8 +21,10 @@ from runner.triggers.base import Standing
 
 #: The share of hash draws is compared with; the salt keeps a playbook's holdout its own.
 HOLDOUT_SALT = "holdout:"
-#: What the log says of those who are held out.
-HELD_OUT = "in the holdout: not written to, so that the effect can be told"
+#: The states of an enrollment that goes on.
+INSIDE = ("active", "sending", "unsure", "braked")
+#: What the log says of an enrollment that another occasion of the same person ended.
+BEGAN_ANEW = "began anew for another occasion; mode: restart"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +50,16 @@ def zones_in_use(connection: sa.Connection) -> tuple[str, ...]:
 def candidates(playbook: Playbook, window: Window, settings: Settings) -> sa.Select[Any]:
     """Everybody whose trigger fired and who is not inside for this occasion; `refusal` says why not, NULL: welcome."""
     fired = _fired(playbook, window, settings)
-    if playbook.keys.reenter == "every occasion":
+    if playbook.keys.reenter == "every occasion" and playbook.keys.mode == "parallel":
         return fired
     # Of several occasions at once only the first begins.
     one = fired.subquery("fired")
     place = sa.func.row_number().over(
         partition_by=(one.c.contact_id, one.c.refusal.is_(None)), order_by=(one.c.occurred_at, one.c.occasion)
     )
-    words = sa.literal(f"another occasion came at the same time; reenter: {playbook.keys.reenter}")
+    keys = playbook.keys
+    rule = f"mode: {keys.mode}" if keys.reenter == "every occasion" else f"reenter: {keys.reenter}"
+    words = sa.literal(f"another occasion came at the same time; {rule}")
     refusal = sa.case((one.c.refusal.is_not(None), one.c.refusal), (place > 1, words), else_=_NO_TEXT)
     columns = [column for column in one.c if column.name != "refusal"]
     return sa.select(*columns, refusal.label("refusal"))
@@ -74,8 +79,9 @@ def _fired(playbook: Playbook, window: Window, settings: Settings) -> sa.Select[
     unit: Any = contacts.c.key
     if settings.customers == "company":
         unit = sa.func.coalesce(companies.c.key, contacts.c.key)
-    drawn = draw(sa.literal(f"{HOLDOUT_SALT}{playbook.id}:") + unit)
-    held_out = drawn < playbook.keys.holdout if playbook.keys.holdout else sa.false()
+    drawn = draw(sa.literal(f"{HOLDOUT_SALT}{playbook.held_out_as}:") + unit)
+    share = playbook.keys.holdout.share
+    held_out = drawn < share if share else sa.false()
     return (
         sa.select(
             match.c.contact_id,
@@ -110,6 +116,9 @@ def _refusal(playbook: Playbook, window: Window, match: Any) -> Any:
         reasons.append(
             (sa.not_(playbook.audience.sql(window.today)), f"not in the audience: {playbook.audience.source}")
         )
+    if playbook.keys.mode == "single":
+        inside = earlier.where(enrollments.c.state.in_(INSIDE))
+        reasons.append((sa.exists(inside), "is inside for another occasion; mode: single"))
     if playbook.keys.reenter == "never":
         reasons.append((sa.exists(earlier), "was here before; reenter: never"))
     if (again := playbook.reenter_after) is not None:
@@ -170,6 +179,8 @@ def enroll(store: Store, playbook: Playbook, window: Window, settings: Settings,
         holdout = braked = 0
         if entered:
             connection.execute(door.forget)
+            if playbook.keys.mode == "restart":
+                _end_earlier(store, connection, playbook, window)
             holdout = changed(connection, door.hold_out)
             braked = _brake(store, connection, playbook, window, brake)
         connection.execute(playbooks.update().where(playbooks.c.id == playbook.id).values(last_tick_at=window.now))
@@ -183,6 +194,8 @@ def _now(window: Window) -> Any:
 def _enrollments(store: Store, playbook: Playbook, window: Window, welcome: sa.Select[Any]) -> Any:
     now = _now(window)
     one = welcome.selected_columns
+    # Mail that is no marketing goes to them as well.
+    held_out = one.arm == "holdout" if not playbook.serves else sa.false()
     rows = sa.select(
         sa.literal(playbook.id),
         sa.literal(playbook.version),
@@ -191,15 +204,15 @@ def _enrollments(store: Store, playbook: Playbook, window: Window, welcome: sa.S
         one.anchor,
         one.facts,
         one.arm,
-        sa.case((one.arm == "holdout", "done"), else_="active"),
+        sa.case((held_out, "done"), else_="active"),
         sa.literal(playbook.steps[0].id),
         sa.literal(0),
         one.occurred_at,
         now,
         now,
         now,
-        sa.case((one.arm == "holdout", now), else_=sa.cast(sa.null(), Instant)),
-        sa.case((one.arm == "holdout", "holdout"), else_=sa.cast(sa.null(), sa.Text)),
+        sa.case((held_out, now), else_=sa.cast(sa.null(), Instant)),
+        sa.case((held_out, "holdout"), else_=sa.cast(sa.null(), sa.Text)),
     ).where(one.refusal.is_(None))
     rows = rows.order_by(one.contact_id, one.occasion)
     columns = (
@@ -246,6 +259,25 @@ def _decision_rows(playbook: Playbook, window: Window, one: Any, reason: Any, st
         sa.literal(status),
         reason,
     )
+
+
+def _end_earlier(store: Store, connection: sa.Connection, playbook: Playbook, window: Window) -> None:
+    """Whoever has just entered again leaves the passage before; what is being handed over goes on."""
+    newer = enrollments.alias("newer")
+    earlier = (
+        enrollments.c.playbook == playbook.id,
+        enrollments.c.state.in_(["active", "braked"]),
+        enrollments.c.entered_at < window.now,
+        sa.exists().where(
+            newer.c.playbook == playbook.id,
+            newer.c.contact_id == enrollments.c.contact_id,
+            newer.c.entered_at == window.now,
+        ),
+    )
+    ended = _decision_rows(playbook, window, enrollments.c, sa.literal(BEGAN_ANEW), "ended").where(*earlier)
+    connection.execute(store.insert(decisions).from_select(_DECISION_COLUMNS, ended).on_conflict_do_nothing())
+    values = {"state": "ended", "ended_at": window.now, "reason": BEGAN_ANEW}
+    connection.execute(enrollments.update().where(*earlier).values(**values))
 
 
 def _forgotten_refusals(playbook: Playbook, window: Window) -> Any:
@@ -309,8 +341,17 @@ def braked_plan(connection: sa.Connection, playbook: str) -> tuple[int, str]:
     return count, digest.hexdigest()[:12]
 
 
-def register(store: Store, healthy: Sequence[Playbook], now: datetime) -> None:
+def unregistered(store: Store, healthy: Sequence[Playbook]) -> list[Playbook]:
+    """Those that the store does not know like this: new, edited or renamed ones."""
+    with store.read() as connection:
+        known = dict(connection.execute(sa.select(playbooks.c.id, playbooks.c.version)).all())
+    return [playbook for playbook in healthy if known.get(playbook.id) != playbook.version]
+
+
+def register(store: Store, healthy: Sequence[Playbook], now: datetime, *, indexes: bool = True) -> None:
     """Makes the playbooks known to the store: first tick, version, and the indexes that find who is due."""
+    if not healthy:
+        return
     with store.write() as connection:
         for playbook in healthy:
             if playbook.keys.was not in {other.id for other in healthy}:
@@ -326,7 +367,9 @@ def register(store: Store, healthy: Sequence[Playbook], now: datetime) -> None:
                 .on_conflict_do_nothing()
             )
             if playbook.keys.on_edit == "move":
-                _move_inside(connection, playbook)
+                _move_inside(connection, playbook, now)
+        if not indexes:
+            return
         there = _indexes(connection)
         for anchor in {anchor for playbook in healthy for anchor in playbook.anchors}:
             if anchor.name not in there:
@@ -352,8 +395,8 @@ def _take_over(connection: sa.Connection, playbook: Playbook) -> None:
         connection.execute(table.update().where(table.c.playbook == was).values(playbook=playbook.id))
 
 
-def _move_inside(connection: sa.Connection, playbook: Playbook) -> None:
-    """Those inside follow the edit, wherever their next step is still there."""
+def _move_inside(connection: sa.Connection, playbook: Playbook, now: datetime) -> None:
+    """Those inside follow the edit, wherever their next step is still there, and are looked at anew."""
     connection.execute(
         enrollments.update()
         .where(
@@ -362,5 +405,5 @@ def _move_inside(connection: sa.Connection, playbook: Playbook) -> None:
             enrollments.c.state.in_(["active", "braked"]),
             enrollments.c.step.in_([step.id for step in playbook.steps]),
         )
-        .values(version=playbook.version)
+        .values(version=playbook.version, due_at=now, waits_for=None)
     )

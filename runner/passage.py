@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from runner.actions import Wait
-from runner.circumstances import Due, Passage
+from runner.circumstances import Due, Passage, as_due
 from runner.playbook import Playbook
 from runner.steps import Step
 from runner.store import Store, changed
@@ -148,21 +149,29 @@ def _theirs(due: Sequence[Due]) -> sa.ColumnElement[bool]:
 
 def wake(store: Store, now: datetime) -> int:
     """Who waits for something that has come is due now. The number of people."""
-    waiting = (enrollments.c.state == "active", enrollments.c.waits_for.is_not(None), enrollments.c.due_at > now)
     with store.read() as connection:
-        kinds = connection.scalars(sa.select(enrollments.c.waits_for).distinct().where(*waiting)).all()
-    if not kinds:
+        came = _waiting_for_what_came(connection, now)
+    if not came:
         return 0
     with store.write() as connection:
-        return sum(
-            changed(
-                connection,
-                enrollments.update()
-                .where(*waiting, enrollments.c.waits_for == kind, sa.exists(_what_came(kind, now)))
-                .values(due_at=now),
-            )
-            for kind in kinds
-        )
+        return sum(changed(connection, enrollments.update().where(*where).values(due_at=now)) for where in came)
+
+
+def woken(connection: sa.Connection, now: datetime) -> list[tuple[str, str, Due]]:
+    """Whom `wake` would make due: playbook, version and enrollment."""
+    rows = [
+        row
+        for where in _waiting_for_what_came(connection, now)
+        for row in connection.execute(sa.select(enrollments).where(*where)).mappings()
+    ]
+    return [(row["playbook"], row["version"], replace(as_due(row), due_at=now)) for row in rows]
+
+
+def _waiting_for_what_came(connection: sa.Connection, now: datetime) -> list[tuple[Any, ...]]:
+    """The enrollments that wait for something that has come, a condition for each thing that is waited for."""
+    waiting = (enrollments.c.state == "active", enrollments.c.waits_for.is_not(None), enrollments.c.due_at > now)
+    kinds = connection.scalars(sa.select(enrollments.c.waits_for).distinct().where(*waiting)).all()
+    return [(*waiting, enrollments.c.waits_for == kind, sa.exists(_what_came(kind, now))) for kind in kinds]
 
 
 def _what_came(kind: str, now: datetime) -> sa.Select[Any]:

@@ -11,11 +11,12 @@ import sqlalchemy as sa
 
 from runner.actions import Survey
 from runner.circumstances import Circumstances, Due, Mailed, due_enrollments, due_steps, people_of, source_ids
-from runner.decide import Decision, Do, End, Hold, Skip, next_since
+from runner.decide import HELD_OUT, Decision, Do, End, Hold, Skip, next_since
 from runner.deliver import Office
 from runner.deliver.claim import judge
-from runner.enroll import BRAKED, HELD_OUT, allowed_by, candidates
+from runner.enroll import BRAKED, allowed_by, candidates
 from runner.log import LoggedContact, LogRow
+from runner.passage import woken
 from runner.playbook import Playbook
 from runner.settings import Brake
 from runner.steps import Step
@@ -43,12 +44,16 @@ def plan(
     for playbook, window in windows:
         fired = candidates(playbook, window, office.settings).order_by("contact_id", "occasion")
         rows = connection.execute(fired).all()
-        welcome = [row for row in rows if row.refusal is None and row.arm == "treated"]
+        entering = [row for row in rows if row.refusal is None]
+        welcome = [row for row in entering if row.arm == "treated"]
         brake = brakes.get(playbook.id)
         braked = brake is not None and len(welcome) > allowed_by(connection, brake)
         yield from _kept_out(connection, playbook, rows, now, braked=braked)
         if not braked:
-            queue.add(playbook, playbook.steps[0], [_imagined(row, playbook, now) for row in welcome])
+            if playbook.keys.mode == "restart":
+                queue.leave(playbook.id, {row.contact_id for row in entering})
+            inside = entering if playbook.serves else welcome
+            queue.add(playbook, playbook.steps[0], [_imagined(row, playbook, now) for row in inside])
     yield from _walk(office, connection, queue, now)
 
 
@@ -62,6 +67,17 @@ class _Queue:
             step = playbook.step(step_id) if playbook and id in running else None
             if playbook is not None and step is not None:
                 self.add(playbook, step, due_enrollments(connection, playbook, step_id, now, lock=False))
+        for id, version, one in woken(connection, now):
+            playbook = office.versions.of(id, version)
+            step = playbook.step(one.step) if playbook and id in running else None
+            if playbook is not None and step is not None:
+                self.add(playbook, step, [one])
+
+    def leave(self, id: str, people: set[int]) -> None:
+        """Takes people out of a playbook, wherever they stand in it."""
+        for (playbook, *_), (*_, standing) in self._places.items():
+            if playbook == id:
+                standing[:] = [one for one in standing if one.contact_id not in people]
 
     def add(self, playbook: Playbook, step: Step, due: Sequence[Due]) -> None:
         place = (playbook.id, playbook.version, step.id)

@@ -7,12 +7,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from runner import triggers
-from runner.actions import MailAction, Survey
+from runner.actions import Choose, MailAction, Stop, Survey, Wait
 from runner.conditions import Condition, Fields
 from runner.duration import Duration, Span, parse
 from runner.errors import Fault
@@ -40,6 +40,19 @@ class Goal(Part):
     within: Span = Duration(60, "day")
 
 
+class Holdout(Part):
+    """Who is not written to, so that the effect can be told: a share of the people, drawn by a stable hash."""
+
+    #: `10%` of the people; with customers: company, of the companies.
+    share: Share
+    #: Playbooks that name the same group hold out the same people, who so get mail from none of them.
+    group: str | None = Field(None, min_length=1)
+
+
+def _holdout(value: Any) -> Any:
+    return value if isinstance(value, dict | Holdout) else {"share": value}
+
+
 class PlaybookKeys(Part):
     """The keys of a playbook's file."""
 
@@ -60,8 +73,10 @@ class PlaybookKeys(Part):
     audience: str | None = None
     #: `every occasion`, `never`, or `after 90 days`.
     reenter: str = "every occasion"
-    #: The share of people who are not written to, so that the effect can be told.
-    holdout: Share = 0.0
+    #: Who is not written to, so that the effect can be told: `10%`, or `{share: 10%, group: win-back}`.
+    holdout: Annotated[Holdout, BeforeValidator(_holdout)] = Holdout(share=0.0)
+    #: Who comes again while inside enters beside (`parallel`), not at all (`single`), or begins anew (`restart`).
+    mode: Literal["parallel", "single", "restart"] = "parallel"
     limits: Limits = Limits()
     #: The steps, in order: each one action.
     actions: list[Any] = Field(min_length=1)
@@ -77,7 +92,6 @@ class PlaybookKeys(Part):
     tests: list[Any] = Field(default_factory=list)
     # Of the language, not in this version yet.
     to: NotYet = None
-    mode: NotYet = None
 
     @field_validator("reenter")
     @classmethod
@@ -116,6 +130,16 @@ class Playbook:
 
     def step(self, id: str) -> Step | None:
         return next((step for step in self.steps if step.id == id), None)
+
+    @property
+    def held_out_as(self) -> str:
+        """What the holdout is drawn by: its group's name, else the playbook's own."""
+        return self.keys.holdout.group or self.id
+
+    @property
+    def serves(self) -> bool:
+        """Whether somebody in the holdout gets anything: mail that is no marketing."""
+        return any(mail.purpose == "service" for _, mail in self.mails())
 
     @property
     def asks(self) -> bool:
@@ -203,6 +227,8 @@ def assemble(file: YamlFile, stem: str, fields: Fields) -> Reading:
     warnings += [
         file.fault((key,), "not in this version yet: it is ignored", value=False) for key in NOT_YET if key in document
     ]
+    if isinstance(keys, PlaybookKeys) and keys.on_edit == "move":
+        faults += _without_id(file, steps)
     id = str(document.get("id") or stem)
     draft = Draft(id, file, tuple(steps), _brings_answer(trigger, steps), document.get("enabled") is not False)
     waiting = (audience is None and "audience" in document) or (exit_when is None and "exit_when" in document)
@@ -260,6 +286,15 @@ def _unknown_date(file: YamlFile, name: str, path: Sequence[str | int], fields: 
     if (kind := fields[name].kind) not in _DATES:
         return file.fault(path, f"{name!r} is a {kind}, a date is needed")
     return None
+
+
+def _without_id(file: YamlFile, steps: Sequence[Step]) -> list[Fault]:
+    """Who moves to an edited playbook is told by the step's id how far they are: one that shifts would send twice."""
+    return [
+        file.fault((*step.path, step.action.name), "has no id, which on_edit: move needs", "add id:", value=False)
+        for step in steps
+        if step.action.id is None and not isinstance(step.action, Wait | Choose | Stop)
+    ]
 
 
 def _brings_answer(trigger: Trigger | None, steps: Sequence[Step]) -> bool:

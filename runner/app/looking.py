@@ -16,6 +16,7 @@ from runner.app.clockwork import last_moment
 from runner.app.tick import brakes_of, windows
 from runner.circumstances import suppressed
 from runner.decide import NOES
+from runner.enroll import register, unregistered
 from runner.errors import Fault, NeedsPerson, WrongUsage
 from runner.explain import Explained, explain, find_contact
 from runner.kpis import Kpi, Period
@@ -31,11 +32,14 @@ def planned(app: App, now: datetime, playbook: str | None) -> Iterator[tuple[Ite
     """The decisions a tick at `now` would make, and the faults of playbooks that would not run."""
     if not clockwork.moves_on(app, now):
         raise NeedsPerson(clockwork.too_early(app))
-    # Facts dated up to `now` count, and what counts is written nowhere.
-    with app.trial() if out_of_date(app.store, now, app.settings) else nullcontext():
+    readings = app.readings(app.fields())
+    edited = unregistered(app.store, [r.playbook for r in readings if r.playbook and r.playbook.keys.enabled])
+    # Facts dated up to `now` count, and so do edits; nothing of it is kept.
+    with app.trial() if edited or out_of_date(app.store, now, app.settings) else nullcontext():
         advance(app.store, None, now, app.settings)
         fields = app.fields()
         readings = app.readings(fields)
+        register(app.store, edited, now, indexes=False)
         if playbook is not None and playbook not in {reading.id for reading in readings}:
             raise WrongUsage(
                 f"there is no playbook {playbook!r}; {closest(playbook, [r.id for r in readings])}".rstrip("; ")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from runner.circumstances import Due
+from runner.circumstances import as_due
 from runner.deliver import ledger
 from runner.deliver.office import Office
 from runner.store.tables import enrollments, sends
@@ -150,7 +149,7 @@ def _mark(
     ids = [row["send_id"] for row in rows]
     connection.execute(sends.update().where(sends.c.id.in_(ids)).values(state=state, reason=reason, lease_owner=None))
     for book, row in _books(office, rows, now):
-        book.unsure(_due(row), reason, row["send_id"])
+        book.unsure(as_due(row), reason, row["send_id"])
         book.write(connection, office.store)
 
 
@@ -164,7 +163,7 @@ def _advance(
 ) -> None:
     books = _books(office, rows, now)
     for book, row in books:
-        book.advance(_due(row), status, reason, send_id=row["send_id"])
+        book.advance(as_due(row), status, reason, send_id=row["send_id"])
         book.write(connection, office.store)
     gone = {row["id"] for row in rows} - {row["id"] for _, row in books}
     if gone:
@@ -182,7 +181,3 @@ def _books(
         if playbook is not None and step is not None:
             found.append((ledger.Book(playbook, step, now), row))
     return found
-
-
-def _due(row: Mapping[str, Any]) -> Due:
-    return Due(**{field.name: row[field.name] for field in fields(Due) if field.name in row})

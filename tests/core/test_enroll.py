@@ -11,7 +11,7 @@ import pytest
 
 from runner.app import decisions
 from runner.errors import ExitCode, NeedsPerson
-from tests.core.world import World, utc
+from tests.core.world import HELLO, World, utc
 
 WISH = "trigger: {anniversary: {of: contact.birthday, catch_up: 3 days}}"
 LOW = "trigger: {low_score: {at_most: 6}}"
@@ -141,6 +141,111 @@ def test_colleagues_are_held_out_together_where_companies_are_the_customers(worl
     arms = {who.split()[0]: state for who, state in world.inside().items()}
     assert {arms[f"p{number}a"] == arms[f"p{number}b"] for number in range(20)} == {True}
     assert set(arms.values()) == {"holdout", "done"}
+
+
+def test_playbooks_of_one_holdout_group_hold_out_the_same_people(each_world: World) -> None:
+    each_world.people(*(f"p{number}" for number in range(60)), **BORN)
+    for id in ("one", "two"):
+        each_world.playbook(id, f"{WISH}\nholdout: {{share: 40%, group: spring}}\nbrake: {{share: 100%}}")
+    each_world.playbook("own", f"{WISH}\nholdout: 40%\nbrake: {{share: 100%}}")
+    each_world.tick("2026-05-04 09:00")
+    held = {
+        id: {row.contact.source_id for row in each_world.log() if row.playbook == id and row.arm == "holdout"}
+        for id in ("one", "two", "own")
+    }
+    assert held["one"] == held["two"] != held["own"]
+    assert 10 < len(held["one"]) < 40
+
+
+def test_mail_that_is_no_marketing_goes_to_the_holdout_too_and_nothing_else_does(each_world: World) -> None:
+    steps = (
+        "  - send_email: {id: offer, template: email/hello, subject: Offer}\n"
+        "  - create_task: {id: call, subject: Call}\n"
+        "  - send_email: {id: receipt, template: email/hello, subject: Receipt, purpose: service}\n"
+    )
+    each_world.person("ada", **BORN)
+    each_world.playbook("wish", f"{WISH}\nholdout: 100%\nactions:\n{steps}")
+    each_world.tick("2026-05-04 09:00")
+    assert [letter.step for letter in each_world.got()] == ["receipt"]
+    assert [(row.step, row.status) for row in each_world.log("ada")] == [
+        ("", "skipped"),
+        ("offer", "skipped"),
+        ("call", "skipped"),
+        ("receipt", "done"),
+    ]
+
+
+TWO_MAILS = """
+actions:
+  - send_email: {id: first, template: email/hello, subject: Hi}
+  - wait: 5 days
+  - send_email: {id: second, template: email/hello, subject: Hi}
+"""
+
+
+@pytest.mark.parametrize(
+    ("mode", "letters", "states"),
+    [
+        ("parallel", ["first", "first", "second", "second"], ["done", "done"]),
+        ("single", ["first", "second"], ["done"]),
+        ("restart", ["first", "first", "second"], ["ended", "done"]),
+    ],
+)
+def test_who_comes_again_while_inside_goes_by_the_mode(
+    each_world: World, mode: str, letters: list[str], states: list[str]
+) -> None:
+    each_world.person("ada")
+    each_world.playbook("sorry", f"{LOW}\nmode: {mode}{TWO_MAILS}")
+    each_world.tick("2026-05-01 00:00")
+    for day in (1, 3):
+        each_world.answer("ada", 3, utc(f"2026-05-0{day} 10:00"))
+        each_world.tick(f"2026-05-0{day} 12:00")
+    each_world.ticks("2026-05-06 12:00", "2026-05-08 12:00", "2026-05-09 12:00")
+    assert [letter.step for letter in each_world.got()] == letters
+    assert list(each_world.inside().values()) == states
+
+
+def test_what_a_restart_ended_says_so_in_the_log(world: World) -> None:
+    world.person("ada")
+    world.playbook("sorry", f"{LOW}\nmode: restart{TWO_MAILS}")
+    world.tick("2026-05-01 00:00")
+    for day in (1, 3):
+        world.answer("ada", 3, utc(f"2026-05-0{day} 10:00"))
+        world.tick(f"2026-05-0{day} 12:00")
+    assert "enter: ended, began anew for another occasion; mode: restart" in world.why("ada")
+
+
+def test_who_moves_to_an_edited_playbook_gets_no_letter_again_and_the_shorter_wait_counts(each_world: World) -> None:
+    each_world.person("ada", **BORN)
+    old = TWO_MAILS
+    new = old.replace("wait: 5 days", "wait: 1 day").replace(
+        "actions:\n", "actions:\n  - create_task: {id: before, subject: Call}\n"
+    )
+    each_world.playbook("wish", f"{WISH}\non_edit: move\n{old}")
+    each_world.tick("2026-05-04 09:00")
+    each_world.playbook("wish", f"{WISH}\non_edit: move\n{new}")
+    each_world.ticks("2026-05-04 10:00", "2026-05-05 09:00")
+    assert [(letter.step, letter.at) for letter in each_world.got()] == [
+        ("first", utc("2026-05-04 09:00")),
+        ("second", utc("2026-05-05 09:00")),
+    ]
+
+
+def test_who_may_move_needs_steps_that_are_named(world: World) -> None:
+    world.playbook("wish", f"{WISH}\non_edit: move\nactions:\n  - send_email: {{template: email/hello, subject: Hi}}\n")
+    (fault,) = world.check().faults
+    assert str(fault) == (
+        "playbooks/wish.yaml:5:5: actions[0].send_email: has no id, which on_edit: move needs; add id:"
+    )
+
+
+def test_a_step_that_is_gone_from_the_edited_playbook_is_gone_on_with_as_it_was(each_world: World) -> None:
+    each_world.person("ada", **BORN)
+    each_world.playbook("wish", f"{WISH}\non_edit: move\n{TWO_MAILS}")
+    each_world.tick("2026-05-04 09:00")
+    each_world.playbook("wish", f"{WISH}\non_edit: move\nactions:\n{HELLO}")
+    each_world.tick("2026-05-09 09:00")
+    assert [letter.step for letter in each_world.got()] == ["first", "second"]
 
 
 def test_the_brake_holds_a_flood_until_somebody_approves_exactly_that(each_world: World) -> None:

@@ -28,6 +28,25 @@ actions:
   - survey: {id: a_ask, template: email/hello}
   - send_email: {id: more, template: email/hello, subject: More}
 """
+WAYS = """\
+actions:
+  - wait: {for: {event: order}, at_most: 20 hours}
+  - choose:
+      - when: enrollment.happened and contact.country == "PL"
+        actions: [{survey: {id: ask, template: email/hello, close_after: 1 day}}]
+      - when: contact.country == "FR"
+        actions: [{stop: "no, thanks"}]
+      - otherwise: [{send_email: {id: serve, template: email/hello, subject: Hi, purpose: service}}]
+  - split:
+      id: draw
+      arms:
+        - {name: a, share: 50%, actions: [{send_email: {id: a, template: email/hello, subject: A}}]}
+        - {name: b, share: 50%, actions: []}
+  - choose:
+      - when: answer.score <= 6
+        actions: [{create_task: {id: call, subject: Call}}]
+  - wait: {until: "10:30"}
+"""
 BOOKS = (
     f"trigger: {{anniversary: {{of: contact.birthday, catch_up: 2 days}}}}\naudience: contact.country != 'US'\n{STEPS}",
     f"trigger: anniversary\nholdout: 30%\nlimits: {{priority: high}}\n{STEPS}",
@@ -35,6 +54,8 @@ BOOKS = (
     f"trigger: {{inactivity: {{for: 2 days, existing: enter}}}}\ngoal: {{event: order}}\n{STEPS}",
     "trigger: {onboarding: {day: 1}}\nexit_when: contact.country == 'FR'\nlimits: {cap: false, priority: low}\n",
     "trigger: {schedule: {every: 3 days}}\nreenter: after 4 days\nbrake: {people: 1, at_least: 1, share: 1%}\n",
+    f"trigger: {{low_score: {{at_most: 8}}}}\nmode: restart\nholdout: {{share: 30%, group: all}}\n{WAYS}",
+    f"trigger: {{onboarding: {{day: 1}}}}\nmode: single\nholdout: 50%\n{WAYS}",
 )
 RULES = (
     "",
@@ -157,6 +178,32 @@ def test_a_plan_tells_of_the_brake(world: World) -> None:
     decisions.approve(world.app, "wish", None)
     world.tick("2026-05-04 10:05")
     assert world.why("a") == ["hello: done, 36 years since birthday 1990-05-04"]
+
+
+def test_a_plan_goes_by_an_edit_that_has_not_run_yet(each_world: World) -> None:
+    each_world.person("ada", birthday=date(1990, 5, 4))
+    mail = "send_email: {id: hello, template: email/hello, subject: Hello}"
+    wish = "trigger: {anniversary: {of: contact.birthday}}\non_edit: move\nactions:"
+    each_world.playbook("wish", f"{wish}\n  - wait: 30 days\n  - {mail}")
+    each_world.tick("2026-05-04 10:00")
+    each_world.playbook("wish", f"{wish}\n  - wait: 1 day\n  - {mail}")
+    planned = [(row.step, row.status) for row in each_world.plan("2026-05-05 10:00")]
+    each_world.tick("2026-05-05 10:00")
+    assert planned == [("wait-1", "do"), ("hello", "do")]
+    assert [row.step for row in each_world.log("ada")] == ["wait-1", "hello"]
+
+
+def test_a_plan_goes_by_a_new_name_of_a_playbook(each_world: World) -> None:
+    each_world.person("ada", birthday=date(1990, 5, 4))
+    wish = f"trigger: {{anniversary: {{of: contact.birthday}}}}\n{STEPS}"
+    each_world.playbook("wish", wish)
+    each_world.tick("2026-05-04 10:00")
+    each_world.delete("wish")
+    each_world.playbook("birthday", f"was: wish\n{wish}")
+    planned = [(row.playbook, row.step) for row in each_world.plan("2026-05-05 10:00")]
+    each_world.tick("2026-05-05 10:00")
+    assert planned == [("birthday", "wait-1"), ("birthday", "a_ask"), ("birthday", "more")]
+    assert {row.playbook for row in each_world.log("ada")} == {"birthday"}
 
 
 def test_a_plan_for_a_time_that_is_over_is_refused(world: World) -> None:

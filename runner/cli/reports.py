@@ -21,6 +21,7 @@ from runner.log import LogRow
 if TYPE_CHECKING:
     from runner.app import Ticked
     from runner.app.doctor import Examined
+    from runner.difference import Difference, Mover
     from runner.explain import Explained
     from runner.sync import Synced
 
@@ -81,6 +82,53 @@ def _plan_counts(counted: Mapping[tuple[str, str, str, str], int]) -> Table:
     colours = {"do": "green", "hold": "yellow", "skip": "yellow", "end": "dim"}
     for (playbook, step, status, reason), count in sorted(counted.items()):
         table.add_row(plain(playbook), step, Text(status, colours.get(status, "")), f"{count:,}", plain(reason))
+    return table
+
+
+def difference_lines(one: Difference, people: Iterable[Mover], *, days: int, zone: str) -> Iterator[RenderableType]:
+    """One edited playbook: what is otherwise, how many it concerns, and the first of them."""
+    yield Text.assemble((one.playbook, "bold"), "  ", one.state)
+    for change in one.changes:
+        old, new = (plain(side) if side else Text("–", "dim") for side in (change.old, change.new))
+        yield Padding(Text.assemble((change.where, "bold"), ": ", old, " → ", new), (0, 0, 0, 2))
+    first: list[Mover] = []
+    counted: Counter[str] = Counter()
+    for who in people:
+        counted[who.change] += 1
+        if len(first) < SHOWN_MOVERS:
+            first.append(who)
+    words = {"enter": "enter who would not have", "leave": "no longer enter", "move": "enter at another time"}
+    told = [f"{counted[change]:,} {words[change]}" for change in words if counted[change]]
+    yield Padding(
+        Text(f"within {days} days: " + (", ".join(told) or "the same people enter at the same times")), (0, 2)
+    )
+    yield from (Padding(Text(words), (0, 2)) for words in _inside_words(one))
+    if first:
+        yield Padding(_movers_table(first, zone), (0, 2))
+
+
+#: People that a terminal shows of each edited playbook; `--json` gives all.
+SHOWN_MOVERS = 10
+
+
+def _inside_words(one: Difference) -> Iterator[str]:
+    words = {
+        "keep": "inside go on by the version they entered with",
+        "move": "inside go on by the new one",
+        "wait": "inside wait until it runs again",
+    }
+    for how, count in (one.inside or {}).items():
+        if count:
+            yield f"{count:,} {words[how]}"
+
+
+def _movers_table(people: Sequence[Mover], zone: str) -> Table:
+    table = blank_table()
+    for head in ("Contact", "Occasion", "Until now", "From now on"):
+        table.add_column(head)
+    for who in people:
+        times = (_moment(at, zone) if at else Text("–", "dim") for at in (who.old, who.new))
+        table.add_row(plain(who.email or who.source_id), plain(who.occasion), *times)
     return table
 
 

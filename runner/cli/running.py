@@ -54,9 +54,14 @@ def plan(
     folder: Folder = None,
     at: At = None,
     playbook: Annotated[str | None, typer.Option(help="Only this playbook.", metavar="ID")] = None,
+    diff: Annotated[bool, typer.Option("--diff", help="What edits since the last tick would do to people.")] = False,
+    days: Annotated[int, typer.Option(help="With --diff: how far to look ahead.", min=0, max=400)] = 30,
     as_json: AsJson = False,
 ) -> None:
     """Tell who would get what, when and why; who not, and why not. Writes nothing."""
+    if diff:
+        _diff(folder, at, playbook, days, as_json=as_json)
+        return
     from runner.app.looking import planned
     from runner.cli.reports import plan_tables
 
@@ -69,6 +74,24 @@ def plan(
     for fault in faults:
         say(str(fault))
     sys.exit(ExitCode.PERSON if faults else ExitCode.DONE)
+
+
+def _diff(folder: Path | None, at: str | None, playbook: str | None, days: int, *, as_json: bool) -> None:
+    from runner.app.edits import edits
+    from runner.cli.reports import difference_lines
+
+    with workspace(folder, at) as app, edits(app, moment(app, at), playbook, days) as found:
+        if as_json:
+            documents = ((one.document(), [who.document() for who in people]) for one, people in found)
+            print_json_lines({**one, "people": people} for one, people in documents)
+            return
+        told = False
+        for one, people in found:
+            for line in difference_lines(one, people, days=days, zone=app.settings.timezone):
+                console().print(line)
+            told = True
+        if not told:
+            print("No playbook was edited since the last tick.")
 
 
 def run(

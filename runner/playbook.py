@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, TypeAdapter, field_validator
 
 from runner import triggers
 from runner.actions import Choose, MailAction, Stop, Survey, Wait
@@ -26,6 +26,7 @@ from runner.yaml_file import YamlFile, closest, read_yaml, validate
 class Limits(Part):
     """How a playbook stands among the others."""
 
+    #: Whose mail goes first where caps leave room for one.
     priority: Literal["low", "normal", "high"] = "normal"
     #: Whether the caps on mail a person hold for it.
     cap: bool = True
@@ -53,6 +54,12 @@ def _holdout(value: Any) -> Any:
     return value if isinstance(value, dict | Holdout) else {"share": value}
 
 
+def _share_or_keys(schema: dict[str, Any]) -> None:
+    keys = {key: schema.pop(key) for key in list(schema)}
+    keys.pop("default", None)
+    schema["anyOf"] = [TypeAdapter(Share).json_schema(), keys]
+
+
 class PlaybookKeys(Part):
     """The keys of a playbook's file."""
 
@@ -74,7 +81,7 @@ class PlaybookKeys(Part):
     #: `every occasion`, `never`, or `after 90 days`.
     reenter: str = "every occasion"
     #: Who is not written to, so that the effect can be told: `10%`, or `{share: 10%, group: win-back}`.
-    holdout: Annotated[Holdout, BeforeValidator(_holdout)] = Holdout(share=0.0)
+    holdout: Annotated[Holdout, BeforeValidator(_holdout)] = Field(Holdout(share=0.0), json_schema_extra=_share_or_keys)
     #: Who comes again while inside enters beside (`parallel`), not at all (`single`), or begins anew (`restart`).
     mode: Literal["parallel", "single", "restart"] = "parallel"
     limits: Limits = Limits()

@@ -10,7 +10,16 @@ from datetime import time
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from runner import clock
 from runner.duration import Days, Duration, SomeTime, Span
@@ -53,7 +62,18 @@ NotYet = Annotated[Any, BeforeValidator(_not_yet)]
 #: "09:00"
 Hour = Annotated[time, BeforeValidator(_hour)]
 #: 10% or 0.1
-Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1)]
+Share = Annotated[
+    float,
+    BeforeValidator(_share),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": 1},
+                {"type": "string", "pattern": r"^\d+(\.\d+)? ?%$"},
+            ]
+        }
+    ),
+]
 
 
 def _mail_address(email: Any) -> Any:
@@ -94,7 +114,9 @@ class Caps(Part):
 class QuietHours(Part):
     """When nobody is written to, in the contact's own zone."""
 
+    #: The local hour at which they begin: `"20:00"`.
     begin: Hour = Field(alias="from")
+    #: The local hour at which they end, on the next day where it is earlier.
     end: Hour = Field(alias="to")
     #: `quiet` on Saturdays and Sundays all day, or the `same` hours.
     weekends: Literal["quiet", "same"] = "same"
@@ -179,14 +201,18 @@ class Settings(Part):
     #: Whether somebody who never said yes may get marketing mail.
     consent: Literal["required", "assumed"] = "assumed"
     caps: Caps = Caps()
+    #: When nobody is written to; at any hour somebody may where there are none.
     quiet_hours: QuietHours | None = None
     brake: Brake | None = None
     #: What becomes of a send whose outcome nobody knows.
     on_unsure: Literal["hold", "resend"] = "hold"
     #: A fact or hold older than this starts and sends nothing any more.
     max_lateness: SomeTime = Duration(3, "day")
+    #: How figures are counted and which are shown.
     kpis: KpiSettings = KpiSettings()
+    #: When the daemon works.
     schedule: Schedule = Schedule()
+    #: Where reviews are asked for.
     reviews: Reviews = Reviews()
     # Named by the design, not in yet: `check` says so.
     breakers: Any = None

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from runner.settings import MailAddress, NotYet, Part
+
+#: Steps within a step; the schema of a playbook says there what a step is.
+Steps = Annotated[list[Any], WithJsonSchema({"steps": True})]
 
 
 class Action(Part):
@@ -21,6 +24,11 @@ class Action(Part):
     @abstractmethod
     def says(self) -> str:
         """What it would do, for `plan`."""
+
+    @classmethod
+    def written(cls, schema: dict[str, Any]) -> dict[str, Any]:
+        """The JSON Schema of what stands behind the name in YAML, from that of the model."""
+        return schema
 
 
 class MailAction(Action):

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import model_validator
 
-from runner.actions.base import Action
+from runner.actions.base import Action, Steps
 from runner.settings import Part
 
 
@@ -16,9 +16,9 @@ class Option(Part):
     #: A condition; may name `contact`, `company`, `answer`, `enrollment` and what the trigger brings.
     when: str | None = None
     #: The steps of this way.
-    actions: list[Any] | None = None
+    actions: Steps | None = None
     #: The steps where no other way is taken; stands last.
-    otherwise: list[Any] | None = None
+    otherwise: Steps | None = None
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
@@ -37,6 +37,11 @@ class Choose(Action):
     id: None = None
 
     options: tuple[Option, ...]
+
+    @classmethod
+    def written(cls, schema: dict[str, Any]) -> dict[str, Any]:
+        ways: dict[str, Any] = schema["properties"]["options"]
+        return {"type": "array", "minItems": 1, "items": ways["items"]}
 
     @model_validator(mode="before")
     @classmethod

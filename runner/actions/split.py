@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from runner.actions.base import Action
+from runner.actions.base import Action, Steps
 from runner.settings import Part, Share
 
 
@@ -18,7 +18,7 @@ class Arm(Part):
     #: How many of the people take it: `50%`.
     share: Share
     #: The steps of this way; `[]` for those who get nothing.
-    actions: list[Any]
+    actions: Steps
 
 
 class Split(Action):

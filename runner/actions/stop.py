@@ -19,6 +19,10 @@ class Stop(Action):
     #: Why.
     reason: str
 
+    @classmethod
+    def written(cls, schema: dict[str, Any]) -> dict[str, Any]:
+        return {"type": "string", "minLength": 1}
+
     @model_validator(mode="before")
     @classmethod
     def _plain(cls, value: Any) -> Any:

@@ -6,7 +6,7 @@ import re
 from datetime import datetime, time
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from runner import clock
 from runner.actions.base import Action
@@ -61,6 +61,22 @@ def _happening(value: Any) -> Any:
     raise ValueError(f"must be {{event: order}} or another event's kind, answer or click, is {value!r}")
 
 
+_AS_MOMENT = WithJsonSchema({"type": "string", "pattern": r"^((mon|tue|wed|thu|fri|sat|sun)[a-z]*)? ?(\d?\d:\d\d)?$"})
+_AS_HAPPENING = WithJsonSchema(
+    {
+        "oneOf": [
+            {"enum": list(HAPPENINGS)},
+            {
+                "type": "object",
+                "required": ["event"],
+                "additionalProperties": False,
+                "properties": {"event": {"type": "string"}},
+            },
+        ]
+    }
+)
+
+
 class Wait(Action):
     """Waits a time, until an hour or weekday, or for something to happen. Days are the contact's calendar days."""
 
@@ -69,11 +85,18 @@ class Wait(Action):
     #: How long: `wait: 3 days`.
     time: Span | None = None
     #: Until an hour, a weekday, or both: `"09:00"`, `mon`, `"mon 09:00"`.
-    until: Annotated[Moment, BeforeValidator(_moment)] | None = None
+    until: Annotated[Moment, BeforeValidator(_moment), _AS_MOMENT] | None = None
     #: For what: `{event: order}` or another kind, `answer` (of the survey before) or `click` (in a mail before).
-    for_: Annotated[str, BeforeValidator(_happening)] | None = Field(None, alias="for")
+    for_: Annotated[str, BeforeValidator(_happening), _AS_HAPPENING] | None = Field(None, alias="for")
     #: How long at the most; then it goes on all the same.
     at_most: SomeTime | None = None
+
+    @classmethod
+    def written(cls, schema: dict[str, Any]) -> dict[str, Any]:
+        keys = schema["properties"]
+        told = {name: keys[name] for name in ("until", "for", "at_most")}
+        by_keys = {"type": "object", "additionalProperties": False, "properties": told}
+        return {"oneOf": [keys["time"], by_keys]}
 
     @model_validator(mode="before")
     @classmethod

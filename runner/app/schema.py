@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from runner.actions import ACTIONS
+from runner.actions import ACTIONS, Action
 from runner.playbook import PlaybookKeys
 from runner.settings import Settings
 from runner.triggers import TRIGGERS
@@ -17,20 +17,26 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def playbook_schema() -> dict[str, Any]:
-    """A playbook's keys, with exactly one trigger and steps of one action each."""
+    """A playbook's keys, with exactly one trigger and steps of one action each, steps within steps as well."""
     schema = _of(PlaybookKeys)
     schema["properties"]["trigger"] = _one_of(TRIGGERS, "What makes a contact enter: one of these.")
-    schema["properties"]["actions"] = {
+    schema["properties"]["actions"] = {"minItems": 1, "description": "The steps, in order.", **_STEPS}
+    schema.setdefault("$defs", {})["steps"] = {
         "type": "array",
-        "minItems": 1,
-        "description": "The steps, in order.",
         "items": _one_of(ACTIONS, "What the step does: one of these."),
     }
-    wait = schema["properties"]["actions"]["items"]["oneOf"]
-    for entry in wait:
-        if "wait" in entry["properties"]:
-            entry["properties"]["wait"] = {"type": "string", "description": _words(ACTIONS["wait"])}
-    return {"$schema": DRAFT, "title": "A Regulars playbook", **schema}
+    whole: dict[str, Any] = _with_steps({"$schema": DRAFT, "title": "A Regulars playbook", **schema})
+    return whole
+
+
+_STEPS = {"$ref": "#/$defs/steps"}
+
+
+def _with_steps(node: Any) -> Any:
+    """The steps within a step are what those of a playbook are."""
+    if isinstance(node, dict):
+        return _STEPS if node.get("steps") is True else {key: _with_steps(value) for key, value in node.items()}
+    return [_with_steps(part) for part in node] if isinstance(node, list) else node
 
 
 def settings_schema() -> dict[str, Any]:
@@ -52,11 +58,16 @@ def _one_of(models: Mapping[str, type[BaseModel]], words: str) -> dict[str, Any]
                 "type": "object",
                 "required": [name],
                 "additionalProperties": False,
-                "properties": {name: _inlined(_of(model)) | {"description": _words(model)}},
+                "properties": {name: _written(model) | {"description": _words(model)}},
             }
             for name, model in models.items()
         ],
     }
+
+
+def _written(model: type[BaseModel]) -> dict[str, Any]:
+    schema = _inlined(_of(model))
+    return model.written(schema) if issubclass(model, Action) else schema
 
 
 def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
@@ -75,13 +86,38 @@ def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _describe(schema: dict[str, Any], model: type[BaseModel]) -> None:
-    """The `#:` comment above each field is its description."""
+    """The `#:` comment above each field is its description, in the model and in what it is made of."""
+    _describe_fields(schema, model)
+    for part in _parts_of(model):
+        if part.__name__ in schema.get("$defs", {}):
+            _describe_fields(schema["$defs"][part.__name__], part)
+
+
+def _describe_fields(schema: dict[str, Any], model: type[BaseModel]) -> None:
     words = comments(model)
     for name, field in model.model_fields.items():
         key = field.alias or name
-        if key in schema.get("properties", {}) and name in words:
-            schema["properties"][key]["description"] = words[name]
+        if key in schema.get("properties", {}):
             schema["properties"][key].pop("title", None)
+            if name in words:
+                schema["properties"][key]["description"] = words[name]
+    schema.pop("title", None)
+
+
+def _parts_of(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """The models that a model's fields are made of, however deep."""
+    for field in model.model_fields.values():
+        for part in _types_in(field.annotation):
+            if issubclass(part, BaseModel):
+                yield part
+                yield from _parts_of(part)
+
+
+def _types_in(annotation: Any) -> Iterator[type]:
+    if isinstance(annotation, type) and not get_args(annotation):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _types_in(part)
 
 
 def comments(model: type[BaseModel]) -> dict[str, str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +23,7 @@ from runner import clock
 from runner.app import App, tick
 from runner.app.app import PRIVATE
 from runner.app.clockwork import allow
-from runner.errors import NeedsPerson, RegularsError
+from runner.errors import NeedsPerson, RegularsError, WrongUsage
 from runner.store.tables import runs, schedules
 
 log = structlog.get_logger()
@@ -116,15 +118,10 @@ class Daemon:
         """Serves the pages and webhooks in a thread of their own; yields where."""
         import uvicorn
 
-        config = uvicorn.Config(pages, host=host, port=port, log_config=None, access_log=False)
-        server = uvicorn.Server(config)
+        server = uvicorn.Server(uvicorn.Config(pages, log_config=None, access_log=False))
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-        try:
-            listening = config.bind_socket()
-        except SystemExit:
-            raise NeedsPerson(f"port {port} on {host} is taken; choose another with --port") from None
         # Whoever reads the address may call at once, and waits until the server is up.
-        listening.listen()
+        listening = _listening(host, port)
         bound_host, bound_port = listening.getsockname()[:2]
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="pages", daemon=True)
         thread.start()
@@ -138,6 +135,16 @@ class Daemon:
     def announce(self, address: str) -> None:
         (self.app.folder / PRIVATE / "address").write_text(address + "\n", encoding="utf-8")
         log.info("started", action="started", pid=os.getpid(), address=address, workspace=self.app.folder.name)
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise NeedsPerson(f"port {port} on {host} is taken; choose another with --port") from None
+        raise WrongUsage(f"cannot listen on {host}, port {port}: {error.strerror}") from None
 
 
 def due_now(app: App, name: str) -> None:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from runner.app.app import App
 from runner.app.check import check
 from runner.app.clockwork import last_moment
+from runner.app.tick import SYNC_FAILED
 from runner.store.migrate import HEAD
 from runner.store.tables import (
     contacts,
@@ -104,6 +105,11 @@ def _connectors(app: App, connection: sa.Connection) -> Iterator[Finding]:
     known = {row["connector"]: row for row in rows}
     for name in app.settings.connectors:
         row = known.get(name)
+        if (failed := app.remembered(f"{SYNC_FAILED}{name}")) is not None:
+            at = datetime.fromisoformat(failed["at"])
+            yield Finding(
+                f"connector {name}", Health.WARNING, f"the sync at {at:%Y-%m-%d %H:%M} UTC failed: {failed['words']}"
+            )
         if row is None or row["synced_at"] is None:
             yield Finding(f"connector {name}", Health.WARNING, "never synced; `regulars sync`")
         else:

@@ -91,11 +91,22 @@ class News:
             for name, counts in one.tables.items():
                 tables[f"{one.connector}.{name}" if len(self.synced) > 1 else name] = asdict(counts)
         told = [words for one in self.synced for words in one.told()]
-        return {"tables": tables, "calls": sum(one.calls for one in self.synced), "warnings": told}
+        calls = sum(one.calls for one in self.synced)
+        return {
+            "tables": tables,
+            "calls": calls,
+            "warnings": told,
+            "failures": self.failures,
+            "waiting": self.waiting,
+        }
 
     def keep(self, synced: Synced) -> None:
         self.synced.append(synced)
         self.waiting += [f"{synced.connector}: {words}" for words in synced.unread]
+
+
+#: What the last sync of a connector failed with; nothing where it did not.
+SYNC_FAILED = "sync_failed:"
 
 
 def never() -> bool:
@@ -145,12 +156,15 @@ def sync_all(
                 progress=progress,
             )
             news.keep(done)
+            if app.remembered(f"{SYNC_FAILED}{name}") is not None:
+                app.remember(f"{SYNC_FAILED}{name}", None)
         except TooManyGone as held:
             news.keep(held.synced)
             news.waiting.append(str(held))
         except ConnectorError as error:
             log.warning("a sync failed", action="sync_failed", connector=name, status=error.status)
             news.failures.append(f"{name}: {error}")
+            app.remember(f"{SYNC_FAILED}{name}", {"at": now.isoformat(), "words": str(error)})
     advance(app.store, None, now, app.settings)
     return news
 

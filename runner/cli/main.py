@@ -22,16 +22,21 @@ app = typer.Typer(
 )
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"regulars {version('regulars')}")
+        raise typer.Exit
+
+
 @app.callback()
 def regulars(
     folder: Folder = None,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", is_eager=True, callback=_version)
+    ] = False,
 ) -> None:
-    if version:
-        from importlib.metadata import version as installed
-
-        print(f"regulars {installed('regulars')}")
-        raise typer.Exit
     remember_folder(folder)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -23,11 +24,16 @@ Folder = Annotated[Path | None, typer.Option("-C", help="The workspace; here whe
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, to standard output.")]
 At = Annotated[str | None, typer.Option("--at", help="Simulate the clock: 2026-11-22T09:00.", metavar="TIME")]
 
-_folder: list[Path] = [Path()]
+_folder: list[Path | None] = [None]
 
 
 def remember_folder(folder: Path | None) -> None:
-    _folder[0] = folder or Path()
+    _folder[0] = folder
+
+
+def remembered_folder() -> Path | None:
+    """What `-C` before the command said."""
+    return _folder[0]
 
 
 @contextmanager
@@ -37,7 +43,7 @@ def workspace(folder: Path | None, at: str | None = None) -> Iterator[App]:
     from runner.cli import logs
 
     logs.configure()
-    with App(folder or _folder[0]) as app:
+    with App(folder or remembered_folder() or Path()) as app:
         if at is not None:
             moment = instant(at, app.settings.timezone)
             app.now = lambda: moment
@@ -89,10 +95,17 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
+#: Columns of what is piped on: nothing is cut that another program may look for.
+PIPED_WIDTH = 200
+
+
 def console() -> Console:
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=False)
+    screen = Console(highlight=False, soft_wrap=False)
+    if not screen.is_terminal and "COLUMNS" not in os.environ:
+        screen.width = PIPED_WIDTH
+    return screen
 
 
 def program() -> str:

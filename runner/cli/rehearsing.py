@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runner.cli.options import Folder, console, day, program, say, workspace
+from runner.cli.options import Folder, console, day, program, remembered_folder, say, workspace
 from runner.errors import WrongUsage
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def demo(
     from runner.cli.progress import Progress
     from runner.rehearsal import Rehearsal
 
-    where = folder or Path("demo")
+    where = folder or remembered_folder() or Path("demo")
     if pages:
         _serve(where)
         return

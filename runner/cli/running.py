@@ -134,7 +134,7 @@ def _tell(ticked: Ticked, *, as_json: bool) -> None:
 def start(
     folder: Folder = None,
     host: Annotated[str, typer.Option(help="Where the pages listen.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="And on which port; 0 takes a free one.")] = 8080,
+    port: Annotated[int, typer.Option(help="And on which port; 0 takes a free one.", min=0, max=65535)] = 8080,
 ) -> None:
     """Run as a daemon: ticks by the schedule, pages, webhooks. Ends by SIGTERM, after the batch in hand."""
     import logging

@@ -74,7 +74,7 @@ def log_table(
     """Decisions, one a line: when, who, by which playbook and step, what happened and why."""
     table = blank_table(show_header=show_header)
     table.add_column("When", width=16, no_wrap=True)
-    table.add_column("Contact", ratio=5, no_wrap=True, overflow="ellipsis")
+    table.add_column("Contact", ratio=5, overflow="fold")
     table.add_column("Playbook, step", ratio=5, overflow="fold")
     table.add_column("", width=7, no_wrap=True)
     table.add_column(why, ratio=8)

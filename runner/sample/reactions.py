@@ -119,9 +119,9 @@ def _human(
     if answer:
         given = score(random, letter.survey, satisfaction)
         yield Answered(letter.send_id, given, comment(random, satisfaction), acted + timedelta(seconds=30))
-    if leaves < 0.001 + 0.02 * (1 - satisfaction) ** 2:
+    if leaves < 0.004 + 0.04 * (1 - satisfaction) ** 2:
         yield Unsubscribed(letter.send_id, acted + timedelta(seconds=60))
-    if complains < 0.006 * (1 - satisfaction) ** 3:
+    if complains < 0.03 * (1 - satisfaction) ** 3:
         yield _event(MailEventKind.COMPLAINED, letter, person, acted + timedelta(seconds=90))
 
 

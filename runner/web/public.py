@@ -38,6 +38,12 @@ ThePages = Annotated[Pages, Depends(pages_of)]
 TheForm = Annotated[dict[str, str], Depends(form_of)]
 
 
+@router.api_route("/favicon.ico", methods=SHOWN, include_in_schema=False)
+def icon() -> Response:
+    """There is none, and browsers ask all the same."""
+    return Response(status_code=204)
+
+
 # --- survey
 
 

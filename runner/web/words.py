@@ -41,7 +41,7 @@ WORDS: Mapping[str, str] = {
     "unsubscribe.stay": "If you want to go on getting it, close this page: nothing has changed.",
     "preferences.title": "Mail from {company}",
     "preferences.subscribed.title": "You get mail from {company}",
-    "preferences.subscribed.text": "Nothing else to do. You can stop it at any time.",
+    "preferences.subscribed.text": "You can stop it at any time, here or in any of our mails.",
     "preferences.unsubscribed.title": "You are unsubscribed",
     "preferences.unsubscribed.text": "{company} will send you no more offers, surveys or news.",
     "preferences.change": "Changed your mind?",

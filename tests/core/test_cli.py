@@ -119,6 +119,38 @@ def test_a_folder_that_is_no_workspace_is_a_fault_in_words(call: Call, tmp_path:
     assert not (tmp_path / "nowhere").exists()
 
 
+def test_the_version_is_told_without_a_command(call: Call) -> None:
+    assert call("--version", bare=True).out.startswith("regulars 0.")
+
+
+def test_a_demo_is_made_in_the_folder_that_is_named_before_the_command(call: Call, folder: Path) -> None:
+    ended = call("-C", str(folder / "try"), "demo", "--contacts", "5", "--days", "1", bare=True)
+    assert ended.code == 0
+    assert (folder / "try/regulars.db").is_file()
+
+
+def test_what_is_piped_on_is_not_cut(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS")
+    call("run", "--at", AT)
+    assert "ada@x.example" in call("log").out
+
+
+def test_a_sync_that_failed_is_told_in_json_and_by_doctor_until_one_succeeds(call: Call, folder: Path) -> None:
+    people = (folder / "data").rename(folder / "away")
+    failed = call("sync", "--json")
+    assert failed.code == 3
+    assert failed.json["failures"][0].startswith("crm: ")
+    assert any("the sync at" in check["message"] for check in call("doctor", "--json").json["checks"])
+    people.rename(folder / "data")
+    assert call("sync").code == 0
+    assert not any("the sync at" in check["message"] for check in call("doctor", "--json").json["checks"])
+
+
+def test_a_port_that_there_is_not_is_wrong_usage(call: Call) -> None:
+    ended = call("start", "--port", "99999")
+    assert (ended.code, "Traceback" in ended.err) == (2, False)
+
+
 def test_a_row_of_the_plan_has_the_documented_keys(call: Call) -> None:
     call("sync")
     rows = call("plan", "--at", AT, "--json").lines
@@ -127,7 +159,7 @@ def test_a_row_of_the_plan_has_the_documented_keys(call: Call) -> None:
         "c2": ("skip", "no valid address: 'nonsense'"),
         "c3": ("skip", 'not in the audience: contact.lifecycle_stage == "customer"'),
     }
-    keys = "at playbook version occasion contact step action arm status reason until send"
+    keys = "at playbook version occasion contact step action arm status reason until send branch"
     assert {" ".join(row) for row in rows} == {keys}
 
 
@@ -150,7 +182,7 @@ def test_the_documents_of_the_other_commands(call: Call) -> None:
     assert call("check", "--json").json == {"faults": [], "warnings": []}
     synced = call("sync", "--json").json
     assert synced["tables"]["contacts"] == {"read": 3, "new": 3, "changed": 0, "deleted": 0, "set_aside": 0}
-    assert set(synced) == {"tables", "calls", "warnings"}
+    assert set(synced) == {"tables", "calls", "warnings", "failures", "waiting"}
     assert set(call("run", "--at", AT, "--json").json) >= {"at", "synced", "entered", "delivered", "waiting"}
     assert set(call("doctor", "--json").json) == {"checks", "invalid", "quota"}
     explained = call("explain", "ada@x.example", "--json").json

@@ -173,7 +173,7 @@ def test_a_row_of_the_log_has_the_documented_keys(call: Call) -> None:
         "at": "2026-05-04T09:00:00+00:00", "playbook": "birthday", "occasion": "birthday 2026",
         "contact": {"source_id": "c1", "email": "ada@x.example"}, "step": "wishes", "action": "send_email",
         "arm": "treated", "status": "done", "reason": "36 years since birthday 1990-05-04", "until": None,
-        "send": row["send"],
+        "send": row["send"], "branch": None,
     }  # fmt: skip
     assert " ".join(row["send"]) == "message_id state delivery opened clicked answered unsubscribed complained"
 

@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, TypeAdapter, field_validator
 
-from runner import triggers
+from runner import cases, triggers
 from runner.actions import Choose, MailAction, Stop, Survey, Wait
+from runner.cases import Case
 from runner.conditions import Condition, Fields
 from runner.duration import Duration, Span, parse
 from runner.errors import Fault
@@ -95,8 +96,8 @@ class PlaybookKeys(Part):
     #: A hold longer than this ends as too late.
     max_lateness: Span | None = None
     brake: Brake | None = None
-    #: Examples that the playbook must pass.
-    tests: list[Any] = Field(default_factory=list)
+    #: Examples that the playbook must pass: `regulars test` tries them.
+    tests: tuple[Case, ...] = ()
     # Of the language, not in this version yet.
     to: NotYet = None
 
@@ -108,10 +109,6 @@ class PlaybookKeys(Part):
                 raise ValueError(f"must be 'every occasion', 'never' or 'after 90 days', is {text!r}")
             parse(text)
         return text
-
-
-#: Keys of the language that this version does not act on yet.
-NOT_YET = ("tests",)
 
 
 @dataclass(frozen=True)
@@ -231,18 +228,19 @@ def assemble(file: YamlFile, stem: str, fields: Fields) -> Reading:
     steps = read_steps(file, document.get("actions"), fields, faults, warnings)
     audience = _read_condition(file, document, "audience", faults, warnings, fields)
     exit_when = _read_condition(file, document, "exit_when", faults, warnings, fields)
-    warnings += [
-        file.fault((key,), "not in this version yet: it is ignored", value=False) for key in NOT_YET if key in document
-    ]
-    if isinstance(keys, PlaybookKeys) and keys.on_edit == "move":
-        faults += _without_id(file, steps)
+    if isinstance(keys, PlaybookKeys):
+        wrong, unknown = cases.faults_of(file, keys.tests, {step.id for step in steps}, fields)
+        faults += wrong
+        warnings += unknown
+        faults += _without_id(file, steps) if keys.on_edit == "move" else []
     id = str(document.get("id") or stem)
     draft = Draft(id, file, tuple(steps), _brings_answer(trigger, steps), document.get("enabled") is not False)
     waiting = (audience is None and "audience" in document) or (exit_when is None and "exit_when" in document)
     waiting = waiting or any(step.waits_for_sync for step in steps)
     if faults or isinstance(keys, list) or trigger is None or not steps or waiting:
         return Reading(id, file.name, None, tuple(faults), tuple(warnings), draft)
-    body = json.loads(json.dumps(document, default=str))
+    # Without its tests: a playbook that is tested better is the same playbook.
+    body = json.loads(json.dumps({key: below for key, below in document.items() if key != "tests"}, default=str))
     anchors = trigger.anchors(fields)
     playbook = Playbook(id, _version(body), body, keys, trigger, steps, audience, exit_when, anchors, file)
     return Reading(id, file.name, playbook, (), tuple(warnings), draft)

@@ -84,6 +84,10 @@ def _awaited(models: Mapping[str, type[BaseModel]]) -> list[str]:
     ]
 
 
+def _playbook_not_yet() -> list[str]:
+    return [name.partition(".")[2] for name in _awaited({"": playbook.PlaybookKeys})]
+
+
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "**required**"
@@ -267,9 +271,11 @@ def _fields() -> str:
 
 
 SECTIONS: Mapping[str, Callable[[], str]] = {
-    "playbook keys": lambda: keys(playbook.PlaybookKeys, without=playbook.NOT_YET),
+    "playbook keys": lambda: keys(playbook.PlaybookKeys),
     "playbook parts": lambda: _parts(playbook.PlaybookKeys),
-    "playbook not yet": lambda: _listed(playbook.NOT_YET),
+    "playbook not yet": lambda: _listed(
+        name.rpartition(".")[2] for name in _awaited({"playbook": playbook.PlaybookKeys})
+    ),
     "triggers": _triggers,
     "triggers not yet": lambda: _listed([*triggers.NOT_YET, *_awaited(triggers.TRIGGERS)]),
     "actions": _actions,

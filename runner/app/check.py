@@ -49,7 +49,7 @@ def check(app: App) -> Checked:
         ]
     except Faults as found:
         faults += [*found.faults, *_of_connectors(app.folder)]
-    fields = _fields(app, settings)
+    fields = fields_of_store(app, settings)
     readings = with_templates(read_playbooks(app.folder, fields), app.folder, settings, fields)
     for reading in readings:
         faults += reading.faults
@@ -63,8 +63,8 @@ def _of_connectors(folder: Path) -> list[Fault]:
     return faults_of_keys(file, file.document) if isinstance(file, YamlFile) and isinstance(file.document, dict) else []
 
 
-def _fields(app: App, settings: Settings | None) -> Fields:
-    """The fields of the store where there is one; a check makes none."""
+def fields_of_store(app: App, settings: Settings | None) -> Fields:
+    """The fields of the store where there is one; none is made."""
     if settings is None:
         return known_fields(None)
     store = Store(settings.store, workspace=app.folder)

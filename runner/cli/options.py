@@ -36,6 +36,11 @@ def remembered_folder() -> Path | None:
     return _folder[0]
 
 
+def folder_of(folder: Path | None) -> Path:
+    """The workspace's folder: the command's own, else the one named before the command, else here."""
+    return folder or remembered_folder() or Path()
+
+
 @contextmanager
 def workspace(folder: Path | None, at: str | None = None) -> Iterator[App]:
     """The workspace of this command, its clock set to `at` where one is given."""
@@ -43,7 +48,7 @@ def workspace(folder: Path | None, at: str | None = None) -> Iterator[App]:
     from runner.cli import logs
 
     logs.configure()
-    with App(folder or remembered_folder() or Path()) as app:
+    with App(folder_of(folder)) as app:
         if at is not None:
             moment = instant(at, app.settings.timezone)
             app.now = lambda: moment

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from runner.difference import Difference, Mover
     from runner.explain import Explained
     from runner.sync import Synced
+    from runner.trial import Tested
 
 #: Rows of a plan that a terminal shows; `--json` gives all.
 SHOWN = 40
@@ -182,6 +183,20 @@ def _state_colour(state: str) -> str:
     if state.startswith("inside") or state == "fires now":
         return "green"
     return "red" if state in ("broken", "waits for approval") else "dim"
+
+
+def tested_lines(one: Tested) -> Iterator[RenderableType]:
+    """A playbook's tests, one a line; below one that failed what was expected, what happened, and why."""
+    for ran in one.ran:
+        mark = Text("ok    ", "green") if ran.passed else Text("failed", "bold red")
+        yield Text.assemble(mark, "  ", plain(f"{one.playbook.id}: {ran.case.name}"))
+        if ran.passed:
+            continue
+        yield Text(f"        {one.playbook.file.name}:{one.line_of(ran)}", "dim")
+        for words in ran.failures:
+            yield Text.assemble("        ", ("expected", "red"), plain(words.removeprefix("expected")))
+        for words in ran.happened():
+            yield Text.assemble("        ", plain(words))
 
 
 def doctor_table(found: Examined) -> Table:

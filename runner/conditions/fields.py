@@ -214,10 +214,15 @@ def known_fields(connection: sa.Connection | None) -> Fields:
         if owner is None or not name.isidentifier() or f"{owner[0]}.{name}" in found:
             continue
         word, of = owner
-        custom = _CUSTOM_KINDS[FieldType(kind)]
-        found[f"{word}.{name}"] = Field(f"{word}.{name}", custom, custom_value(of.c.custom, name, custom))
+        found[f"{word}.{name}"] = own_field(f"{word}.{name}", FieldType(kind), of)
     synced = connection.scalar(sa.select(sa.func.count()).select_from(contacts).limit(1))
     return Fields(found, complete=bool(synced))
+
+
+def own_field(name: str, kind: FieldType, table: sa.Table) -> Field:
+    """A custom field by its full name."""
+    custom = _CUSTOM_KINDS[kind]
+    return Field(name, custom, custom_value(table.c.custom, name.partition(".")[2], custom))
 
 
 def _columns(word: str, table: sa.Table) -> Iterable[tuple[str, Field]]:

@@ -1,0 +1,114 @@
+"""Mistakes in a playbook's tests: names of steps and fields that are not there, values that cannot be meant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any
+
+from connectors.records import Company, Contact, columns
+from runner.cases.model import LISTS, ROWS, Case, Row
+from runner.cases.rows import Mistake, Scene, company_of, in_short, key_in, known_of, record_of, zone_of
+from runner.conditions import Fields
+from runner.errors import Fault
+from runner.yaml_file import YamlFile, closest
+
+Path = Sequence[str | int]
+
+
+def faults_of(
+    file: YamlFile, cases: Sequence[Case], steps: Collection[str], fields: Fields
+) -> tuple[list[Fault], list[Fault]]:
+    """Faults, and warnings of fields that nobody knows (yet): a test may be there before the first sync is."""
+    faults: list[Fault] = []
+    warnings: list[Fault] = []
+    named: dict[str, int] = {}
+    for index, case in enumerate(cases):
+        path = ("tests", index)
+        if named.setdefault(case.name, index) != index:
+            faults.append(file.fault((*path, "name"), f"the name {case.name!r} is taken by an earlier test"))
+        faults += _of_steps(file, path, case, steps)
+        for fault, learned in _of_fields(file, path, case, fields):
+            (warnings if learned else faults).append(fault)
+        faults += _of_values(file, path, case, fields)
+    return faults, warnings
+
+
+def _of_steps(file: YamlFile, path: Path, case: Case, steps: Collection[str]) -> Iterator[Fault]:
+    for key in ("done", "held", "skipped"):
+        for place, step in enumerate(getattr(case.expect, key) or ()):
+            if step not in steps:
+                yield file.fault(_step_path(file, path, key, place), *_no_step(step, steps))
+    for place, one in enumerate(case.then):
+        if one.click is not None and one.click not in steps:
+            yield file.fault((*path, "then", place, "click"), *_no_step(one.click, steps))
+
+
+def _step_path(file: YamlFile, path: Path, key: str, place: int) -> Path:
+    """Where a step stands, whichever way it is written: a list alone, a list below its key, or one word."""
+    written: Any = file.document
+    for part in (*path, "expect"):
+        written = written[part]
+    below: tuple[str | int, ...] = ()
+    if isinstance(written, dict):
+        below, written = (key,), written[key]
+    return (*path, "expect", *below, *([place] if isinstance(written, list) else []))
+
+
+def _no_step(step: str, steps: Collection[str]) -> tuple[str, str]:
+    return f"there is no step {step!r}", closest(step, steps) or f"there are {', '.join(sorted(steps))}"
+
+
+def _of_fields(file: YamlFile, path: Path, case: Case, fields: Fields) -> Iterator[tuple[Fault, bool]]:
+    """Names of fields that are not there; with whether it may be one of the user's own that is not known yet."""
+    given = case.given
+    people: list[tuple[Path, Row]] = [(("given", "contact"), given.contact), (("given", "before"), given.before)]
+    people += [(("then", place, "contact"), one.contact or {}) for place, one in enumerate(case.then)]
+    ours = [column.name for column in columns(Contact)]
+    for below, row in people:
+        yield from _unknown(file, (*path, *below), "contact", row, ours, fields)
+    names = [column.name for column in columns(Company)]
+    yield from _unknown(file, (*path, "given", "company"), "company", given.company or {}, names, fields)
+
+
+def _unknown(
+    file: YamlFile, path: Path, word: str, row: Row, ours: Sequence[str], fields: Fields
+) -> Iterator[tuple[Fault, bool]]:
+    known = [*ours, *(name.partition(".")[2] for name in fields.names if name.startswith(f"{word}."))]
+    for name in row:
+        if name in known:
+            continue
+        advice = closest(str(name), known)
+        words = f"{word} has no {name!r}"
+        yield file.fault((*path, name), words, advice or "it is one of your own, then", value=False), not advice
+
+
+def _of_values(file: YamlFile, path: Path, case: Case, fields: Fields) -> Iterator[Fault]:
+    """Each row read once, as the test will read it."""
+    given = case.given
+    zone = zone_of(given.contact, given.company, "UTC")
+    scene = Scene(given.moment(zone), zone, fields)
+    for key in ("contact", "before"):
+        yield from _tried(file, (*path, "given", key), known_of, getattr(given, key), scene, consent=None)
+    if given.company is not None:
+        yield from _tried(file, (*path, "given", "company"), company_of, given.company, scene)
+    if given.orders and (short := in_short(given.contact)):
+        words = f"{short[0]} is what the orders come to: give the orders or this"
+        yield file.fault((*path, "given", "contact", short[0]), words, value=False)
+    seen = set()
+    for key, place, row in given.rows():
+        seen.add((LISTS[key], key_in(LISTS[key], row)))
+        yield from _tried(file, (*path, "given", key, place), record_of, LISTS[key], row, 1, scene)
+    for place, one in enumerate(case.then):
+        row, below = getattr(one, one.what), (*path, "then", place, one.what)
+        if one.what == "contact":
+            yield from _tried(file, below, known_of, row, scene, consent=None)
+        elif (table := ROWS.get(one.what)) is not None and (table, key_in(table, row)) not in seen:
+            yield from _tried(file, below, record_of, table, row, 1, scene)
+
+
+def _tried(file: YamlFile, path: Path, read: Callable[..., object], *told: Any, **named: Any) -> Iterator[Fault]:
+    try:
+        read(*told, **named)
+    except Mistake as mistake:
+        below = (*path, mistake.key) if mistake.key else path
+        yield file.fault(below, mistake.message, mistake.advice, value=bool(mistake.key))

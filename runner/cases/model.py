@@ -1,0 +1,190 @@
+"""The keys of a test, as a marketer writes them below `tests:`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from runner.cases.when import Fixed, Later
+from runner.duration import Duration
+from runner.settings import Part
+
+#: A time that is fixed counts from no other.
+_ANY = datetime(2000, 1, 1, tzinfo=UTC)
+#: One row of a table, or some fields of a person.
+Row = Mapping[str, Any]
+
+
+class Given(Part):
+    """Who it is about, what is known of them, and when the playbook looks at them."""
+
+    #: When it is: on the person's own clock, unless it has an offset.
+    now: Fixed
+    #: The person: fields of a contact, your own ones too.
+    contact: Row = Field(default_factory=dict)
+    #: What some of these fields were before; the playbook knew the person then.
+    before: Row = Field(default_factory=dict)
+    #: The company they belong to.
+    company: Row | None = None
+    orders: tuple[Row, ...] = ()
+    refunds: tuple[Row, ...] = ()
+    #: Scores given earlier: `{kind: nps, score: 3, at: 2 days ago}`.
+    answers: tuple[Row, ...] = ()
+    events: tuple[Row, ...] = ()
+    tickets: tuple[Row, ...] = ()
+    deals: tuple[Row, ...] = ()
+    carts: tuple[Row, ...] = ()
+    invoices: tuple[Row, ...] = ()
+    contracts: tuple[Row, ...] = ()
+    subscriptions: tuple[Row, ...] = ()
+    loyalty: tuple[Row, ...] = ()
+    referrals: tuple[Row, ...] = ()
+    reviews: tuple[Row, ...] = ()
+
+    def moment(self, zone: str) -> datetime:
+        """`now` as an instant."""
+        return self.now.instant(_ANY, zone)
+
+    def rows(self) -> list[tuple[str, int, Row]]:
+        """Every row with the key it stands under and its place there."""
+        return [(key, index, row) for key in LISTS for index, row in enumerate(getattr(self, key))]
+
+
+class Happening(Part):
+    """One thing that happens later."""
+
+    #: How long after `now`.
+    after: Later | None = None
+    #: When, on the person's own clock.
+    at: Fixed | None = None
+    order: Row | None = None
+    refund: Row | None = None
+    #: A score: to the survey that the playbook sent last, else one told by a connector.
+    answer: Row | None = None
+    event: Row | None = None
+    ticket: Row | None = None
+    deal: Row | None = None
+    cart: Row | None = None
+    invoice: Row | None = None
+    contract: Row | None = None
+    subscription: Row | None = None
+    #: Fields of the person that change.
+    contact: Row | None = None
+    #: The id of a step whose mail is clicked.
+    click: str | None = None
+    #: Whether the person unsubscribes by the link in the last mail.
+    unsubscribe: bool | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.after is None) == (self.at is None):
+            raise ValueError("when? write after: 2 days, or at: and a time")
+        if len(self.model_fields_set - {"after", "at"}) != 1:
+            known = ", ".join(name for name in type(self).model_fields if name not in ("after", "at"))
+            raise ValueError(f"what happens? one of {known}")
+        return self
+
+    @property
+    def what(self) -> str:
+        return next(iter(self.model_fields_set - {"after", "at"}))
+
+
+class Expect(Part):
+    """What is to come of it."""
+
+    #: The steps that are done, in their order, and no others; waits and forks may be left out.
+    done: tuple[str, ...] | None = None
+    #: Steps that are held back at some time.
+    held: tuple[str, ...] = ()
+    #: Steps that are left out.
+    skipped: tuple[str, ...] = ()
+    #: Words of the reason that the log gives for one of its rows.
+    reason: str | None = None
+    #: That the person does not enter: words of the reason, or `true` whatever it is.
+    not_entered: str | bool | None = None
+    #: How far to look: `30 days`, or a time. The trigger is then asked every day.
+    until: Later | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _steps_alone(cls, value: Any) -> Any:
+        if isinstance(value, list | tuple | str):
+            return {"done": value}
+        return value
+
+    @field_validator("done", "held", "skipped", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+    @field_validator("not_entered")
+    @classmethod
+    def _not_false(cls, value: str | bool | None) -> str | bool | None:
+        if value is False:
+            raise ValueError("is false: say under done: what is done instead")
+        return value
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.model_fields_set - {"until"}:
+            raise ValueError("what is expected? the steps that are done, [] for none, or not_entered: and a reason")
+        if self.not_entered is not None and (self.done or self.held or self.skipped):
+            raise ValueError("who does not enter has no steps: keep not_entered: or the steps")
+        return self
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        return (*(self.done or ()), *self.held, *self.skipped)
+
+    @property
+    def nothing(self) -> bool:
+        """Whether it is that something does not happen, for which one must look to the end."""
+        return self.not_entered is not None or self.done == ()
+
+
+class Case(Part):
+    """One test of a playbook."""
+
+    #: What it shows, in a sentence.
+    name: str
+    given: Given
+    #: What happens later, one after the other.
+    then: tuple[Happening, ...] = ()
+    #: The steps that are done, in order; `[]` for none; or keys that say more.
+    expect: Expect
+
+
+#: The keys of `given:` that hold rows, each with its table.
+LISTS: Mapping[str, str] = {
+    "orders": "orders",
+    "refunds": "refunds",
+    "answers": "surveys",
+    "events": "events",
+    "tickets": "tickets",
+    "deals": "deals",
+    "carts": "carts",
+    "invoices": "invoices",
+    "contracts": "contracts",
+    "subscriptions": "subscriptions",
+    "loyalty": "loyalty",
+    "referrals": "referrals",
+    "reviews": "review_requests",
+}
+#: The keys of a happening that are a row, each with its table.
+ROWS: Mapping[str, str] = {
+    "order": "orders",
+    "refund": "refunds",
+    "answer": "surveys",
+    "event": "events",
+    "ticket": "tickets",
+    "deal": "deals",
+    "cart": "carts",
+    "invoice": "invoices",
+    "contract": "contracts",
+    "subscription": "subscriptions",
+}
+#: The longest that is looked ahead where a test does not say how far.
+LOOKS_AHEAD = Duration(400, "day")

@@ -1,0 +1,75 @@
+"""Commands that try: test."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from runner.cli.options import AsJson, Folder, console, counted, folder_of, print_json, say
+from runner.errors import ExitCode
+
+if TYPE_CHECKING:
+    from runner.trial import Suite, Tested
+
+
+def run_tests(
+    playbooks: Annotated[
+        list[str] | None, typer.Argument(metavar="PLAYBOOK", help="By id or file; all where none is named.")
+    ] = None,
+    folder: Folder = None,
+    junit: Annotated[
+        Path | None, typer.Option("--junit", help="Write the outcome as JUnit XML.", metavar="FILE")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the tests inside playbooks. Nothing is read from outside, written to the store, or sent."""
+    from runner.cli import logs
+    from runner.trial import suite_of, tested, without_secrets
+
+    logs.configure()
+    began = datetime.now(UTC)
+    with without_secrets(folder_of(folder)) as app:
+        suite = suite_of(app, playbooks or ())
+        done: list[Tested] = []
+        for one in tested(app, suite):
+            done.append(one)
+            if not as_json:
+                _show(one)
+    _end(suite, done, began, junit=junit, as_json=as_json)
+
+
+def _show(one: Tested) -> None:
+    from runner.cli.reports import tested_lines
+
+    screen = console()
+    for line in tested_lines(one):
+        screen.print(line, soft_wrap=True)
+
+
+def _end(suite: Suite, done: list[Tested], began: datetime, *, junit: Path | None, as_json: bool) -> None:
+    from runner.trial import junit as as_junit
+
+    if junit is not None:
+        junit.parent.mkdir(parents=True, exist_ok=True)
+        junit.write_text(as_junit(done, suite.faults, began), encoding="utf-8")
+    ran = [each for one in done for each in one.ran]
+    failed = sum(not each.passed for each in ran)
+    if as_json:
+        faults = [fault.document() for fault in suite.faults]
+        print_json({"playbooks": [one.document() for one in done if one.ran], "faults": faults})
+    else:
+        for fault in suite.faults:
+            print(fault)
+        without = [one.playbook.id for one in done if not one.ran]
+        if without:
+            say(f"without tests: {', '.join(without)}")
+        say(f"{counted(len(ran), 'test')}, {failed} failed, {counted(len(suite.faults), 'fault')}")
+    sys.exit(ExitCode.FAULT if failed or suite.faults else ExitCode.DONE)
+
+
+COMMANDS: Mapping[str, Callable[..., None]] = {"test": run_tests}

@@ -18,7 +18,7 @@ Path = Sequence[str | int]
 def faults_of(
     file: YamlFile, cases: Sequence[Case], steps: Collection[str], fields: Fields
 ) -> tuple[list[Fault], list[Fault]]:
-    """Faults, and warnings of fields that nobody knows (yet): a test may be there before the first sync is."""
+    """Faults, and warnings of fields that no connector has told of; before a first sync these are taken on trust."""
     faults: list[Fault] = []
     warnings: list[Fault] = []
     named: dict[str, int] = {}
@@ -79,7 +79,8 @@ def _unknown(
             continue
         advice = closest(str(name), known)
         words = f"{word} has no {name!r}"
-        yield file.fault((*path, name), words, advice or "it is one of your own, then", value=False), not advice
+        if advice or fields.complete:
+            yield file.fault((*path, name), words, advice, value=False), not advice
 
 
 def _of_values(file: YamlFile, path: Path, case: Case, fields: Fields) -> Iterator[Fault]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from runner.difference import Difference, Mover
     from runner.explain import Explained
     from runner.sync import Synced
-    from runner.trial import Tested
+    from runner.trial import Tried
 
 #: Rows of a plan that a terminal shows; `--json` gives all.
 SHOWN = 40
@@ -185,7 +185,7 @@ def _state_colour(state: str) -> str:
     return "red" if state in ("broken", "waits for approval") else "dim"
 
 
-def tested_lines(one: Tested) -> Iterator[RenderableType]:
+def tried_lines(one: Tried) -> Iterator[RenderableType]:
     """A playbook's tests, one a line; below one that failed what was expected, what happened, and why."""
     for ran in one.ran:
         mark = Text("ok    ", "green") if ran.passed else Text("failed", "bold red")

@@ -14,7 +14,7 @@ from runner.cli.options import AsJson, Folder, console, counted, folder_of, prin
 from runner.errors import ExitCode
 
 if TYPE_CHECKING:
-    from runner.trial import Suite, Tested
+    from runner.trial import Suite, Tried
 
 
 def run_tests(
@@ -29,29 +29,29 @@ def run_tests(
 ) -> None:
     """Run the tests inside playbooks. Nothing is read from outside, written to the store, or sent."""
     from runner.cli import logs
-    from runner.trial import suite_of, tested, without_secrets
+    from runner.trial import suite_of, try_all, without_secrets
 
     logs.configure()
     began = datetime.now(UTC)
     with without_secrets(folder_of(folder)) as app:
         suite = suite_of(app, playbooks or ())
-        done: list[Tested] = []
-        for one in tested(app, suite):
+        done: list[Tried] = []
+        for one in try_all(app, suite):
             done.append(one)
             if not as_json:
                 _show(one)
     _end(suite, done, began, junit=junit, as_json=as_json)
 
 
-def _show(one: Tested) -> None:
-    from runner.cli.reports import tested_lines
+def _show(one: Tried) -> None:
+    from runner.cli.reports import tried_lines
 
     screen = console()
-    for line in tested_lines(one):
+    for line in tried_lines(one):
         screen.print(line, soft_wrap=True)
 
 
-def _end(suite: Suite, done: list[Tested], began: datetime, *, junit: Path | None, as_json: bool) -> None:
+def _end(suite: Suite, done: list[Tried], began: datetime, *, junit: Path | None, as_json: bool) -> None:
     from runner.trial import junit as as_junit
 
     if junit is not None:

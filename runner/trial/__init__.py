@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from runner.trial.junit import junit
-from runner.trial.run import Ran, Tested, run
-from runner.trial.suite import Suite, suite_of, tested, without_secrets
+from runner.trial.run import Ran, Tried, run
+from runner.trial.suite import Suite, suite_of, try_all, without_secrets
 from runner.trial.world import World
 
-__all__ = ["Ran", "Suite", "Tested", "World", "junit", "run", "suite_of", "tested", "without_secrets"]
+__all__ = ["Ran", "Suite", "Tried", "World", "junit", "run", "suite_of", "try_all", "without_secrets"]

@@ -8,16 +8,16 @@ from datetime import datetime
 from xml.etree import ElementTree
 
 from runner.errors import Fault
-from runner.trial.run import Ran, Tested
+from runner.trial.run import Ran, Tried
 
 #: Characters that XML cannot hold.
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def junit(tested: Sequence[Tested], faults: Sequence[Fault], at: datetime) -> str:
+def junit(tried: Sequence[Tried], faults: Sequence[Fault], at: datetime) -> str:
     """One suite a playbook; a playbook that cannot be tested is a suite with an error in it."""
     root = ElementTree.Element("testsuites", name="regulars")
-    for one in tested:
+    for one in tried:
         suite = _suite(root, one.playbook.id, at)
         for ran in one.ran:
             _case(suite, one, ran)
@@ -43,7 +43,7 @@ def _suite(root: ElementTree.Element, name: str, at: datetime) -> ElementTree.El
     return ElementTree.SubElement(root, "testsuite", name=xml_text(name), timestamp=at.isoformat())
 
 
-def _case(suite: ElementTree.Element, one: Tested, ran: Ran) -> None:
+def _case(suite: ElementTree.Element, one: Tried, ran: Ran) -> None:
     case = ElementTree.SubElement(suite, "testcase", classname=xml_text(one.playbook.id), name=xml_text(ran.case.name))
     case.attrib |= {"time": f"{ran.seconds:.3f}", "file": one.playbook.file.name, "line": str(one.line_of(ran))}
     if not ran.passed:

@@ -26,6 +26,8 @@ from runner.trial.world import World
 
 #: How long before anything that is told of the playbook had its first tick.
 LONG_BEFORE = timedelta(days=400)
+#: How much later than it may be a day is told as too late.
+SOME_DAYS = timedelta(days=7)
 _CONTACT = frozenset(column.name for column in columns(Contact))
 #: Ticks of one test at the most.
 MOST = 500
@@ -67,7 +69,7 @@ class Ran:
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class Tried:
     """What became of a playbook's tests."""
 
     playbook: Playbook
@@ -126,8 +128,13 @@ class _Life:
         first = min([self.now, *_times(facts)]) - LONG_BEFORE
         company = self._company(given)
         self.world.hear(first, [*company, *self._as_before(given)], self.types)
-        self.world.begin(first)
+        self.world.begin(first, looked_at=self._last_look())
         self.world.hear(self.now, [self.contact, *facts], self.types)
+
+    def _last_look(self) -> dict[str, datetime]:
+        """A day that is kept late is late by some days: those long gone by are of no interest."""
+        lateness = self.playbook.trigger.lateness
+        return {self.playbook.id: self.now - lateness.span - SOME_DAYS} if lateness is not None else {}
 
     def _known(self, given: Given) -> list[Record]:
         """Everything that the test tells of the person."""
@@ -281,4 +288,4 @@ def _line(row: LogRow, zone: str) -> str:
     """`2027-02-28 09:00  thanks: done, 3 years since customer_since 2024-02-29`"""
     at = f"{clock.local(row.at, zone):%Y-%m-%d %H:%M}"
     until = f", until {clock.local(row.until, zone):%Y-%m-%d %H:%M}" if row.until else ""
-    return f"{at}  {row.step or row.action}: {row.status}, {row.reason}{until}"
+    return f"{at}  {row.step or row.occasion}: {row.status}, {row.reason}{until}"

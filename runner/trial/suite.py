@@ -24,7 +24,7 @@ from runner.errors import Fault, WrongUsage
 from runner.playbook import Playbook, Reading, assemble, read_playbooks
 from runner.settings import FILE
 from runner.store.tables import companies, contacts
-from runner.trial.run import Tested, run
+from runner.trial.run import Tried, run
 from runner.trial.world import World
 from runner.yaml_file import closest
 
@@ -61,11 +61,11 @@ def suite_of(app: App, wanted: Sequence[str] = ()) -> Suite:
     return Suite(playbooks, tuple(sorted(faults)), fields)
 
 
-def tested(app: App, suite: Suite) -> Iterator[Tested]:
+def try_all(app: App, suite: Suite) -> Iterator[Tried]:
     """Playbook by playbook, what became of its tests."""
     with World(app, suite.fields) as world:
         for playbook in suite.playbooks:
-            yield Tested(playbook, tuple(run(world, playbook, case) for case in playbook.keys.tests))
+            yield Tried(playbook, tuple(run(world, playbook, case) for case in playbook.keys.tests))
 
 
 def alone(playbook: Playbook) -> Playbook:

@@ -26,7 +26,7 @@ from runner.log import LogRow
 from runner.playbook import Playbook, Reading
 from runner.settings import SettingsFile
 from runner.store import Store
-from runner.store.tables import decisions, enrollments, inbox_metadata, metadata
+from runner.store.tables import decisions, enrollments, inbox_metadata, metadata, playbooks
 from runner.sync import sync
 
 #: How the connector is called that brings what a trial tells.
@@ -144,13 +144,18 @@ class World:
         source = Told(records, types or {})
         sync(self.app.store, TELLER, source, settings=self.app.settings, full=False, now=at, rank=[TELLER])
 
-    def begin(self, at: datetime) -> None:
-        """The playbooks' first tick: it learns what is already so, and lets nobody in."""
+    def begin(self, at: datetime, *, looked_at: Mapping[str, datetime] | None = None) -> None:
+        """The playbooks' first tick: it learns what is already so, and lets nobody in.
+
+        `looked_at` says of playbooks when they had their last tick, where it was a later one.
+        """
         register(self.app.store, self.app.running, at)
         enroll_all(self.app, self.app.running, at)
         with self.app.store.write() as connection:
             connection.execute(decisions.delete())
             connection.execute(enrollments.delete())
+            for id, last in (looked_at or {}).items():
+                connection.execute(playbooks.update().where(playbooks.c.id == id).values(last_tick_at=last))
 
     def tick(self, at: datetime) -> Ticked:
         return tick(self.app, at)

@@ -17,6 +17,7 @@ from runner.app.looking import explained
 from runner.cases import Case, Given, Happening, Scene, known_of, record_of
 from runner.cases.model import LISTS, LOOKS_AHEAD, ROWS
 from runner.cases.rows import COMPANY, IDENTITY, company_of, key_in, zone_of
+from runner.duration import Duration
 from runner.links import Kind, Ticket
 from runner.log import LogRow
 from runner.playbook import Playbook
@@ -133,8 +134,8 @@ class _Life:
 
     def _last_look(self) -> dict[str, datetime]:
         """A day that is kept late is late by some days: those long gone by are of no interest."""
-        lateness = self.playbook.trigger.lateness
-        return {self.playbook.id: self.now - lateness.span - SOME_DAYS} if lateness is not None else {}
+        catch_up: Duration | None = getattr(self.playbook.trigger, "catch_up", None)
+        return {self.playbook.id: self.now - catch_up.span - SOME_DAYS} if catch_up is not None else {}
 
     def _known(self, given: Given) -> list[Record]:
         """Everything that the test tells of the person."""

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
 from dotenv import dotenv_values
 from sqlalchemy.exc import OperationalError
 
-from connectors.records import Company, Contact, columns
+from connectors.records import Company, Contact, Record, columns
 from runner.app import App
 from runner.app.check import fields_of_store
 from runner.app.soundness import with_templates
@@ -83,16 +84,20 @@ def _known(app: App) -> Fields:
 
 
 def _learned(readings: Sequence[Reading], known: Fields) -> Fields:
-    """The fields, with those of the user's own that only a test names so far."""
+    """The fields, with those of the user's own that only a test names so far; a slip of the pen is none."""
     found = dict(known.by_name)
     for word, row in (named for reading in readings for named in _named(reading)):
-        table = {"contact": contacts, "company": companies}[word]
-        ours = [column.name for column in columns({"contact": Contact, "company": Company}[word])]
+        table, record = _OF[word]
+        theirs = [name.partition(".")[2] for name in known.names if name.startswith(f"{word}.")]
+        there = [*theirs, *(column.name for column in columns(record))]
         for name, value in row.items():
-            full = f"{word}.{name}"
-            if value is not None and full not in found and name not in ours and str(name).isidentifier():
-                found[full] = own_field(full, looks_like(value), table)
+            if value is not None and name not in there and str(name).isidentifier() and not closest(name, there):
+                found.setdefault(f"{word}.{name}", own_field(f"{word}.{name}", looks_like(value), table))
     return replace(known, by_name=found)
+
+
+#: Whose fields a word stands for, and how a connector tells of them.
+_OF: Mapping[str, tuple[sa.Table, type[Record]]] = {"contact": (contacts, Contact), "company": (companies, Company)}
 
 
 def _named(reading: Reading) -> Iterator[tuple[str, Mapping[str, Any]]]:

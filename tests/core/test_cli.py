@@ -18,7 +18,7 @@ from runner.cli.main import main
 from tests.conftest import REPOSITORY
 
 COMMANDS = (
-    "init check schema sync plan run start log kpis explain doctor tasks approve settle pause resume suppress "
+    "init check schema test sync plan run start log kpis explain doctor tasks approve settle pause resume suppress "
     "unsuppress go-live demo"
 ).split()
 PEOPLE = """\

@@ -48,7 +48,7 @@ class Workspace:
         """A playbook with these tests, each `given: … expect: …`; without `actions:` it says hello."""
         text = dedent(text) + ("" if "actions:" in text else HELLO)
         listed = "".join(f"  - name: test {n}\n{indent(dedent(test), '    ')}\n" for n, test in enumerate(tests, 1))
-        self.write(f"playbooks/{id}.yaml", f"name: {id}\n{text}\ntests:\n{listed}")
+        self.write(f"playbooks/{id}.yaml", f"name: {id}\n{text}tests:\n{listed}")
 
     def suite(self, *wanted: str) -> Suite:
         with without_secrets(self.folder) as app:
@@ -136,12 +136,12 @@ def test_that_nothing_is_done_is_true_only_if_it_stays_so(workspace: Workspace) 
 
 
 def test_who_does_not_enter_is_told_with_the_reason(workspace: Workspace) -> None:
-    book = BIRTHDAY + "audience: contact.country == 'PL'\n"
+    book = BIRTHDAY + 'audience: contact.country == "PL"\n'
     given = "given: {now: 2027-05-04T09:00, contact: {birthday: 1990-05-04, country: %s}}\nexpect: {not_entered: %s}"
     cases = [given % pair for pair in (("DE", "not in the audience"), ("DE", "too late"), ("PL", "true"))]
     assert workspace.failures(book, *cases) == [
         "expected not to enter because of 'too late'; the reasons: "
-        "not in the audience: contact.country == 'PL'; no: contact.country == \"PL\" (contact.country is 'DE')",
+        'not in the audience: contact.country == "PL"; no: contact.country == "PL" (contact.country is \'DE\')',
         "expected not to enter; entered, and done: hello",
     ]
 

@@ -1,4 +1,4 @@
-"""Commands that try: test."""
+"""Commands that try: test, preview, send-test."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runner.cli.options import AsJson, Folder, console, counted, folder_of, print_json, say
+from runner.cli.options import AsJson, Folder, console, counted, folder_of, print_json, say, workspace
 from runner.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -72,4 +72,63 @@ def _end(suite: Suite, done: list[Tried], began: datetime, *, junit: Path | None
     sys.exit(ExitCode.FAULT if failed or suite.faults else ExitCode.DONE)
 
 
-COMMANDS: Mapping[str, Callable[..., None]] = {"test": run_tests}
+What = Annotated[str, typer.Argument(metavar="TEMPLATE|PLAYBOOK", help="email/thanks, or a playbook's id.")]
+Step = Annotated[str | None, typer.Argument(metavar="STEP", help="Which mail, where a playbook has several.")]
+Contact = Annotated[
+    str | None,
+    typer.Option(help="For whom: source id, our id or address; a sample person where none is named.", metavar="C"),
+]
+
+
+def preview(
+    what: What,
+    step: Step = None,
+    contact: Contact = None,
+    folder: Folder = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Write the HTML to a file.", metavar="FILE")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a mail as a send would make it. Nothing is written or sent; its links lead nowhere."""
+    from runner.app import preview as previewing
+
+    with workspace(folder) as app:
+        shown = previewing.preview(app, what, step, contact)
+    if html is not None:
+        html.write_text(shown.html, encoding="utf-8")
+        say(f"wrote {html}")
+    if as_json:
+        print_json(shown.document())
+    elif html is None:
+        for name, value in {"Subject": shown.subject, **shown.headers}.items():
+            print(f"{name}: {value}")
+        print(f"\n{shown.text}", end="")
+
+
+def send_test(
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="Who gets it.")],
+    what: What,
+    step: Step = None,
+    contact: Contact = None,
+    folder: Folder = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Yes, through the real mailer.")] = False,
+) -> None:
+    """Send one mail for a look, marked as a test, through the account's mailer."""
+    from connectors.base import Verdict
+    from runner.app import preview as previewing
+
+    with workspace(folder) as app:
+        if app.mailer.real and not yes and not typer.confirm(f"Send it to {address} through {app.plugs.mailer_name}?"):
+            raise typer.Abort
+        outcome = previewing.send_test(app, address, what, step, contact)
+        name = app.plugs.mailer_name
+    if outcome.verdict is not Verdict.ACCEPTED:
+        say(f"{name}: {outcome.verdict}, {outcome.reason or 'no reason given'}")
+        sys.exit(ExitCode.OUTSIDE)
+    print(f"{name} took it for {address}.")
+
+
+COMMANDS: Mapping[str, Callable[..., None]] = {
+    "test": run_tests,
+    "preview": preview,
+    "send-test": send_test,
+}

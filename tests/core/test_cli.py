@@ -18,8 +18,8 @@ from runner.cli.main import main
 from tests.conftest import REPOSITORY
 
 COMMANDS = (
-    "init check schema test sync plan run start log kpis explain doctor tasks approve settle pause resume suppress "
-    "unsuppress go-live demo"
+    "init check schema test preview send-test sync plan run start log kpis explain doctor tasks approve "
+    "settle pause resume suppress unsuppress go-live demo"
 ).split()
 PEOPLE = """\
 contact_id,email,first_name,timezone,created_at,birthday,lifecycle_stage

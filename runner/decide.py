@@ -12,7 +12,7 @@ from runner.conditions import Today
 from runner.passage import HAPPENED, TIMED_OUT
 from runner.playbook import Playbook
 from runner.settings import QuietHours, Settings
-from runner.steps import Step
+from runner.steps import Branch, Step
 from runner.store.types import draw_of
 
 
@@ -137,12 +137,18 @@ def _split(playbook: Playbook, step: Step, facts: Circumstances, settings: Setti
     unit = facts.contact["key"]
     if settings.customers == "company" and facts.company is not None:
         unit = facts.company["key"]
+    branch = arm_of(playbook, step, unit)
+    return Do(f"drawn for {branch.name}, {branch.share:.0%} of the people", branch.name)
+
+
+def arm_of(playbook: Playbook, step: Step, unit: str) -> Branch:
+    """The arm of a split that a person, or a company, draws by their key."""
     drawn, below = draw_of(f"split:{playbook.id}:{step.id}:{unit}"), 0.0
     for branch in step.branches:
         below += branch.share
         if drawn < below:
-            return Do(f"drawn for {branch.name}, {branch.share:.0%} of the people", branch.name)
-    return Do(f"drawn for {step.branches[-1].name}", step.branches[-1].name)
+            return branch
+    return step.branches[-1]
 
 
 def _over(due: Due, playbook: Playbook, facts: Circumstances) -> End | None:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, TypeAdapter, field_validator
 
 from runner import cases, triggers
-from runner.actions import Choose, MailAction, Stop, Survey, Wait
+from runner.actions import Choose, MailAction, Split, Stop, Survey, Wait
 from runner.cases import Case
 from runner.conditions import Condition, Fields
 from runner.duration import Duration, Span, parse
@@ -229,7 +229,7 @@ def assemble(file: YamlFile, stem: str, fields: Fields) -> Reading:
     audience = _read_condition(file, document, "audience", faults, warnings, fields)
     exit_when = _read_condition(file, document, "exit_when", faults, warnings, fields)
     if isinstance(keys, PlaybookKeys):
-        wrong, unknown = cases.faults_of(file, keys.tests, {step.id for step in steps}, fields)
+        wrong, unknown = cases.faults_of(file, keys.tests, {step.id: _arms(step) for step in steps}, fields)
         faults += wrong
         warnings += unknown
         faults += _without_id(file, steps) if keys.on_edit == "move" else []
@@ -291,6 +291,11 @@ def _unknown_date(file: YamlFile, name: str, path: Sequence[str | int], fields: 
     if (kind := fields[name].kind) not in _DATES:
         return file.fault(path, f"{name!r} is a {kind}, a date is needed")
     return None
+
+
+def _arms(step: Step) -> list[str]:
+    """Of a split the names of its arms."""
+    return [branch.name for branch in step.branches] if isinstance(step.action, Split) else []
 
 
 def _without_id(file: YamlFile, steps: Sequence[Step]) -> list[Fault]:

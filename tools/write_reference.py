@@ -273,9 +273,7 @@ def _fields() -> str:
 SECTIONS: Mapping[str, Callable[[], str]] = {
     "playbook keys": lambda: keys(playbook.PlaybookKeys),
     "playbook parts": lambda: _parts(playbook.PlaybookKeys),
-    "playbook not yet": lambda: _listed(
-        name.rpartition(".")[2] for name in _awaited({"playbook": playbook.PlaybookKeys})
-    ),
+    "playbook not yet": lambda: _listed(_playbook_not_yet()),
     "triggers": _triggers,
     "triggers not yet": lambda: _listed([*triggers.NOT_YET, *_awaited(triggers.TRIGGERS)]),
     "actions": _actions,

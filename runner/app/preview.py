@@ -18,12 +18,14 @@ from runner.app.check import fields_of_store
 from runner.app.clockwork import last_moment
 from runner.app.looking import contact_called
 from runner.app.soundness import sample_person, with_templates
-from runner.circumstances import Due, look_at, people_of
+from runner.circumstances import Due, as_due, look_at, people_of
 from runner.conditions import Fields
 from runner.enroll import zones_in_use
 from runner.errors import Fault, Faults, WrongUsage
-from runner.playbook import Playbook, Reading, Step, assemble, read_playbooks
+from runner.passage import passages
+from runner.playbook import Playbook, Reading, assemble, read_playbooks
 from runner.render import Person, unsubscribe_headers
+from runner.steps import Step
 from runner.store.tables import enrollments, suppressions
 from runner.sync.person import address as valid
 from runner.yaml_file import YamlFile, closest
@@ -52,7 +54,7 @@ def preview(app: App, what: str, step: str | None, contact: str | None, *, to: s
     """
     fields = app.fields() if contact is not None else fields_of_store(app, app.settings)
     reading, chosen = _chosen(app, what, step, fields)
-    person = _known(app, reading, contact, fields) if contact is not None else _sample(app, reading, fields)
+    person = _known(app, reading, chosen, contact, fields) if contact is not None else _sample(app, reading, fields)
     mail = chosen.action
     assert isinstance(mail, MailAction)
     try:
@@ -122,7 +124,7 @@ def _sample(app: App, reading: Reading, fields: Fields) -> Person:
     return Person(_send_id(), Address("anna@example.com", "Anna Nowak"), None, sample)
 
 
-def _known(app: App, reading: Reading, called: str, fields: Fields) -> Person:
+def _known(app: App, reading: Reading, step: Step, called: str, fields: Fields) -> Person:
     """Somebody of the store, with what their last passage through the playbook brought."""
     playbook, now = reading.playbook, last_moment(app)
     assert playbook is not None
@@ -130,8 +132,10 @@ def _known(app: App, reading: Reading, called: str, fields: Fields) -> Person:
         contact = contact_called(connection, called)
         people = people_of(connection, [contact])
         zones = zones_in_use(connection)
-        facts = look_at(connection, playbook, [], people, topic=None, now=now, zones=zones)[contact]
+        facts = look_at(connection, playbook, people, topic=None, now=now, zones=zones)[contact]
         due = _due(connection, playbook, contact, now)
+        passed = passages(connection, playbook, step, [due], now)[due.id]
+        facts = replace(facts, passage=passed)
     context = app.office([playbook], fields).context(due, playbook, facts, now)
     context["contact"] |= {"id": NOBODY}
     if reading.draft is not None and reading.draft.brings_answer and "answer" not in context:
@@ -145,11 +149,9 @@ def _due(connection: sa.Connection, playbook: Playbook, contact: int, now: datet
     one = enrollments.c
     latest = sa.select(enrollments).where(one.playbook == playbook.id, one.contact_id == contact)
     row = connection.execute(latest.order_by(one.entered_at.desc(), one.id.desc()).limit(1)).mappings().one_or_none()
-    made_up = Due(0, contact, "preview", None, {}, "treated", playbook.steps[0].id, 0, now, now, now)
-    if row is None:
-        return made_up
-    told = {name: row[name] for name in ("id", "occasion", "anchor", "facts", "entered_at")}
-    return replace(made_up, **told)
+    if row is not None:
+        return as_due(row)
+    return Due(0, contact, "preview", None, {}, "treated", playbook.steps[0].id, 0, now, now, now)
 
 
 def _send_id() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from connectors.records import Company, Contact, columns
@@ -16,7 +16,7 @@ Path = Sequence[str | int]
 
 
 def faults_of(
-    file: YamlFile, cases: Sequence[Case], steps: Collection[str], fields: Fields
+    file: YamlFile, cases: Sequence[Case], steps: Mapping[str, Sequence[str]], fields: Fields
 ) -> tuple[list[Fault], list[Fault]]:
     """Faults, and warnings of fields that no connector has told of; before a first sync these are taken on trust."""
     faults: list[Fault] = []
@@ -33,7 +33,11 @@ def faults_of(
     return faults, warnings
 
 
-def _of_steps(file: YamlFile, path: Path, case: Case, steps: Collection[str]) -> Iterator[Fault]:
+def _of_steps(file: YamlFile, path: Path, case: Case, steps: Mapping[str, Sequence[str]]) -> Iterator[Fault]:
+    for step, arm in case.given.arms.items():
+        if arm not in steps.get(step, ()):
+            advice = f"there are {', '.join(steps[step])}" if steps.get(step) else "name a split's step and its arm"
+            yield file.fault((*path, "given", "arms", step), f"there is no arm {arm!r} of {step!r}", advice)
     for key in ("done", "held", "skipped"):
         for place, step in enumerate(getattr(case.expect, key) or ()):
             if step not in steps:

@@ -29,6 +29,8 @@ class Given(Part):
     before: Row = Field(default_factory=dict)
     #: The company they belong to.
     company: Row | None = None
+    #: Which arm of a `split` they draw, by the split's step: `{split-1: b}`.
+    arms: Mapping[str, str] = Field(default_factory=dict)
     orders: tuple[Row, ...] = ()
     refunds: tuple[Row, ...] = ()
     #: Scores given earlier: `{kind: nps, score: 3, at: 2 days ago}`.

@@ -74,6 +74,9 @@ class Scene:
     zone: str
     fields: Fields
     customers: Literal["contact", "company"] = "contact"
+    #: How the person and their company are called.
+    person: str = PERSON
+    company: str = COMPANY
 
 
 def record_of(table: str, row: Row, number: int, scene: Scene, *, before: Record | None = None) -> Record:
@@ -109,9 +112,9 @@ def _usual(table: str, told: Mapping[str, Any], number: int, scene: Scene) -> di
     values: dict[str, Any] = dict(_USUAL.get(table, {}))
     for column in columns(BY_TABLE[table]):
         if column.name in ("contact_id", "referrer_id"):
-            values[column.name] = PERSON
+            values[column.name] = scene.person
         elif column.name == "customer_id":
-            values["customer_id"] = COMPANY if scene.customers == "company" else PERSON
+            values["customer_id"] = scene.company if scene.customers == "company" else scene.person
         elif column.name in BY_TABLE[table].key and column.type is str:
             values[column.name] = f"{table}-{number}"
         elif column.name == _AT[table] or (column.required and column.type in (date, datetime)):
@@ -186,7 +189,7 @@ class Known:
 
 def known_of(row: Row, scene: Scene, *, consent: str | None) -> Known:
     """The contact that some fields describe. Raises Mistake."""
-    values: dict[str, Any] = {"contact_id": PERSON, "email": f"{PERSON}@example.com", "consent": consent}
+    values: dict[str, Any] = {"email": f"{PERSON}@example.com", "consent": consent}
     values["created_at"] = scene.now - timedelta(days=3650)
     known = {column.name: column for column in columns(Contact)}
     custom: dict[str, CustomValue] = {}
@@ -200,6 +203,7 @@ def known_of(row: Row, scene: Scene, *, consent: str | None) -> Known:
             custom[name], kind = _own(name, value, scene.fields, scene)
             if value is not None or f"contact.{name}" in scene.fields:
                 types[name] = kind
+    values["contact_id"] = scene.person
     contact = Contact(**{**values, "custom": {name: value for name, value in custom.items() if value is not None}})
     return Known(contact, _in_short(row, scene, contact), types)
 
@@ -214,7 +218,7 @@ def company_of(row: Row, scene: Scene) -> tuple[Company, Mapping[str, FieldType]
     values = {name: _value(name, value, known[name].type, scene) for name, value in row.items() if name in known}
     own = {name: _own(name, value, scene.fields, scene, "company") for name, value in row.items() if name not in known}
     custom = {name: value for name, (value, _) in own.items()}
-    company = Company(**{"company_id": COMPANY, "name": "Their company", **values, "custom": custom})
+    company = Company(**{"company_id": scene.company, "name": "Their company", **values, "custom": custom})
     return company, {name: kind for name, (_, kind) in own.items()}
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,20 +17,23 @@ from runner import clock, collect
 from runner.app.looking import explained
 from runner.cases import Case, Given, Happening, Scene, known_of, record_of
 from runner.cases.model import LISTS, LOOKS_AHEAD, ROWS
-from runner.cases.rows import COMPANY, IDENTITY, company_of, key_in, zone_of
+from runner.cases.rows import COMPANY, IDENTITY, PERSON, company_of, key_in, zone_of
+from runner.decide import arm_of
 from runner.duration import Duration
 from runner.links import Kind, Ticket
 from runner.log import LogRow
 from runner.playbook import Playbook
 from runner.store.tables import sends
 from runner.trial.verdict import Seen, failures_of
-from runner.trial.world import World
+from runner.trial.world import TELLER, World
 
 #: How long before anything that is told of the playbook had its first tick.
 LONG_BEFORE = timedelta(days=400)
 #: How much later than it may be a day is told as too late.
 SOME_DAYS = timedelta(days=7)
 _CONTACT = frozenset(column.name for column in columns(Contact))
+#: People who draw, until one draws as a test says.
+MOST_DRAWS = 10_000
 #: Ticks of one test at the most.
 MOST = 500
 
@@ -106,7 +110,8 @@ class _Life:
         settings, given = world.app.settings, case.given
         zone = zone_of(given.contact, given.company, settings.timezone)
         self.now = given.moment(zone)
-        self.scene = Scene(self.now, zone, world.app.fields(), settings.customers)
+        called, company = self._called()
+        self.scene = Scene(self.now, zone, world.app.fields(), settings.customers, called, company)
         self.consent = "yes" if settings.consent == "required" else None
         self.told: dict[tuple[str, str], Record] = {}
         self.looked_at = self.now
@@ -143,7 +148,7 @@ class _Life:
         self.contact = known.contact
         self.types["contacts"].update(known.types)
         if given.company is not None or self.scene.customers == "company":
-            self.contact = replace(self.contact, company_id=self.contact.company_id or COMPANY)
+            self.contact = replace(self.contact, company_id=self.contact.company_id or self.scene.company)
         facts = list(known.facts)
         for key, index, row in given.rows():
             facts.append(self._fact(LISTS[key], row, index + 1, self.scene))
@@ -170,6 +175,18 @@ class _Life:
         if key is not None:
             self.told[table, key] = record
         return record
+
+    def _called(self) -> tuple[str, str]:
+        """A person and a company whose draws go as the test says."""
+        arms = [(step, name) for step in self.playbook.steps if (name := self.case.given.arms.get(step.id))]
+        of_company = self.world.app.settings.customers == "company"
+        for number in count():
+            mark = f"-{number}" if number else ""
+            person, company = str(self.case.given.contact.get("contact_id", PERSON)) + mark, COMPANY + mark
+            unit = f"{TELLER}:{company if of_company else person}"
+            if number == MOST_DRAWS or all(arm_of(self.playbook, step, unit).name == arm for step, arm in arms):
+                return person, company
+        raise AssertionError("there is always another number")
 
     # --- what happens
 

@@ -71,8 +71,8 @@ def try_all(app: App, suite: Suite) -> Iterator[Tried]:
 
 def alone(playbook: Playbook) -> Playbook:
     """The playbook as a test has it: switched on, and nobody is held out by chance or braked."""
-    chosen = {"enabled": True, "holdout": 0.0, "brake": None}
-    return replace(playbook, keys=playbook.keys.model_copy(update=chosen))
+    nobody = playbook.keys.holdout.model_copy(update={"share": 0.0})
+    return replace(playbook, keys=playbook.keys.model_copy(update={"enabled": True, "holdout": nobody, "brake": None}))
 
 
 def _known(app: App) -> Fields:

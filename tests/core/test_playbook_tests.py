@@ -91,14 +91,25 @@ def test_every_starter_passes_its_own_tests_of_which_one_acts_and_one_does_not()
 def test_the_example_of_the_design_passes_word_for_word(workspace: Workspace) -> None:
     failures = workspace.failures(
         """\
+        description: Thank customers on their anniversary and ask how we did.
+        owner: care@acme.example
+        enabled: true
         trigger:
           anniversary: {of: contact.customer_since, at: "09:00", leap_day: feb28, catch_up: 3 days}
-        audience: contact.lifecycle_stage == "customer"
+        audience: contact.lifecycle_stage == "customer" and contact.country != "US"
+        reenter: every occasion
         holdout: 10%
+        limits: {priority: normal, cap: true}
         actions:
           - send_email: {id: thanks, template: email/hello, subject: "{{ contact.first_name }}, one year already"}
           - wait: 3 days
           - survey: {id: nps, kind: nps, template: email/hello}
+          - choose:
+              - when: answer.score <= 6
+                actions: [{create_task: {subject: "Call {{ contact.first_name }}", due: in 1 hour}}]
+              - otherwise: [{request_referral: {template: email/hello}}]
+        goal: {event: order, within: 60 days}
+        exit_when: contact.opted_out
         """,
         """\
         given: {now: 2027-02-28T09:00, contact: {customer_since: 2024-02-29, lifecycle_stage: customer}}
@@ -254,6 +265,64 @@ def test_an_answer_is_one_to_the_survey_that_was_sent(workspace: Workspace) -> N
         f"given: {ON_THE_DAY}\n{then % 3}\nexpect: {{done: nps, reason: exit_when}}",
         f"given: {ON_THE_DAY}\n{then % 9}\nexpect: [nps, more]",
     ) == []  # fmt: skip
+
+
+def test_a_choose_takes_the_way_that_the_answer_says(workspace: Workspace) -> None:
+    survey = """\
+        trigger: {anniversary: {of: contact.birthday}}
+        actions:
+          - survey: {id: nps, template: email/hello, close_after: 20 days}
+          - choose:
+              - {when: answer.score <= 6, actions: [{create_task: {id: call, subject: Call}}]}
+              - otherwise: [{request_referral: {id: invite, template: email/hello}}]
+        """
+    then = "then: [{after: 2 days, answer: {kind: nps, score: %s}}]"
+    assert workspace.failures(
+        survey,
+        f"given: {ON_THE_DAY}\n{then % 3}\nexpect: [nps, call]",
+        f"given: {ON_THE_DAY}\n{then % 9}\nexpect: [nps, invite]",
+        f"given: {ON_THE_DAY}\nexpect: {{done: [nps], until: 19 days}}",
+        f"given: {ON_THE_DAY}\nexpect: {{done: [nps, invite], reason: otherwise, until: 21 days}}",
+    ) == []  # fmt: skip
+
+
+def test_a_wait_ends_when_what_it_is_for_happens(workspace: Workspace) -> None:
+    waits = """\
+        trigger: {anniversary: {of: contact.birthday}}
+        actions:
+          - wait: {id: pause, for: {event: visit}, at_most: 20 days}
+          - send_email: {id: hello, template: email/hello, subject: Hello}
+        """
+    then = "then: [{after: 2 days, event: {kind: %s}}]"
+    assert workspace.failures(
+        waits,
+        f"given: {ON_THE_DAY}\n{then % 'visit'}\nexpect: {{done: hello, until: 3 days}}",
+        f"given: {ON_THE_DAY}\n{then % 'other'}\nexpect: {{done: [], held: pause, until: 3 days}}",
+    ) == []  # fmt: skip
+
+
+@pytest.mark.parametrize("customers", ["contact", "company"])
+def test_the_person_draws_the_arm_that_the_test_says(workspace: Workspace, customers: str) -> None:
+    workspace.settings(f"customers: {customers}")
+    split = """\
+        trigger: {anniversary: {of: contact.birthday}}
+        actions:
+          - split:
+              id: which
+              arms:
+                - {name: a, share: 5%, actions: [{send_email: {id: one, template: email/hello, subject: One}}]}
+                - {name: b, share: 95%, actions: []}
+        """
+    given = "given: {now: 2027-05-04T09:00, contact: {birthday: 1990-05-04, contact_id: c-7}, arms: {which: %s}}"
+    assert workspace.failures(split, f"{given % 'a'}\nexpect: [one]", f"{given % 'b'}\nexpect: []") == []
+
+
+def test_what_is_told_belongs_to_the_person_however_they_are_called(workspace: Workspace) -> None:
+    book = BIRTHDAY + "audience: contact.orders_count == 1 and contact.mrr == 10\n"
+    given = (
+        "{now: 2027-05-04T09:00, contact: {contact_id: c-1, birthday: 1990-05-04}, orders: [{}], subscriptions: [{}]}"
+    )
+    assert workspace.failures(book, f"given: {given}\nexpect: [hello]") == []
 
 
 @pytest.mark.parametrize(

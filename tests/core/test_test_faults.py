@@ -49,6 +49,8 @@ def workspace(tmp_path: Path) -> Workspace:
         (NOW % (", deals: [{amount: 1}]", "[hello]"), "tests[0].given.deals[0]: 'stage' is missing; add it"),
         (NOW % (", order: [{total: 1}]", "[hello]"), "tests[0].given.order: there is no key 'order' here; did you mean "
          "'orders'?"),
+        (NOW % (", arms: {hello: b}", "[hello]"), "tests[0].given.arms.hello: there is no arm 'b' of 'hello'; name a "
+         "split's step and its arm"),
         ("given: {now: tomorrow}\nexpect: []",
          "tests[0].given.now: must be a time itself, such as 2027-02-28T09:00, is "
          "'tomorrow'"),

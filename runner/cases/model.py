@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from runner.cases.when import Fixed, Later
 from runner.duration import Duration
@@ -94,15 +94,24 @@ class Happening(Part):
         return next(iter(self.model_fields_set - {"after", "at"}))
 
 
+def _one_or_more(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+_STEPS: dict[str, Any] = {"type": ["array", "string"], "items": {"type": "string"}}
+#: The ids of steps, or one.
+Steps = Annotated[tuple[str, ...], BeforeValidator(_one_or_more), WithJsonSchema(_STEPS)]
+
+
 class Expect(Part):
     """What is to come of it."""
 
     #: The steps that are done, in their order, and no others; waits and forks may be left out.
-    done: tuple[str, ...] | None = None
+    done: Steps | None = None
     #: Steps that are held back at some time.
-    held: tuple[str, ...] = ()
+    held: Steps = ()
     #: Steps that are left out.
-    skipped: tuple[str, ...] = ()
+    skipped: Steps = ()
     #: Words of the reason that the log gives for one of its rows.
     reason: str | None = None
     #: That the person does not enter: words of the reason, or `true` whatever it is.
@@ -116,11 +125,6 @@ class Expect(Part):
         if isinstance(value, list | tuple | str):
             return {"done": value}
         return value
-
-    @field_validator("done", "held", "skipped", mode="before")
-    @classmethod
-    def _one_or_more(cls, value: Any) -> Any:
-        return [value] if isinstance(value, str) else value
 
     @field_validator("not_entered")
     @classmethod
@@ -147,6 +151,11 @@ class Expect(Part):
         return self.not_entered is not None or self.done == ()
 
 
+def _or_steps(schema: dict[str, Any]) -> None:
+    """The steps alone may stand for it."""
+    schema["anyOf"] = [{"$ref": schema.pop("$ref")}, _STEPS]
+
+
 class Case(Part):
     """One test of a playbook."""
 
@@ -156,7 +165,7 @@ class Case(Part):
     #: What happens later, one after the other.
     then: tuple[Happening, ...] = ()
     #: The steps that are done, in order; `[]` for none; or keys that say more.
-    expect: Expect
+    expect: Expect = Field(json_schema_extra=_or_steps)
 
 
 #: The keys of `given:` that hold rows, each with its table.

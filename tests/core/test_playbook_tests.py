@@ -119,6 +119,14 @@ def test_the_example_of_the_design_passes_word_for_word(workspace: Workspace) ->
     assert failures == []
 
 
+def test_the_example_of_the_page_passes(workspace: Workspace) -> None:
+    page = (REPOSITORY / "docs/playbook_tests.md").read_text(encoding="utf-8")
+    example = page.partition("```yaml\n")[2].partition("```")[0]
+    workspace.write("templates/email/second_order.html", "<p>How was it?</p>{{ unsubscribe() }}")
+    workspace.write("playbooks/second_order.yaml", example)
+    assert [(ran.case.name, ran.failures) for ran in workspace.ran() if ran.failures] == []
+
+
 # --- what is expected
 
 

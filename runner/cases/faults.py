@@ -38,6 +38,8 @@ def _of_steps(file: YamlFile, path: Path, case: Case, steps: Mapping[str, Sequen
         if arm not in steps.get(step, ()):
             advice = f"there are {', '.join(steps[step])}" if steps.get(step) else "name a split's step and its arm"
             yield file.fault((*path, "given", "arms", step), f"there is no arm {arm!r} of {step!r}", advice)
+    if isinstance(case.given.inside, str) and case.given.inside not in steps:
+        yield file.fault((*path, "given", "inside"), *_no_step(case.given.inside, steps))
     for key in ("done", "held", "skipped"):
         for place, step in enumerate(getattr(case.expect, key) or ()):
             if step not in steps:

@@ -29,6 +29,8 @@ class Given(Part):
     before: Row = Field(default_factory=dict)
     #: The company they belong to.
     company: Row | None = None
+    #: Whether they are inside already: `true` before the first step, or the id of the step that comes next.
+    inside: bool | str = False
     #: Which arm of a `split` they draw, by the split's step: `{split-1: b}`.
     arms: Mapping[str, str] = Field(default_factory=dict)
     orders: tuple[Row, ...] = ()

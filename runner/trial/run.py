@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import count
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 
@@ -23,9 +23,12 @@ from runner.duration import Duration
 from runner.links import Kind, Ticket
 from runner.log import LogRow
 from runner.playbook import Playbook
-from runner.store.tables import sends
+from runner.store.tables import contacts, sends
+from runner.store.types import json_object
 from runner.trial.verdict import Seen, failures_of
 from runner.trial.world import TELLER, World
+from runner.triggers import Trigger, Window
+from runner.triggers.base import match_columns
 
 #: How long before anything that is told of the playbook had its first tick.
 LONG_BEFORE = timedelta(days=400)
@@ -92,12 +95,27 @@ class Tried:
 def run(world: World, playbook: Playbook, case: Case) -> Ran:
     """Lives through the test in a world of its own."""
     began = time.perf_counter()
+    if case.given.inside:
+        playbook = replace(playbook, trigger=NotAsked())
     with world.afresh(playbook):
         life = _Life(world, playbook, case)
         seen = life.lived()
         why_not = () if seen.entered else tuple(life.why_not(fired=bool(seen.rows)))
         failures = failures_of(case.expect, seen, why_not)
     return Ran(case, failures, tuple(seen.rows), life.scene.zone, why_not, time.perf_counter() - began)
+
+
+class NotAsked(Trigger):
+    """The trigger of a playbook that its person is inside of already."""
+
+    name: ClassVar[str] = "not asked"
+
+    def matches(self, window: Window) -> sa.Select[Any]:
+        nobody = match_columns(occasion=sa.literal(""), occurred_at=contacts.c.created_at, facts=json_object())
+        return sa.select(*nobody).where(sa.false())
+
+    def why(self, facts: Mapping[str, Any], anchor: date | None) -> str:
+        return "inside already, as the test says"
 
 
 class _Life:
@@ -136,6 +154,9 @@ class _Life:
         self.world.hear(first, [*company, *self._as_before(given)], self.types)
         self.world.begin(first, looked_at=self._last_look())
         self.world.hear(self.now, [self.contact, *facts], self.types)
+        if given.inside:
+            step = given.inside if isinstance(given.inside, str) else self.playbook.steps[0].id
+            self.world.put_in(self.playbook, step, self.now)
 
     def _last_look(self) -> dict[str, datetime]:
         """A day that is kept late is late by some days: those long gone by are of no interest."""

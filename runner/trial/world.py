@@ -26,7 +26,7 @@ from runner.log import LogRow
 from runner.playbook import Playbook, Reading
 from runner.settings import SettingsFile
 from runner.store import Store
-from runner.store.tables import decisions, enrollments, inbox_metadata, metadata, playbooks
+from runner.store.tables import contacts, decisions, enrollments, inbox_metadata, metadata, playbooks
 from runner.sync import sync
 
 #: How the connector is called that brings what a trial tells.
@@ -156,6 +156,22 @@ class World:
             connection.execute(enrollments.delete())
             for id, last in (looked_at or {}).items():
                 connection.execute(playbooks.update().where(playbooks.c.id == id).values(last_tick_at=last))
+
+    def put_in(self, playbook: Playbook, step: str, at: datetime) -> None:
+        """Everybody is inside the playbook from now on, before this step."""
+        told = {
+            "playbook": playbook.id,
+            "version": playbook.version,
+            "occasion": "given",
+            "facts": {},
+            "arm": "treated",
+            "state": "active",
+            "step": step,
+            **dict.fromkeys(("occurred_at", "step_since", "due_at", "entered_at"), at),
+        }
+        with self.app.store.write() as connection:
+            people = connection.scalars(sa.select(contacts.c.id)).all()
+            connection.execute(enrollments.insert(), [{**told, "contact_id": person} for person in people])
 
     def tick(self, at: datetime) -> Ticked:
         return tick(self.app, at)

@@ -309,6 +309,25 @@ def test_a_wait_ends_when_what_it_is_for_happens(workspace: Workspace) -> None:
     ) == []  # fmt: skip
 
 
+def test_somebody_may_be_inside_already_before_the_first_step_or_a_later_one(workspace: Workspace) -> None:
+    book = """\
+        trigger: {anniversary: {of: contact.birthday}}
+        audience: contact.country == "PL"
+        actions:
+          - send_email: {id: one, template: email/hello, subject: One}
+          - wait: {id: pause, time: 5 days}
+          - send_email: {id: two, template: email/hello, subject: Two}
+        exit_when: contact.opted_out
+        """
+    given = "given: {now: 2027-08-01T09:00, inside: %s}"
+    leaves = "then: [{after: 2 days, contact: {opted_out: true}}]\nexpect: {done: [], reason: exit_when}"
+    (ran, *others) = workspace.ran(
+        book, f"{given % 'true'}\nexpect: [one, two]", f"{given % 'two'}\nexpect: [two]", f"{given % 'pause'}\n{leaves}"
+    )
+    assert [one.failures for one in (ran, *others)] == [(), (), ()]
+    assert ran.happened()[0] == "2027-08-01 09:00  one: done, inside already, as the test says"
+
+
 @pytest.mark.parametrize("customers", ["contact", "company"])
 def test_the_person_draws_the_arm_that_the_test_says(workspace: Workspace, customers: str) -> None:
     workspace.settings(f"customers: {customers}")

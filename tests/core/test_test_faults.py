@@ -49,6 +49,7 @@ def workspace(tmp_path: Path) -> Workspace:
         (NOW % (", deals: [{amount: 1}]", "[hello]"), "tests[0].given.deals[0]: 'stage' is missing; add it"),
         (NOW % (", order: [{total: 1}]", "[hello]"), "tests[0].given.order: there is no key 'order' here; did you mean "
          "'orders'?"),
+        (NOW % (", inside: helo", "[]"), "tests[0].given.inside: there is no step 'helo'; did you mean 'hello'?"),
         (NOW % (", arms: {hello: b}", "[hello]"), "tests[0].given.arms.hello: there is no arm 'b' of 'hello'; name a "
          "split's step and its arm"),
         ("given: {now: tomorrow}\nexpect: []",

@@ -8,6 +8,7 @@ from typing import Any
 from connectors.records import Company, Contact, columns
 from runner.cases.model import LISTS, ROWS, Case, Row
 from runner.cases.rows import Mistake, Scene, company_of, in_short, key_in, known_of, record_of, zone_of
+from runner.cases.when import When
 from runner.conditions import Fields
 from runner.errors import Fault
 from runner.yaml_file import YamlFile, closest
@@ -81,12 +82,24 @@ def _unknown(
 ) -> Iterator[tuple[Fault, bool]]:
     known = [*ours, *(name.partition(".")[2] for name in fields.names if name.startswith(f"{word}."))]
     for name in row:
+        if word == "contact" and name in _KEPT:
+            yield file.fault((*path, name), f"{name!r} is kept by Regulars itself", _KEPT[name], value=False), False
         if name in known:
             continue
         advice = closest(str(name), known)
         words = f"{word} has no {name!r}"
         if advice or fields.complete:
             yield file.fault((*path, name), words, advice, value=False), not advice
+
+
+#: Fields that nobody else may fill, each with what to write instead.
+_KEPT = {
+    "address": "write email",
+    "zone": "write timezone",
+    "last_answer_at": "write it as one of the answers",
+    "last_click_at": "let the person click under then:",
+    "referral_code": "it is drawn when it is first shown",
+}
 
 
 def _of_values(file: YamlFile, path: Path, case: Case, fields: Fields) -> Iterator[Fault]:
@@ -101,6 +114,7 @@ def _of_values(file: YamlFile, path: Path, case: Case, fields: Fields) -> Iterat
     if given.orders and (short := in_short(given.contact)):
         words = f"{short[0]} is what the orders come to: give the orders or this"
         yield file.fault((*path, "given", "contact", short[0]), words, value=False)
+    yield from _of_times(file, path, case, scene)
     seen = set()
     for key, place, row in given.rows():
         seen.add((LISTS[key], key_in(LISTS[key], row)))
@@ -111,6 +125,14 @@ def _of_values(file: YamlFile, path: Path, case: Case, fields: Fields) -> Iterat
             yield from _tried(file, below, known_of, row, scene, consent=None)
         elif (table := ROWS.get(one.what)) is not None and (table, key_in(table, row)) not in seen:
             yield from _tried(file, below, record_of, table, row, 1, scene)
+
+
+def _of_times(file: YamlFile, path: Path, case: Case, scene: Scene) -> Iterator[Fault]:
+    """What is to come later must not come before `now`."""
+    times: list[tuple[Path, When | None]] = [(("then", place, "at"), one.at) for place, one in enumerate(case.then)]
+    for below, when in (*times, (("expect", "until"), case.expect.until)):
+        if when is not None and when.instant(scene.now, scene.zone) < scene.now:
+            yield file.fault((*path, *below), "is before now")
 
 
 def _tried(file: YamlFile, path: Path, read: Callable[..., object], *told: Any, **named: Any) -> Iterator[Fault]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
@@ -80,7 +80,7 @@ class Happening(Part):
     #: The id of a step whose mail is clicked.
     click: str | None = None
     #: Whether the person unsubscribes by the link in the last mail.
-    unsubscribe: bool | None = None
+    unsubscribe: Literal[True] | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:

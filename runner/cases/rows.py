@@ -56,6 +56,10 @@ _SCALES = {"nps": "0-10", "csat": "1-5", "ces": "1-7"}
 _SHORT = ("first_order_at", "last_order_at", "orders_count", "revenue", "open_tickets")
 
 
+#: Facts that are made of a number at the most.
+MOST_MADE = 1000
+
+
 class Mistake(ValueError):
     """A value that cannot be meant: below which key, what is wrong, and what to do."""
 
@@ -197,6 +201,8 @@ def known_of(row: Row, scene: Scene, *, consent: str | None) -> Known:
     for name, value in row.items():
         if name in _SHORT:
             continue
+        if value is None and name in known and known[name].required:
+            continue
         if name in known:
             values[name] = _value(name, value, known[name].type, scene)
         else:
@@ -276,7 +282,7 @@ def looks_like(value: Any) -> FieldType:
 
 def _in_short(row: Row, scene: Scene, contact: Contact) -> list[Record]:
     """The orders and tickets that come to what the summary is said to be."""
-    count = int(_value("orders_count", row.get("orders_count"), int, scene) or 0)
+    count = _count("orders_count", row, scene)
     times = [_value(name, row.get(name), datetime, scene) for name in ("first_order_at", "last_order_at")]
     first, last = (times[0] or times[1] or scene.now), (times[1] or times[0] or scene.now)
     revenue = _value("revenue", row.get("revenue"), Decimal, scene)
@@ -290,11 +296,18 @@ def _in_short(row: Row, scene: Scene, contact: Contact) -> list[Record]:
         record_of("orders", {"order_id": f"known-{n}", "ordered_at": moment, "total": each}, n, scene)
         for n, moment in enumerate(at, 1)
     ]
-    tickets = int(_value("open_tickets", row.get("open_tickets"), int, scene) or 0)
+    tickets = _count("open_tickets", row, scene)
     opened = scene.now - timedelta(days=1)
     return orders + [
         record_of("tickets", {"ticket_id": f"known-{n}", "created_at": opened}, n, scene) for n in range(1, tickets + 1)
     ]
+
+
+def _count(name: str, row: Row, scene: Scene) -> int:
+    number = _value(name, row.get(name), Decimal, scene) or 0
+    if not 0 <= number <= MOST_MADE or number != int(number):
+        raise Mistake(name, f"must be a whole number up to {MOST_MADE}, is {number}")
+    return int(number)
 
 
 def in_short(row: Row) -> list[str]:

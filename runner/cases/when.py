@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, WithJsonSchema
@@ -13,6 +13,9 @@ from pydantic import BeforeValidator, WithJsonSchema
 from runner import clock
 from runner.duration import Duration, parse
 
+AnyDay = TypeVar("AnyDay", bound=date)
+#: The years in which a test may play.
+YEARS = range(1850, 2201)
 #: Words for a day, counted from the day it is.
 _DAYS = {"yesterday": -1, "today": 0, "tomorrow": 1}
 
@@ -61,9 +64,9 @@ def read(value: Any) -> When:
         case When():
             return value
         case datetime():
-            return When(datetime.combine(value.date(), value.time(), value.tzinfo))
+            return When(_told(datetime.combine(value.date(), value.time(), value.tzinfo)))
         case date():
-            return When(date(value.year, value.month, value.day))
+            return When(_told(date(value.year, value.month, value.day)))
         case str() if (word := value.strip().lower()) in _DAYS:
             return When(span=Duration(abs(_DAYS[word]), "day"), before=_DAYS[word] < 0)
         case str() if value.strip().lower() == "now":
@@ -73,8 +76,15 @@ def read(value: Any) -> When:
         case str() if value.strip().lower().startswith("in "):
             return When(span=parse(value))
         case str():
-            return When(_written(value.strip()))
+            return When(_told(_written(value.strip())))
     raise ValueError(f"must be a time such as 2027-02-28T09:00 or '3 days ago', is {value!r}")
+
+
+def _told(at: AnyDay) -> AnyDay:
+    """Raises ValueError for what nobody's customers live to see: a calendar ends, and so do its sums."""
+    if not YEARS.start <= at.year < YEARS.stop:
+        raise ValueError(f"must be in the years {YEARS.start} to {YEARS.stop - 1}, is {at}")
+    return at
 
 
 def _written(text: str) -> datetime | date:

@@ -194,7 +194,7 @@ def tried_lines(one: Tried) -> Iterator[RenderableType]:
             continue
         yield Text(f"        {one.playbook.file.name}:{one.line_of(ran)}", "dim")
         for words in ran.failures:
-            yield Text.assemble("        ", ("expected", "red"), plain(words.removeprefix("expected")))
+            yield Text.assemble("        ", (plain(words).plain, "red"))
         for words in ran.happened():
             yield Text.assemble("        ", plain(words))
 

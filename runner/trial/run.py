@@ -30,6 +30,7 @@ from runner.trial.world import TELLER, World
 from runner.triggers import Trigger, Window
 from runner.triggers.base import match_columns
 
+_Types = Mapping[str, Mapping[str, FieldType]]
 #: How long before anything that is told of the playbook had its first tick.
 LONG_BEFORE = timedelta(days=400)
 #: How much later than it may be a day is told as too late.
@@ -101,7 +102,7 @@ def run(world: World, playbook: Playbook, case: Case) -> Ran:
         life = _Life(world, playbook, case)
         seen = life.lived()
         why_not = () if seen.entered else tuple(life.why_not(fired=bool(seen.rows)))
-        failures = failures_of(case.expect, seen, why_not)
+        failures = (*dict.fromkeys(life.untrue), *failures_of(case.expect, seen, why_not))
     return Ran(case, failures, tuple(seen.rows), life.scene.zone, why_not, time.perf_counter() - began)
 
 
@@ -133,6 +134,8 @@ class _Life:
         self.consent = "yes" if settings.consent == "required" else None
         self.told: dict[tuple[str, str], Record] = {}
         self.looked_at = self.now
+        #: What was told and cannot be so.
+        self.untrue: list[str] = []
         self.contact: Contact
         self.types: dict[str, dict[str, FieldType]] = {"contacts": {}, "companies": {}}
 
@@ -151,12 +154,15 @@ class _Life:
         facts = self._known(given)
         first = min([self.now, *_times(facts)]) - LONG_BEFORE
         company = self._company(given)
-        self.world.hear(first, [*company, *self._as_before(given)], self.types)
+        self._hear(first, [*company, *self._as_before(given)], self.types)
         self.world.begin(first, looked_at=self._last_look())
-        self.world.hear(self.now, [self.contact, *facts], self.types)
+        self._hear(self.now, [self.contact, *facts], self.types)
         if given.inside:
             step = given.inside if isinstance(given.inside, str) else self.playbook.steps[0].id
             self.world.put_in(self.playbook, step, self.now)
+
+    def _hear(self, at: datetime, records: Sequence[Record], types: _Types | None = None) -> None:
+        self.untrue += self.world.hear(at, records, types)
 
     def _last_look(self) -> dict[str, datetime]:
         """A day that is kept late is late by some days: those long gone by are of no interest."""
@@ -251,13 +257,10 @@ class _Life:
             case "unsubscribe":
                 self._unsubscribe(at)
             case "answer" if (ticket := self._survey(told.get("kind"))) is not None:
-                score = told.get("score")
-                collect.answer(
-                    self.world.app.store, ticket, int(score) if score is not None else None, told.get("comment"), at
-                )
+                self._answer(ticket, told.get("score"), told.get("comment"), at)
             case what:
                 number = len(self.case.given.rows()) + self.case.then.index(one) + 1
-                self.world.hear(at, [self._fact(ROWS[what], told, number, scene)])
+                self._hear(at, [self._fact(ROWS[what], told, number, scene)])
 
     def _change(self, told: Mapping[str, Any], scene: Scene) -> None:
         """The contact as the CRM says it is from now on."""
@@ -268,7 +271,7 @@ class _Life:
         }
         custom = {**self.contact.custom, **{name: new.contact.custom.get(name) for name in new.types}}
         self.contact = replace(self.contact, **named, custom={k: v for k, v in custom.items() if v is not None})
-        self.world.hear(scene.now, [self.contact, *new.facts], self.types)
+        self._hear(scene.now, [self.contact, *new.facts], self.types)
 
     def _survey(self, kind: str | None) -> Ticket | None:
         """The survey that was sent last and not answered."""
@@ -277,15 +280,26 @@ class _Life:
             asked.append(sends.c.about == kind)
         return self._ticket(Kind.SURVEY, *asked)
 
+    def _answer(self, ticket: Ticket, score: Any, comment: str | None, at: datetime) -> None:
+        try:
+            collect.answer(self.world.app.store, ticket, score, comment, at)
+        except collect.SurveyClosed:
+            self.untrue.append(f"answer: the survey could not be answered any more on {at:%Y-%m-%d}")
+        except collect.BadAnswer as error:
+            self.untrue.append(f"answer: {score!r} is no answer to the survey that was sent ({error.fault})")
+
     def _click(self, step: str, at: datetime) -> None:
         if (ticket := self._ticket(Kind.REVIEW, sends.c.step == step)) is None:
-            return
+            return self.untrue.append(f"click: no mail of {step} had gone out by {at:%Y-%m-%d}")
         clicked = MailEvent(f"click {at.isoformat()}", ticket.send_id, MailEventKind.CLICKED, at, actor=Actor.HUMAN)
         collect.events(self.world.app.store, self.world.app.plugs.mailer_name, [clicked], at)
+        return None
 
     def _unsubscribe(self, at: datetime) -> None:
-        if (ticket := self._ticket(Kind.UNSUBSCRIBE)) is not None:
-            collect.unsubscribe(self.world.app.store, ticket, "page", at)
+        if (ticket := self._ticket(Kind.UNSUBSCRIBE)) is None:
+            return self.untrue.append(f"unsubscribe: no mail had gone out by {at:%Y-%m-%d}")
+        collect.unsubscribe(self.world.app.store, ticket, "page", at)
+        return None
 
     def _ticket(self, kind: Kind, *which: sa.ColumnElement[bool]) -> Ticket | None:
         """The link of that kind in the last mail that fits."""

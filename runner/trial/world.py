@@ -26,7 +26,7 @@ from runner.log import LogRow
 from runner.playbook import Playbook, Reading
 from runner.settings import SettingsFile
 from runner.store import Store
-from runner.store.tables import contacts, decisions, enrollments, inbox_metadata, metadata, playbooks
+from runner.store.tables import contacts, decisions, enrollments, inbox_metadata, metadata, playbooks, set_aside
 from runner.sync import sync
 
 #: How the connector is called that brings what a trial tells.
@@ -139,10 +139,15 @@ class World:
 
     def hear(
         self, at: datetime, records: Sequence[Record], types: Mapping[str, Mapping[str, FieldType]] | None = None
-    ) -> None:
-        """What a connector brings at that time."""
+    ) -> list[str]:
+        """What a connector brings at that time. Returns what of it cannot be kept as it was told, in words."""
         source = Told(records, types or {})
-        sync(self.app.store, TELLER, source, settings=self.app.settings, full=False, now=at, rank=[TELLER])
+        synced = sync(self.app.store, TELLER, source, settings=self.app.settings, full=False, now=at, rank=[TELLER])
+        if not any(counts.set_aside for counts in synced.tables.values()):
+            return []
+        with self.app.store.read() as connection:
+            aside = connection.execute(sa.select(set_aside).order_by(set_aside.c.id)).all()
+        return [f"{row.place}: {row.field} {row.value} {row.words}" for row in aside]
 
     def begin(self, at: datetime, *, looked_at: Mapping[str, datetime] | None = None) -> None:
         """The playbooks' first tick: it learns what is already so, and lets nobody in.

@@ -393,6 +393,33 @@ def test_a_row_that_is_told_again_by_its_id_is_changed(workspace: Workspace) -> 
     assert workspace.failures(book, f"{given}\n{then}\nexpect: {{done: [hello], until: 6 days}}") == []
 
 
+@pytest.mark.parametrize(
+    ("told", "untrue"),
+    [
+        (
+            "given: {now: 2027-05-04T09:00, answers: [{score: 33}]}",
+            "surveys/surveys-1: score 33 is no point of the scale",
+        ),
+        ("given: {now: 2027-05-04T09:00, contact: {nps_score: 99}}", "contacts/somebody: nps_score 99.0 is no point"),
+        ("given: {now: 2027-05-04T09:00}\nthen: [{after: 1 day, click: nps}]", "click: no mail of nps had gone out"),
+        (
+            "given: {now: 2027-05-04T09:00}\nthen: [{after: 1 day, unsubscribe: true}]",
+            "unsubscribe: no mail had gone out",
+        ),
+        (
+            f"given: {ON_THE_DAY}\nthen: [{{after: 1 day, answer: {{score: 11}}}}]",
+            "answer: 11 is no answer to the survey",
+        ),
+        (f"given: {ON_THE_DAY}\nthen: [{{after: 40 days, answer: {{score: 1}}}}]", "answer: the survey could not be"),
+    ],
+)
+def test_what_cannot_be_so_fails_the_test(workspace: Workspace, told: str, untrue: str) -> None:
+    book = "trigger: {anniversary: {of: contact.birthday}}\nactions:\n  - survey: {id: nps, template: email/hello}\n"
+    done = "[nps]" if ON_THE_DAY in told else "[]"
+    (failure,) = workspace.failures(book, f"{told}\nexpect: {done}")
+    assert failure.startswith(untrue)
+
+
 # --- what is left alone
 
 

@@ -49,6 +49,14 @@ def workspace(tmp_path: Path) -> Workspace:
         (NOW % (", deals: [{amount: 1}]", "[hello]"), "tests[0].given.deals[0]: 'stage' is missing; add it"),
         (NOW % (", order: [{total: 1}]", "[hello]"), "tests[0].given.order: there is no key 'order' here; did you mean "
          "'orders'?"),
+        (NOW % (", contact: {zone: UTC}", "[]"), "tests[0].given.contact.zone: 'zone' is kept by Regulars itself; "
+         "write timezone"),
+        (NOW % (", contact: {birthday: 0001-01-01}", "[]"), "tests[0].given.contact.birthday: must be in the years "
+         "1850 to 2200, is 0001-01-01"),
+        (NOW % (", contact: {orders_count: 1e30}", "[]"), "tests[0].given.contact.orders_count: must be a whole number "
+         "up to 1000, is 1E+30"),
+        (NOW % ("", "{done: hello, until: 2020-01-01}"), "tests[0].expect.until: is before now"),
+        (NOW % ("", "[hello]") + "\nthen: [{at: 2020-01-01, order: {}}]", "tests[0].then[0].at: is before now"),
         (NOW % (", inside: helo", "[]"), "tests[0].given.inside: there is no step 'helo'; did you mean 'hello'?"),
         (NOW % (", arms: {hello: b}", "[hello]"), "tests[0].given.arms.hello: there is no arm 'b' of 'hello'; name a "
          "split's step and its arm"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -67,6 +68,9 @@ def read_yaml(path: Path, name: str) -> YamlFile | Fault:
         return Fault(name, line, column, "", *_in_words(str(error.problem or error), text, line))
     except YAMLError as error:
         return Fault(name, 1, 1, "", str(error).splitlines()[0])
+    except ValueError:  # the reader makes days of what looks like them
+        line, column, written = _no_day(yaml, text)
+        return Fault(name, line, column, "", f"there is no day {written}", "put it in quotes if it is a text")
 
 
 def validate(file: YamlFile, model: type[M], document: Any, *, at: Sequence[str | int] = ()) -> M | list[Fault]:
@@ -188,6 +192,19 @@ def _alias(yaml: YAML, text: str) -> int | None:
         return next((event.start_mark.line for event in yaml.parse(text) if isinstance(event, AliasEvent)), None)
     except YAMLError:
         return None
+
+
+def _no_day(yaml: YAML, text: str) -> tuple[int, int, str]:
+    """Where a day or time stands that no calendar has, such as 2026-02-30, and how it is written."""
+    from ruamel.yaml.events import ScalarEvent
+
+    for event in yaml.parse(text):
+        if isinstance(event, ScalarEvent) and event.style is None and re.match(r"\d{4}-\d", event.value):
+            try:
+                YAML(typ="safe").load(event.value)
+            except ValueError:
+                return event.start_mark.line + 1, event.start_mark.column + 1, event.value
+    return 1, 1, "that is written here"
 
 
 def _in_words(problem: str, text: str, line: int) -> tuple[str, str]:

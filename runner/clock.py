@@ -7,6 +7,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+#: How people write the days of the week, Monday first.
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
 
 def machine_now() -> datetime:
     """The machine's own time: what leases and timeouts go by, never a business rule."""

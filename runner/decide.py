@@ -77,7 +77,7 @@ def decide(
         return Skip(HELD_OUT)
     match step.action:
         case Wait() as wait:
-            return _waits(due, wait, facts, now)
+            return _waits(due, wait, facts, now, settings)
         case Choose():
             return _choose(due, step, facts, now, settings)
         case Split():
@@ -96,16 +96,16 @@ def _is_for_everybody(action: Action) -> bool:
     )
 
 
-def next_since(due: Due, step: Step, facts: Circumstances, now: datetime) -> datetime:
+def next_since(due: Due, step: Step, facts: Circumstances, now: datetime, settings: Settings) -> datetime:
     """Since when the following step is next: since a wait was over, however late somebody looked."""
     if not isinstance(step.action, Wait):
         return now
-    over = step.action.over_at(due.step_since, facts.zone)
+    over = step.action.over_at(due.step_since, facts.zone, settings.calendar)
     return min(over, facts.passage.happened_at or over)
 
 
-def _waits(due: Due, wait: Wait, facts: Circumstances, now: datetime) -> Decision:
-    over = wait.over_at(due.step_since, facts.zone)
+def _waits(due: Due, wait: Wait, facts: Circumstances, now: datetime, settings: Settings) -> Decision:
+    over = wait.over_at(due.step_since, facts.zone, settings.calendar)
     if wait.for_ is None:
         return Hold(over, wait.says()) if now < over else Do(wait.says())
     came = facts.passage.happened_at

@@ -5,20 +5,33 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
 
-_WRITTEN = re.compile(r"(?:every |in |after )?(\d+) ?(minute|hour|day|week)s?")
+_WRITTEN = re.compile(r"(?:every |in |after )?(\d+) ?(minute|hour|day|week|business hour|business day)s?")
 #: Days that the longest duration has.
 LONGEST = 36500
+#: Business hours or days that the longest one has: a company may open for few of them a week.
+LONGEST_BUSINESS = 1000
 _MINUTES = {"minute": 1, "hour": 60, "day": 60 * 24, "week": 60 * 24 * 7}
+
+
+class BusinessTime(Protocol):
+    """Knows when the company works."""
+
+    def add_hours(self, at: datetime, hours: int) -> datetime: ...
+
+    def add_days(self, at: datetime, days: int) -> datetime: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """A number of minutes, hours, days or weeks. Days and weeks are calendar days: clock changes do not shift them."""
+    """A number of minutes, hours, days or weeks. Days and weeks are calendar days: clock changes do not shift them.
+
+    Business hours and days have no length of their own: how long they last the company's calendar says.
+    """
 
     amount: int
     unit: str
@@ -32,8 +45,19 @@ class Duration:
     def span(self) -> timedelta:
         return timedelta(minutes=self.amount * _MINUTES[self.unit])
 
-    def after(self, at: datetime, zone: str) -> datetime:
-        """The instant this much later: the same wall-clock time for days and weeks, elapsed time otherwise."""
+    @property
+    def is_business(self) -> bool:
+        return self.unit.startswith("business")
+
+    def after(self, at: datetime, zone: str, business: BusinessTime | None = None) -> datetime:
+        """The instant this much later: the same wall-clock time for days and weeks, elapsed time otherwise.
+
+        Business time needs the company's calendar, which has a zone of its own.
+        """
+        if self.is_business:
+            assert business is not None
+            add = business.add_hours if self.unit == "business hour" else business.add_days
+            return add(at, self.amount)
         if self.unit in ("minute", "hour"):
             return at + self.span
         wall = at.astimezone(ZoneInfo(zone)) + self.span
@@ -43,22 +67,28 @@ class Duration:
         return f"{self.amount} {self.unit}{'' if self.amount == 1 else 's'}"
 
 
-def parse(text: str) -> Duration:
-    """The span that was written. Raises ValueError with advice."""
+def parse(text: str, *, business: bool = False) -> Duration:
+    """The span that was written; in business time only where that is understood. Raises ValueError with advice."""
     written = _WRITTEN.fullmatch(text.strip().lower())
     if written is None:
-        raise ValueError(f"must be a duration such as '3 days' or '4 hours', is {text!r}{_instead(text)}")
-    # A calendar ends, and so do the databases' times.
-    if len(written[1]) > 9 or int(written[1]) * _MINUTES[written[2]] > LONGEST * _MINUTES["day"]:
-        raise ValueError(f"must be at most {LONGEST} days, is {text!r}")
-    return Duration(int(written[1]), written[2])
+        raise ValueError(f"must be a duration such as '3 days' or '4 hours', is {text!r}{_instead(text, business)}")
+    amount, unit = written.groups()
+    if unit in _MINUTES:
+        # A calendar ends, and so do the databases' times.
+        if len(amount) > 9 or int(amount) * _MINUTES[unit] > LONGEST * _MINUTES["day"]:
+            raise ValueError(f"must be at most {LONGEST} days, is {text!r}")
+    elif not business:
+        raise ValueError(f"is not counted in business time, is {text!r}; only 'wait' and 'due' are")
+    elif len(amount) > 9 or int(amount) > LONGEST_BUSINESS:
+        raise ValueError(f"must be at most {LONGEST_BUSINESS} {unit}s, is {text!r}")
+    return Duration(int(amount), unit)
 
 
-def _instead(text: str) -> str:
+def _instead(text: str, business: bool) -> str:
     """Months and years are no fixed time; what people mean by them is."""
     word = text.strip().lower().rstrip("s")
-    if "business" in word:
-        return "; business hours and days are not in this version yet"
+    if "business" in word or "work" in word:
+        return "; write 2 business days, or business hours" if business else "; write 2 days"
     return "; write 30 days" if word.endswith("month") else "; write 365 days" if word.endswith("year") else ""
 
 
@@ -76,22 +106,33 @@ def some_time(duration: Duration) -> Duration:
     return duration
 
 
-def _read(value: Any) -> Duration:
+def _read(value: Any, *, business: bool = False) -> Duration:
     if isinstance(value, Duration):
         return value
     if isinstance(value, str):
-        return parse(value)
+        return parse(value, business=business)
     raise ValueError(f"must be a duration such as '3 days' or '4 hours', is {value!r}")
 
 
+def _read_any(value: Any) -> Duration:
+    return _read(value, business=True)
+
+
+def _schema(units: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": rf"^((every|in|after) )?\d+ ?({units})s?$"})
+
+
 #: A duration in a YAML model.
-Span = Annotated[
+Span = Annotated[Duration, BeforeValidator(_read), PlainSerializer(str), _schema("minute|hour|day|week")]
+#: A duration that may be counted in business hours or days.
+Delay = Annotated[
     Duration,
-    BeforeValidator(_read),
+    BeforeValidator(_read_any),
     PlainSerializer(str),
-    WithJsonSchema({"type": "string", "pattern": r"^((every|in|after) )?\d+ ?(minute|hour|day|week)s?$"}),
+    _schema("minute|hour|day|week|business hour|business day"),
 ]
 #: Some time, not none.
 SomeTime = Annotated[Span, AfterValidator(some_time)]
+SomeDelay = Annotated[Delay, AfterValidator(some_time)]
 #: A number of days or weeks.
 Days = Annotated[Span, AfterValidator(whole_days)]

@@ -107,7 +107,7 @@ def _walk(office: Office, connection: sa.Connection, queue: _Queue, now: datetim
                 yield _row(playbook, step, one, facts, sources.get(one.contact_id, ""), decision, now)
                 after = playbook.step(_onward(step, decision) or "")
                 if after is not None:
-                    queue.add(playbook, after, [_moved(one, step, after, facts, decision, now)])
+                    queue.add(playbook, after, [_moved(office, one, step, after, facts, decision, now)])
 
 
 def _onward(step: Step, decision: Decision) -> str | None:
@@ -119,9 +119,11 @@ def _onward(step: Step, decision: Decision) -> str | None:
     return None
 
 
-def _moved(one: Due, step: Step, to: Step, facts: Circumstances, decision: Decision, now: datetime) -> Due:
+def _moved(
+    office: Office, one: Due, step: Step, to: Step, facts: Circumstances, decision: Decision, now: datetime
+) -> Due:
     """The enrollment as it would stand at the following step."""
-    since = next_since(one, step, facts, now) if isinstance(decision, Do) else now
+    since = next_since(one, step, facts, now, office.settings) if isinstance(decision, Do) else now
     asked_until = one.asked_until
     if isinstance(decision, Do) and isinstance(step.action, Survey):
         asked_until = step.action.close_after.after(now, facts.zone)

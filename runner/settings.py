@@ -6,11 +6,13 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import time
+from datetime import date, datetime, time, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -21,7 +23,7 @@ from pydantic import (
     model_validator,
 )
 
-from runner import clock
+from runner import business, clock
 from runner.duration import Days, Duration, SomeTime, Span
 from runner.errors import Fault, Faults
 from runner.yaml_file import YamlFile, closest, read_yaml, validate
@@ -128,6 +130,71 @@ class QuietHours(Part):
         return self
 
 
+def _days(key: str) -> str:
+    business.days_of(key)
+    return key
+
+
+def _holiday(value: Any) -> Any:
+    if isinstance(value, str) and not value[:1].isdigit():
+        business.country(value)
+        return value
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+        return date.fromisoformat(value)
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    raise ValueError(f"must be a country such as PL, a part of one such as DE-BY, or a date, is {value!r}")
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+_DAY = f"({'|'.join(clock.WEEKDAYS)})"
+_TEXTS = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+#: `mon-fri`, `sat`, `mon,wed`
+Weekdays = Annotated[str, AfterValidator(_days)]
+#: "09:00-17:00", or several spans of a day
+OpenHours = Annotated[
+    tuple[business.Hours, ...], BeforeValidator(business.hours_of), WithJsonSchema({"type": "string"})
+]
+#: `PL`, `DE-BY`, a date, or a list of these
+DaysOff = Annotated[
+    tuple[Annotated[date | str, BeforeValidator(_holiday)], ...], BeforeValidator(_as_list), WithJsonSchema(_TEXTS)
+]
+
+
+class BusinessHours(Part):
+    """When the company works, in the account's zone: `mon-fri: "09:00-17:00"`, `sat: "09:00-12:00, 13:00-15:00"`."""
+
+    model_config = ConfigDict(
+        extra="allow", json_schema_extra={"propertyNames": {"pattern": rf"^(holidays|{_DAY}(( ?, ?|-){_DAY})*)$"}}
+    )
+    __pydantic_extra__: dict[Weekdays, OpenHours]
+
+    #: When nobody works: a country (`PL`), a part of one (`DE-BY`), a date, or a list of these.
+    holidays: DaysOff = ()
+
+    @model_validator(mode="after")
+    def _opens(self) -> Self:
+        named = [day for key in self.__pydantic_extra__ for day in business.days_of(key)]
+        twice = next((clock.WEEKDAYS[day] for day in named if named.count(day) > 1), None)
+        if twice:
+            raise ValueError(f"have {twice} twice; give each day its hours once, as mon-thu and fri")
+        now = clock.machine_now()
+        if not named or self.calendar("UTC").next_open(now) > now + timedelta(days=365):
+            raise ValueError('have no open hour within a year; write mon-fri: "09:00-17:00"')
+        return self
+
+    def calendar(self, zone: str) -> business.Calendar:
+        """These hours on the clock of a zone."""
+        hours = {day: spans for key, spans in self.__pydantic_extra__.items() for day in business.days_of(key)}
+        dates = frozenset(day for day in self.holidays if isinstance(day, date))
+        countries = tuple(code for code in self.holidays if isinstance(code, str))
+        week = tuple(hours.get(day, ()) for day in range(7))
+        return business.Calendar(zone, week, business.Holidays(dates, countries))
+
+
 class Brake(Part):
     """Stops a playbook's tick that would take in too many people at once, until `approve`."""
 
@@ -203,6 +270,8 @@ class Settings(Part):
     caps: Caps = Caps()
     #: When nobody is written to; at any hour somebody may where there are none.
     quiet_hours: QuietHours | None = None
+    #: When the company works: what business hours and days are counted by.
+    business_hours: BusinessHours | None = None
     brake: Brake | None = None
     #: What becomes of a send whose outcome nobody knows.
     on_unsure: Literal["hold", "resend"] = "hold"
@@ -216,7 +285,6 @@ class Settings(Part):
     reviews: Reviews = Reviews()
     # Named by the design, not in yet: `check` says so.
     breakers: Any = None
-    business_hours: Any = None
     churn: Any = None
     webhooks: Any = None
     retention: Any = None
@@ -253,6 +321,13 @@ class Settings(Part):
             raise ValueError(f"must be a web address such as https://hello.acme.example, is {url!r}")
         return url.rstrip("/")
 
+    @cached_property
+    def calendar(self) -> business.Calendar:
+        """When the company works: Monday to Friday from 9 to 17 unless told."""
+        if self.business_hours is None:
+            return business.office_hours(self.timezone)
+        return self.business_hours.calendar(self.timezone)
+
     @property
     def secrets(self) -> tuple[str, ...]:
         """The signing keys, the one that signs first."""
@@ -263,7 +338,7 @@ class Settings(Part):
 #: Characters of a secret: links that can be forged are worth nothing.
 SHORTEST_SECRET = 8
 #: Keys that the language knows and this version does not act on yet.
-NOT_YET = ("breakers", "business_hours", "churn", "webhooks", "retention")
+NOT_YET = ("breakers", "churn", "webhooks", "retention")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from runner.actions.base import Action
-from runner.duration import Duration, Span
+from runner.duration import Delay, Duration
 
 
 class CreateTask(Action):
@@ -17,8 +17,8 @@ class CreateTask(Action):
     subject: str
     #: What else must be known.
     body: str | None = None
-    #: How soon.
-    due: Span = Duration(1, "day")
+    #: How soon: `in 1 business hour`, `2 days`.
+    due: Delay = Duration(1, "day")
     #: How urgent it is.
     priority: Literal["low", "normal", "high"] = "normal"
 

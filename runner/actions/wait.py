@@ -10,11 +10,10 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from runner import clock
 from runner.actions.base import Action
-from runner.duration import SomeTime, Span
+from runner.clock import WEEKDAYS
+from runner.duration import BusinessTime, Delay, SomeDelay
 from runner.settings import Part
 
-#: Monday is 0, as in Python.
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MOMENT = re.compile(rf"(?:({'|'.join(WEEKDAYS)})[a-z]*)? ?(?:([01]?\d|2[0-3]):([0-5]\d))?", re.IGNORECASE)
 
 
@@ -78,18 +77,18 @@ _AS_HAPPENING = WithJsonSchema(
 
 
 class Wait(Action):
-    """Waits a time, until an hour or weekday, or for something to happen. Days are the contact's calendar days."""
+    """Waits a time, until an hour or weekday, or for something to happen; in the contact's days, or business days."""
 
     name: ClassVar[str] = "wait"
 
-    #: How long: `wait: 3 days`.
-    time: Span | None = None
+    #: How long: `wait: 3 days`, `wait: 2 business days`.
+    time: Delay | None = None
     #: Until an hour, a weekday, or both: `"09:00"`, `mon`, `"mon 09:00"`.
     until: Annotated[Moment, BeforeValidator(_moment), _AS_MOMENT] | None = None
     #: For what: `{event: order}` or another kind, `answer` (of the survey before) or `click` (in a mail before).
     for_: Annotated[str, BeforeValidator(_happening), _AS_HAPPENING] | None = Field(None, alias="for")
     #: How long at the most; then it goes on all the same.
-    at_most: SomeTime | None = None
+    at_most: SomeDelay | None = None
 
     @classmethod
     def written(cls, schema: dict[str, Any]) -> dict[str, Any]:
@@ -113,13 +112,13 @@ class Wait(Action):
             raise ValueError("for: and at_most: go together: nobody waits for ever")
         return self
 
-    def over_at(self, since: datetime, zone: str) -> datetime:
+    def over_at(self, since: datetime, zone: str, business: BusinessTime) -> datetime:
         """When it is over, at the latest."""
         if self.until is not None:
             return self.until.next(since, zone)
         span = self.time or self.at_most
         assert span is not None
-        return span.after(since, zone)
+        return span.after(since, zone, business)
 
     @property
     def what(self) -> str:

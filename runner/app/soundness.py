@@ -11,6 +11,7 @@ from typing import Any
 from runner.actions import CreateTask, MailAction
 from runner.conditions import Fields
 from runner.conditions.fields import Kind
+from runner.duration import Duration
 from runner.errors import Fault
 from runner.links import Links
 from runner.playbook import Draft, Reading
@@ -34,7 +35,7 @@ def _with_templates(reading: Reading, folder: Path, settings: Settings | None, f
     # Custom fields are learned by the first sync; until then an unknown name may be one.
     learned = {fault for fault in found if not fields.complete and " has no " in fault.message}
     faults = (*reading.faults, *(fault for fault in found if fault not in learned))
-    warnings = (*reading.warnings, *sorted(learned))
+    warnings = (*reading.warnings, *sorted(learned), *_untold_hours(reading.draft, settings))
     playbook = None if faults else reading.playbook
     if not reading.draft.enabled:
         # Nobody enters a disabled playbook: what is wrong with it does no harm yet.
@@ -53,6 +54,21 @@ def template_faults(folder: Path, draft: Draft, settings: Settings | None, field
         elif isinstance(step.action, CreateTask):
             found += _line_faults(templates, draft, step.path, step.action, fields)
     return found
+
+
+def _untold_hours(draft: Draft, settings: Settings | None) -> list[Fault]:
+    """Business time where nobody said when the company works."""
+    if settings is None or settings.business_hours is not None:
+        return []
+    counted = [
+        (*step.path, step.action.name, *(() if key == "time" else (key,)))
+        for step in draft.steps
+        for key, value in step.action
+        if isinstance(value, Duration) and value.is_business
+    ]
+    words = "is counted from Monday to Friday, 9 to 17, without holidays"
+    advice = 'say when you work in regulars.yaml: business_hours: {mon-fri: "09:00-17:00", holidays: PL}'
+    return [draft.file.fault(path, words, advice) for path in counted]
 
 
 def _mail_faults(

@@ -143,7 +143,8 @@ def _write(
             _create_task(office, connection, book, one, facts, book.step.action, reason)
         case Do(reason=reason, branch=branch):
             batch.done += 1
-            book.advance(one, "done", reason, since=next_since(one, book.step, facts, book.now), branch=branch)
+            since = next_since(one, book.step, facts, book.now, office.settings)
+            book.advance(one, "done", reason, since=since, branch=branch)
 
 
 def _create_task(
@@ -171,7 +172,7 @@ def _create_task(
             body=body,
             owner=facts.contact["owner"] or book.playbook.keys.owner,
             priority=task.priority,
-            due_at=task.due.after(book.now, office.settings.timezone),
+            due_at=task.due.after(book.now, office.settings.timezone, office.settings.calendar),
             created_at=book.now,
         )
         .on_conflict_do_nothing()

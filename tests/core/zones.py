@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 BEGIN, END = datetime(2020, 1, 1, tzinfo=UTC), datetime(2041, 1, 1, tzinfo=UTC)
 #: No two changes of one clock lie nearer to each other: Morocco's, around Ramadan, are a month apart.
-_STEP = timedelta(days=5)
+_STEP = timedelta(days=20)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,8 @@ class Duration:
             assert business is not None
             add = business.add_hours if self.unit == "business hour" else business.add_days
             return add(at, self.amount)
-        if self.unit in ("minute", "hour"):
+        # No time at all is now, also where the wall shows this hour for the second time.
+        if self.unit in ("minute", "hour") or not self.amount:
             return at + self.span
         wall = at.astimezone(ZoneInfo(zone)) + self.span
         return wall.astimezone(UTC)

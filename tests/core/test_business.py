@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,20 @@ def test_a_day_open_around_the_clock_has_as_many_hours_as_it_lasts() -> None:
         today = clock.local(change.at, change.zone).date()
         begin, end = (clock.midnight(today + timedelta(days=n), change.zone) for n in (-1, 1))
         assert calendar.between(begin, end) == (end - begin).total_seconds()
+
+
+def test_no_second_is_lost_or_worked_twice_where_hours_begin_or_end_within_a_change() -> None:
+    """At each change that differs from the others, with spans that end in the middle of it and begin a little later."""
+    different = {(change.at, change.before, change.after): change for change in changes()}.values()
+    for change in different:
+        middle = change.odd[0] + (change.odd[1] - change.odd[0]) / 2
+        ends, begins = f"{middle:%H:%M}", f"{middle + timedelta(minutes=10):%H:%M}"
+        early = f"06:00-{ends}" if ends > "06:00" else f"00:00-{ends}"
+        calendar = week(mon_sun=f"{early}, {begins}-24:00" if begins > ends else early)(change.zone)
+        parts = [change.at + timedelta(minutes=20 * n) for n in range(-6, 8)]
+        worked = [calendar.between(*part) for part in pairwise(parts)]
+        assert max(worked) <= 20 * 60
+        assert sum(worked) == calendar.between(parts[0], parts[-1])
 
 
 @given(calendars, st.integers(1, 30))

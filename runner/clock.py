@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+#: What systems keep beside their zones: this machine's own, and placeholders.
+_NO_PLACES = ("localtime", "posixrules", "Factory")
 #: How people write the days of the week, Monday first.
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -18,7 +20,12 @@ def machine_now() -> datetime:
 
 @lru_cache(maxsize=1024)
 def zone(name: str) -> ZoneInfo | None:
-    """The IANA time zone of that name; None where there is none. Offsets and abbreviations are not zones."""
+    """The IANA time zone of that name; None where there is none.
+
+    An offset (`+02:00`) is none, nor is an abbreviation (`CEST`) unless IANA has it as a name (`CET`).
+    """
+    if name in _NO_PLACES or name.startswith(("posix/", "right/")):
+        return None
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

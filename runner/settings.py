@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 from collections.abc import Mapping
@@ -245,6 +246,20 @@ def _without_password(url: str) -> str:
     return re.sub(r"://[^/]*@", "://…@", url)
 
 
+def zone_advice(name: str) -> str:
+    """What to write instead of a zone that is none."""
+    from zoneinfo import available_timezones
+
+    if re.fullmatch(r"(UTC|GMT)?\s*[-+−]\s*\d{1,2}(:?\d\d)?", name.strip(), re.IGNORECASE):
+        return "an offset knows no clock changes: write a place such as Europe/Warsaw"
+    if re.fullmatch(r"[A-Z]{3,5}", name.strip()):
+        return "an abbreviation is no place: write one such as Europe/Warsaw"
+    zones = sorted(zone for zone in available_timezones() if "/" in zone)
+    cities = {zone.rpartition("/")[2]: zone for zone in reversed(zones)}
+    city = next(iter(difflib.get_close_matches(name, cities, 1, cutoff=0.7)), "")
+    return closest(name, zones) or closest(cities.get(city, ""), zones) or "use an IANA name such as Europe/Warsaw"
+
+
 class Settings(Part):
     """The workspace's settings."""
 
@@ -300,10 +315,7 @@ class Settings(Part):
     @classmethod
     def _zone(cls, name: str) -> str:
         if clock.zone(name) is None:
-            from zoneinfo import available_timezones
-
-            advice = closest(name, available_timezones()) or "use an IANA name such as Europe/Warsaw"
-            raise ValueError(f"must be an IANA time zone, is {name!r}; {advice}")
+            raise ValueError(f"must be an IANA time zone, is {name!r}; {zone_advice(name)}")
         return name
 
     @field_validator("secret")

@@ -10,12 +10,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from runner import clock
 from runner.app.app import App
 from runner.app.check import check
 from runner.app.clockwork import last_moment
 from runner.app.tick import SYNC_FAILED
+from runner.settings import zone_advice
 from runner.store.migrate import HEAD
 from runner.store.tables import (
+    companies,
     contacts,
     cursors,
     enrollments,
@@ -138,6 +141,7 @@ def _invalid(connection: sa.Connection) -> dict[str, int]:
     return {
         "emails": count(contacts.c.email.is_not(None), contacts.c.address.is_(None)),
         "timezones": count(contacts.c.bad_timezone),
+        "company_timezones": sum(_bad_zones_of_companies(connection).values()),
         "no_email": count(contacts.c.email.is_(None)),
     }
 
@@ -151,16 +155,44 @@ def _people(connection: sa.Connection, invalid: dict[str, int]) -> Iterator[Find
     yield Finding("contacts", Health.OK if total else Health.WARNING, f"people: {total:,}" if total else "none yet")
     told: dict[str, str] = {
         "emails": "invalid addresses: {count:,}; these people are not written to",
-        "timezones": "invalid time zones: {count:,}; the company's or the account's is used instead",
+        "timezones": "invalid time zones: {count:,}; the company's or the account's is used instead: {zones}",
+        "company_timezones": "invalid time zones of companies: {count:,}; the account's is used instead: {zones}",
         "no_email": "without an address: {count:,}",
     }
+    zones = {"timezones": _bad_zones, "company_timezones": _bad_zones_of_companies}
     for key, words in told.items():
         if invalid[key]:
-            yield Finding("contacts", Health.WARNING, words.format(count=invalid[key]))
+            named = _commonest(zones[key](connection)) if key in zones else ""
+            yield Finding("contacts", Health.WARNING, words.format(count=invalid[key], zones=named))
     noes = connection.scalar(
         sa.select(sa.func.count()).select_from(suppressions).where(suppressions.c.lifted_at.is_(None))
     )
     yield Finding("suppressions", Health.OK, f"{noes:,} in force")
+
+
+def _bad_zones(connection: sa.Connection) -> dict[str, int]:
+    """What people have for a time zone that is none, and how many of them."""
+    written = contacts.c.timezone
+    alive = (contacts.c.deleted_at.is_(None), contacts.c.merged_into.is_(None))
+    found = sa.select(written, sa.func.count()).where(*alive, contacts.c.bad_timezone).group_by(written)
+    return {row[0] or "": row[1] for row in connection.execute(found)}
+
+
+def _bad_zones_of_companies(connection: sa.Connection) -> dict[str, int]:
+    written = companies.c.timezone
+    found = (
+        sa.select(written, sa.func.count())
+        .where(companies.c.deleted_at.is_(None), written.is_not(None))
+        .group_by(written)
+    )
+    return {row[0]: row[1] for row in connection.execute(found) if clock.zone(row[0]) is None}
+
+
+def _commonest(zones: Mapping[str, int], most: int = 5) -> str:
+    """`2,100 × 'Europe/Warszawa', did you mean 'Europe/Warsaw'?`, the commonest first."""
+    ranked = sorted(zones.items(), key=lambda one: (-one[1], one[0]))
+    told = [f"{count:,} × {name!r}, {zone_advice(name)}" for name, count in ranked[:most]]
+    return " · ".join([*told, f"and {len(ranked) - most} others"] if len(ranked) > most else told)
 
 
 def _sends(connection: sa.Connection) -> Iterator[Finding]:

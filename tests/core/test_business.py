@@ -274,6 +274,17 @@ def test_a_task_is_due_and_a_wait_over_by_the_company_s_hours(world_with: Callab
     assert [row.due_at for row in world.rows(sa.select(tasks.c.due_at))] == [utc("2026-05-07 10:30")]
 
 
+def test_what_is_waited_for_may_take_business_days_at_most(world: World) -> None:
+    world.people("ada", birthday=date(1990, 5, 1))
+    world.playbook(
+        "call", CALL.replace("wait: 2 business days", "wait: {for: {event: order}, at_most: 1 business day}")
+    )
+    world.ticks("2026-05-01 12:00", "2026-05-04 11:59")
+    assert world.why("ada") == ["wait-1: held, wait for an order, at most 1 business day"]
+    world.tick("2026-05-04 12:00")
+    assert world.why("ada")[0] == "wait-1: done, an order did not come within 1 business day"
+
+
 def test_office_hours_stand_in_where_none_are_told(world: World) -> None:
     assert world.app.settings.calendar == office_hours("UTC")
     world.people("ada", birthday=date(1990, 5, 1))

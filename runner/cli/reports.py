@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from runner.difference import Difference, Mover
     from runner.explain import Explained
     from runner.sync import Synced
-    from runner.trial import Tried
+    from runner.trial import Backtest, Tried
 
 #: Rows of a plan that a terminal shows; `--json` gives all.
 SHOWN = 40
@@ -130,6 +130,35 @@ def _movers_table(people: Sequence[Mover], zone: str) -> Table:
     for who in people:
         times = (_moment(at, zone) if at else Text("–", "dim") for at in (who.old, who.new))
         table.add_row(plain(who.email or who.source_id), plain(who.occasion), *times)
+    return table
+
+
+def backtest_lines(told: Backtest) -> Iterator[RenderableType]:
+    """What a playbook would have done: the whole in a line, then months, steps, and what was held or kept out."""
+    treated = told.enrollments - told.holdout
+    yield Text.assemble((told.playbook, "bold"), f"  {told.first} to {told.last}")
+    yield Text(f"{told.people:,} people would have entered {told.enrollments:,} times, {told.holdout:,} held out")
+    yield Text(f"{told.mean:g} mails a person of {treated:,} treated passages, {told.max} at the most\n")
+    yield _numbers("Month", ("Entered", "Mails"), {m: (n["entered"], n["mails"]) for m, n in told.by_month.items()})
+    statuses = sorted({status for counts in told.actions.values() for status in counts})
+    steps = {step: tuple(counts.get(status, 0) for status in statuses) for step, counts in told.actions.items()}
+    yield _numbers("Step", [status.capitalize() for status in statuses], steps)
+    for words, reasons in (("Held, each once", told.held), ("Kept out", told.kept_out)):
+        if reasons:
+            yield _numbers(words, ("Times",), {reason: (count,) for reason, count in reasons.items()})
+    if told.unknown:
+        since = f"{told.known_since:%Y-%m-%d}" if told.known_since else "the first sync"
+        yield Text(f"Before {since} only later values are known of {', '.join(told.unknown)}.", "yellow")
+    yield Text("Nobody got anything, so nobody answered or clicked.", "dim")
+
+
+def _numbers(first: str, heads: Sequence[str], rows: Mapping[str, Sequence[int]]) -> Table:
+    table = blank_table()
+    table.add_column(first, ratio=1)
+    for head in heads:
+        table.add_column(head, justify="right", no_wrap=True)
+    for name, numbers in rows.items():
+        table.add_row(plain(name), *(f"{number:,}" for number in numbers))
     return table
 
 

@@ -1,16 +1,16 @@
-"""Commands that try: test, preview, send-test."""
+"""Commands that try: test, backtest, preview, send-test."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runner.cli.options import AsJson, Folder, console, counted, folder_of, print_json, say, workspace
+from runner.cli.options import AsJson, Folder, console, counted, day, folder_of, print_json, say, workspace
 from runner.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -72,6 +72,35 @@ def _end(suite: Suite, done: list[Tried], began: datetime, *, junit: Path | None
     sys.exit(ExitCode.FAULT if failed or suite.faults else ExitCode.DONE)
 
 
+def backtest(
+    playbook: Annotated[str, typer.Argument(metavar="PLAYBOOK", help="By id.")],
+    folder: Folder = None,
+    first: Annotated[
+        str | None,
+        typer.Option("--from", help="The first day; a year before the last where none is given.", metavar="DAY"),
+    ] = None,
+    last: Annotated[
+        str | None, typer.Option("--to", help="The first day after it; today unless given.", metavar="DAY")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what a playbook would have done in a past span: how often, whom, how many mails. Nothing is sent."""
+    from runner import clock
+    from runner.app.clockwork import last_moment
+    from runner.cli.progress import Progress
+    from runner.cli.reports import backtest_lines
+    from runner.trial import backtest as lived
+
+    with workspace(folder) as app, Progress(quiet=as_json) as progress:
+        end = day(last) if last else clock.local(last_moment(app), app.settings.timezone).date()
+        told = lived(app, playbook, day(first) if first else end - timedelta(days=365), end, progress.day)
+    if as_json:
+        print_json(told.document())
+        return
+    for line in backtest_lines(told):
+        console().print(line)
+
+
 What = Annotated[str, typer.Argument(metavar="TEMPLATE|PLAYBOOK", help="email/thanks, or a playbook's id.")]
 Step = Annotated[str | None, typer.Argument(metavar="STEP", help="Which mail, where a playbook has several.")]
 Contact = Annotated[
@@ -129,6 +158,7 @@ def send_test(
 
 COMMANDS: Mapping[str, Callable[..., None]] = {
     "test": run_tests,
+    "backtest": backtest,
     "preview": preview,
     "send-test": send_test,
 }

@@ -4,30 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
-from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import ClassVar
 
 import sqlalchemy as sa
 
-from connectors.base import ConnectorSettings, Cursor, Mailer, Mailing, Outcome, Page, Source, Verdict
+from connectors.base import ConnectorSettings, Cursor, Page, Source
 from connectors.records import FieldType, Record
 from runner import log
 from runner.app import App
 from runner.app.clockwork import SIMULATED
 from runner.app.tick import Ticked, enroll_all, tick
 from runner.conditions import Fields
-from runner.deliver import Lease
 from runner.enroll import register
 from runner.log import LogRow
-from runner.playbook import Playbook, Reading
-from runner.settings import SettingsFile
-from runner.store import Store
-from runner.store.tables import contacts, decisions, enrollments, inbox_metadata, metadata, playbooks, set_aside
+from runner.playbook import Playbook
+from runner.store.tables import contacts, decisions, enrollments, playbooks, set_aside
 from runner.sync import sync
+from runner.trial.stage import Stage
 
 #: How the connector is called that brings what a trial tells.
 TELLER = "told"
@@ -58,75 +54,12 @@ class Told(Source):
         return self._types
 
 
-class Nobody(Mailer):
-    """Takes every letter and gives it to nobody."""
-
-    type: ClassVar[str] = "outbox"
-    settings_model = ConnectorSettings
-    batch_size = 1000
-    idempotent = True
-    real = False
-
-    def send(self, mailing: Mailing) -> Sequence[Outcome]:
-        return [Outcome(letter.send_id, Verdict.ACCEPTED) for letter in mailing.letters]
-
-
-class _Stage(App):
-    """The workspace as it is, but for its store, its mailer and its connectors; what runs is put on it."""
-
-    def __init__(self, real: App, folder: Path, fields: Fields) -> None:
-        super().__init__(real.folder, now=real.now)
-        self._real = real
-        self._apart = folder
-        self._fields = fields
-        self.running: Sequence[Playbook] = ()
-
-    @cached_property
-    def told(self) -> SettingsFile:
-        told = self._real.told
-        apart = {
-            "store": f"sqlite:///{self._apart / 'trial.db'}",
-            "mail": {"type": "outbox"},
-            "connectors": {},
-            "orders_from": None,
-            "brake": None,
-        }
-        return replace(told, settings=told.settings.model_copy(update=apart))
-
-    @cached_property
-    def store(self) -> Store:
-        # Not migrated: that takes ten times as long and comes to the same tables.
-        store = Store(self.settings.store)
-        metadata.create_all(store.writer)
-        inbox_metadata.create_all(store.inbox)
-        store.relax()
-        return store
-
-    @cached_property
-    def mailer(self) -> Mailer:
-        return Nobody()
-
-    @cached_property
-    def lease(self) -> Lease:
-        return Lease(self._apart)
-
-    @cached_property
-    def epoch(self) -> str:
-        return "trial"
-
-    def fields(self) -> Fields:
-        return self._fields
-
-    def readings(self, fields: Fields) -> list[Reading]:
-        return [Reading(playbook.id, playbook.file.name, playbook) for playbook in self.running]
-
-
 class World:
     """People, facts and playbooks that meet nobody else. Made once, used again and again, closed at the end."""
 
     def __init__(self, real: App, fields: Fields) -> None:
         self._folder = TemporaryDirectory(prefix="regulars-trial-")
-        self.app = _Stage(real, Path(self._folder.name), fields)
+        self.app = Stage(real, Path(self._folder.name), fields, connectors={}, orders_from=None)
         self.app.remember("clock", SIMULATED)
         self._log: tuple[object, list[LogRow]] = None, []
 

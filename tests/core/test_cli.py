@@ -18,7 +18,7 @@ from runner.cli.main import main
 from tests.conftest import REPOSITORY
 
 COMMANDS = (
-    "init check schema test preview send-test sync plan run start log kpis explain doctor tasks approve "
+    "init check schema test backtest preview send-test sync plan run start log kpis explain doctor tasks approve "
     "settle pause resume suppress unsuppress go-live demo"
 ).split()
 PEOPLE = """\

@@ -136,14 +136,17 @@ def _takes(annotation: Any, key: str = "") -> str:
 
 
 def _parts(model: type[BaseModel]) -> str:
-    """The keys that have keys of their own."""
-    found = {
-        name: one
-        for name, field in model.model_fields.items()
-        for one in (field.annotation, *get_args(field.annotation))
-        if isinstance(one, type) and issubclass(one, BaseModel)
-    }
-    return "\n".join(f"### {name}\n\n{_doc(part)}\n\n{keys(part)}" for name, part in found.items())
+    """The keys that have keys of their own, however deep."""
+    return "\n".join(f"### {name}\n\n{_doc(part)}\n\n{keys(part)}" for name, part in _parts_of(model).items())
+
+
+def _parts_of(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
+    found: dict[str, type[BaseModel]] = {}
+    for name, field in model.model_fields.items():
+        for one in (field.annotation, *get_args(field.annotation)):
+            if isinstance(one, type) and issubclass(one, BaseModel):
+                found |= {name: one, **_parts_of(one)}
+    return found
 
 
 def _doc(model: type) -> str:

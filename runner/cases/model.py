@@ -33,19 +33,31 @@ class Given(Part):
     inside: bool | str = False
     #: Which arm of a `split` they draw, by the split's step: `{split-1: b}`.
     arms: Mapping[str, str] = Field(default_factory=dict)
+    #: Orders: `{at: 5 days ago, total: 49}`.
     orders: tuple[Row, ...] = ()
+    #: Refunds: `{at: yesterday, amount: 10}`.
     refunds: tuple[Row, ...] = ()
     #: Scores given earlier: `{kind: nps, score: 3, at: 2 days ago}`.
     answers: tuple[Row, ...] = ()
+    #: Events: `{kind: visit, at: 1 hour ago}`.
     events: tuple[Row, ...] = ()
+    #: Requests for help, open unless `solved_at` says when they were solved.
     tickets: tuple[Row, ...] = ()
+    #: Deals: `{deal_id: d-1, stage: proposal, amount: 900}`.
     deals: tuple[Row, ...] = ()
+    #: Carts: `{at: 5 hours ago, total: 80}`.
     carts: tuple[Row, ...] = ()
+    #: Invoices: `{due_on: 3 days ago, amount: 120}`.
     invoices: tuple[Row, ...] = ()
+    #: Contracts: `{ends_on: in 30 days}`.
     contracts: tuple[Row, ...] = ()
+    #: Subscriptions: `{unit_amount: 29, started_on: 90 days ago}`.
     subscriptions: tuple[Row, ...] = ()
+    #: Membership of the loyalty programme: `{points: 1200}`.
     loyalty: tuple[Row, ...] = ()
+    #: Friends they invited.
     referrals: tuple[Row, ...] = ()
+    #: Reviews they were asked for: `{site: google, rating: 5}`.
     reviews: tuple[Row, ...] = ()
 
     def moment(self, zone: str) -> datetime:
@@ -64,16 +76,25 @@ class Happening(Part):
     after: Later | None = None
     #: When, on the person's own clock.
     at: Fixed | None = None
+    #: They order: `{total: 50}`.
     order: Row | None = None
+    #: Money goes back to them.
     refund: Row | None = None
     #: A score: to the survey that the playbook sent last, else one told by a connector.
     answer: Row | None = None
+    #: An event of some kind: `{kind: visit}`.
     event: Row | None = None
+    #: They ask for help; with the id of an earlier one, it is solved say.
     ticket: Row | None = None
+    #: A deal comes, or moves: `{deal_id: d-1, stage: closedwon}`.
     deal: Row | None = None
+    #: A cart is filled, or checked out.
     cart: Row | None = None
+    #: A bill comes, or is paid.
     invoice: Row | None = None
+    #: A contract is made, or renewed.
     contract: Row | None = None
+    #: A subscription begins, or ends.
     subscription: Row | None = None
     #: Fields of the person that change.
     contact: Row | None = None
@@ -163,6 +184,7 @@ class Case(Part):
 
     #: What it shows, in a sentence.
     name: str
+    #: Who it is about, what is known of them, and when.
     given: Given
     #: What happens later, one after the other.
     then: tuple[Happening, ...] = ()

@@ -89,6 +89,7 @@ def test_every_starter_passes_its_own_tests_of_which_one_acts_and_one_does_not()
 
 
 def test_the_example_of_the_design_passes_word_for_word(workspace: Workspace) -> None:
+    workspace.settings('business_hours: {mon-fri: "09:00-17:00"}')
     failures = workspace.failures(
         """\
         description: Thank customers on their anniversary and ask how we did.
@@ -106,7 +107,7 @@ def test_the_example_of_the_design_passes_word_for_word(workspace: Workspace) ->
           - survey: {id: nps, kind: nps, template: email/hello}
           - choose:
               - when: answer.score <= 6
-                actions: [{create_task: {subject: "Call {{ contact.first_name }}", due: in 1 hour}}]
+                actions: [{create_task: {subject: "Call {{ contact.first_name }}", due: in 1 business hour}}]
               - otherwise: [{request_referral: {template: email/hello}}]
         goal: {event: order, within: 60 days}
         exit_when: contact.opted_out

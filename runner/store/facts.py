@@ -52,6 +52,8 @@ _TIMELINE: Mapping[str, tuple[str, ...]] = {
     "invoices": ("due_on",),
     "loyalty": ("joined_at", "left_at"),
 }
+#: Tables of which a contact may have very many: what conditions count them by.
+_COUNTED: Mapping[str, tuple[str, ...]] = {"events": ("kind", "at")}
 #: Tables whose late arrivals must be found: a row that happened long before it was seen.
 _ARRIVALS = ("surveys", "events")
 
@@ -83,8 +85,11 @@ def _fact_table(metadata: sa.MetaData, record: type[Record]) -> sa.Table:
         sa.Column("deleted_at", Instant),
         sa.UniqueConstraint("connector", "source_id"),
     )
+    counted = [table.c[name] for name in _COUNTED.get(record.table, ())]
+    if counted:
+        sa.Index(f"ix_{record.table}_{counted[0].name}", *counted)
     for pointer in pointers:
-        sa.Index(f"ix_{record.table}_{pointer}", table.c[pointer])
+        sa.Index(f"ix_{record.table}_{pointer}", table.c[pointer], *counted)
     for name in _TIMELINE.get(record.table, ()):
         sa.Index(f"ix_{record.table}_{name}", table.c[name])
     if record.table in _ARRIVALS:

@@ -187,6 +187,8 @@ purchases = sa.Table(
     sa.Column("total", Exact(4), nullable=False),
     sa.Column("net", Exact(4), nullable=False),
     sa.Column("currency", sa.Text),
+    #: `net` in the account's currency; empty where there is no exchange rate.
+    sa.Column("value", Exact(4)),
     sa.Column("seen_at", Instant, nullable=False),
 )
 sa.Index("ix_purchases_contact_id", purchases.c.contact_id, purchases.c.at, purchases.c.net, purchases.c.seen_at)

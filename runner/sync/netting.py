@@ -24,6 +24,8 @@ class Purchase:
     net: Decimal
     currency: str
     seen_at: datetime
+    #: `net` in the account's currency; None where there is no exchange rate.
+    value: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,33 +4,45 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
 import sqlalchemy as sa
 
+from runner import clock
 from runner.settings import Settings
 from runner.store import Store
 from runner.store.tables import deals, orders, purchases, refunds
 from runner.sync.basis import Basis
+from runner.sync.money import Rates
 from runner.sync.netting import BOUGHT, Purchase, Repayment, netted
 from runner.sync.whose import Whose
 
-_COLUMNS = ("contact_id", "at", "total", "net", "currency", "seen_at")
+_COLUMNS = ("contact_id", "at", "total", "net", "currency", "value", "seen_at")
 _NAMES = ("order_key", *_COLUMNS)
 
 
 def purchases_of(
-    connection: sa.Connection, of: Whose, basis: Basis, settings: Settings, now: datetime
+    connection: sa.Connection, of: Whose, basis: Basis, settings: Settings, rates: Rates, now: datetime
 ) -> dict[int, list[Purchase]]:
-    """Each person's purchases up to now, oldest first."""
+    """Each person's purchases up to now, oldest first, with what they are worth in the account's currency."""
     bought = (
         _orders(connection, of, basis, settings, now)
         if basis.orders_of
         else _deals(connection, of, basis, settings, now)
     )
     repaid = _refunds(connection, of, now) if basis.orders_of else {}
-    return {person: netted(own, repaid.get(person, ())) for person, own in bought.items()}
+    return {
+        person: [_valued(connection, rates, each, settings) for each in netted(own, repaid.get(person, ()))]
+        for person, own in bought.items()
+    }
+
+
+def _valued(connection: sa.Connection, rates: Rates, bought: Purchase, settings: Settings) -> Purchase:
+    day = clock.local(bought.at, settings.timezone).date()
+    amount = rates.convert(connection, bought.net, bought.currency, day)
+    return bought if amount is None else replace(bought, value=rates.rounded(amount))
 
 
 def keep_purchases(
@@ -52,8 +64,8 @@ def keep_purchases(
         connection.execute(upsert.on_conflict_do_update(index_elements=["order_key"], set_=set_), differing)
 
 
-def _row(person: int, p: Purchase) -> tuple[str, int, datetime, Decimal, Decimal, str, datetime]:
-    return p.order_key, person, p.at, p.total, p.net, p.currency, p.seen_at
+def _row(person: int, p: Purchase) -> tuple[str | int | datetime | Decimal | None, ...]:
+    return p.order_key, person, p.at, p.total, p.net, p.currency, p.value, p.seen_at
 
 
 def _orders(

@@ -193,7 +193,7 @@ def _refresh(
     if not of.people:
         return Refreshed()
     people = _locked(connection, of)
-    bought = purchases_of(connection, of, basis, settings, now)
+    bought = purchases_of(connection, of, basis, settings, rates, now)
     keep_purchases(connection, store, of, bought)
     rest = rest_of(connection, of, settings, now)
     mapped = _mapped(connection, of)
@@ -202,7 +202,7 @@ def _refresh(
     without_rate = 0
     for person in people:
         own = bought.get(person["id"], [])
-        values, unpriced = _spent(connection, rates, own, person["zone"], settings)
+        values, unpriced = _spent(own, person["zone"])
         without_rate += unpriced
         if person["id"] in mapped:
             values["customer_since"] = person["customer_since"]
@@ -235,12 +235,9 @@ def _scores(summary: dict[str, Any]) -> dict[str, Any]:
     return {name: summary[name] for name in ("nps_score", "csat_score")}
 
 
-def _spent(
-    connection: sa.Connection, rates: Rates, own: Sequence[Purchase], zone: str, settings: Settings
-) -> tuple[dict[str, Any], int]:
+def _spent(own: Sequence[Purchase], zone: str) -> tuple[dict[str, Any], int]:
     """The columns that come from purchases, and how many have no exchange rate."""
-    amounts = [rates.convert(connection, p.net, p.currency, clock.local(p.at, settings.timezone).date()) for p in own]
-    priced = [amount for amount in amounts if amount is not None]
+    priced = [bought.value for bought in own if bought.value is not None]
     first, last = (own[0], own[-1]) if own else (None, None)
     values = {
         "customer_since": clock.local(first.at, zone).date() if first else None,
@@ -248,9 +245,9 @@ def _spent(
         "last_order_at": last.at if last else None,
         "last_order_id": last.order_key if last else None,
         "orders_count": len(own),
-        "revenue": rates.rounded(sum(priced)) if priced else None,
+        "revenue": Rates.rounded(sum(priced)) if priced else None,
     }
-    return values, len(amounts) - len(priced)
+    return values, len(own) - len(priced)
 
 
 def _mapped(connection: sa.Connection, of: Whose) -> set[int]:

@@ -60,6 +60,18 @@ def test_a_refund_lowers_its_order_and_one_without_order_the_latest_before_it(st
     assert contact(store, "crm:1").revenue == 120
 
 
+def test_what_each_order_is_worth_in_the_account_s_currency_adds_up_to_the_revenue(store: Store) -> None:
+    rate = FxRate(date=date(2026, 1, 1), currency="USD", rate=Decimal("0.33337"))
+    paid = [("dollars", "USD"), ("more", "USD"), ("euros", "EUR"), ("yen", "JPY")]
+    hear(store, rate, person("1"), *(order(id, "1", "19.99", day(1, 5), currency=money) for id, money in paid))
+    hear(store, refund("r", "9.99", day(1, 6), order_id="euros"))
+    worth = {row.order_key: row.value for row in rows(store, purchases)}
+    assert worth == {
+        **dict.fromkeys(("crm:dollars", "crm:more"), Decimal("6.6641")), "crm:euros": 10, "crm:yen": None,
+    }  # fmt: skip
+    assert contact(store, "crm:1").revenue == Decimal("23.3282")
+
+
 def test_a_refund_may_come_before_its_order_and_name_nobody(store: Store) -> None:
     hear(store, person("1"), refund("r", "30", day(1, 3), order_id="a"))
     hear(store, order("a", "1", "100", day(1, 1)))

@@ -159,7 +159,9 @@ def read_condition(
 ) -> Condition | None:
     """The condition; or None, with a fault, or with a warning while the first sync may still bring the field."""
     try:
-        return Condition(source, fields)
+        condition = Condition(source, fields)
+        warnings += [file.fault(path, message, advice, value=False) for message, advice in condition.doubts]
+        return condition
     except ConditionFault as error:
         fault = file.fault(path, error.message, error.advice)
         (warnings if error.unknown_field and not fields.complete else faults).append(fault)

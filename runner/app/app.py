@@ -84,13 +84,13 @@ class App:
     def fields(self) -> Fields:
         """The fields a playbook may name today."""
         with self.store.read() as connection:
-            return known_fields(connection)
+            return known_fields(connection, self.settings.currency)
 
     def readings(self, fields: Fields) -> list[Reading]:
         """Every playbook, with all that keeps it from running; read again when a file or the fields have changed."""
         files = [*(self.folder / "playbooks").glob("*.yaml"), *(self.folder / "templates" / "email").glob("*")]
         stats = tuple((path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(files))
-        seen = (stats, tuple((name, fields[name].kind) for name in fields.names), fields.complete)
+        seen = (stats, fields.signature)
         if self._read is None or self._read[0] != seen:
             found = with_templates(read_playbooks(self.folder, fields), self.folder, self.settings, fields)
             self._read = (seen, found)

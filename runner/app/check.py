@@ -74,6 +74,6 @@ def fields_of_store(app: App, settings: Settings | None) -> Fields:
         with store.read() as connection:
             if not sa.inspect(connection).has_table("custom_fields"):
                 return known_fields(None)
-            return known_fields(connection)
+            return known_fields(connection, settings.currency)
     finally:
         store.close()

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+import sqlalchemy as sa
 from jinja2 import Environment, TemplateSyntaxError
 from jinja2 import nodes as n
 from jinja2.parser import Parser
 
 from runner.conditions.evaluate import evaluate
-from runner.conditions.fields import Field, Fields, Kind, Today
+from runner.conditions.faults import ConditionFault
+from runner.conditions.fields import Fields, Kind
+from runner.conditions.meaning import Meaning
+from runner.conditions.passing import Atom, Passing, atoms_of, flips
 from runner.conditions.sql import compile_sql
-from runner.conditions.words import SYMBOLS, show, value_in_words
-from runner.yaml_file import closest
+from runner.conditions.today import Today
+from runner.conditions.words import show, value_in_words
+from runner.store.tables import contacts
 
 _JINJA = Environment(autoescape=False)
-
-
-class ConditionFault(ValueError):
-    """A condition that cannot be meant: what is wrong, and what to do."""
-
-    def __init__(self, message: str, advice: str = "", *, unknown_field: bool = False) -> None:
-        self.message = message
-        self.advice = advice
-        #: Whether it is only that the field is not known (yet).
-        self.unknown_field = unknown_field
-        super().__init__(f"{message}; {advice}" if advice else message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +43,41 @@ class Condition:
         self.tree = _parse(source)
         if _depth(self.tree) > DEEPEST:
             raise ConditionFault("is nested too deeply", "write a list: contact.country in [...], or two playbooks")
-        self.used: set[str] = set()
-        if self._kind(self.tree) is not Kind.BOOL:
-            raise ConditionFault(
-                f"must be a yes-or-no question, is {source!r}", "compare with something: contact.orders_count > 1"
-            )
+        self._meaning = Meaning(self.tree, fields, source)
 
     def sql(self, today: Today) -> Any:
-        """The condition as a boolean SQL clause over `contacts` (and `companies`), never NULL; values are bound."""
-        return compile_sql(self.tree, self.fields, today)
+        """The condition as a boolean SQL clause over `contacts` (and `companies`), never NULL; values are bound.
+
+        One that names what a trigger brings (`fields.bringing("event")`) stands over that fact's rows as well.
+        """
+        return compile_sql(self._meaning, today)
+
+    @property
+    def used(self) -> set[str]:
+        """The full names of the fields it reads."""
+        return self._meaning.used
+
+    @property
+    def words(self) -> set[str]:
+        """The words before the dot: `contact`, `company`, and what a trigger brings."""
+        return {name.partition(".")[0] for name in self.used}
 
     @property
     def names_company(self) -> bool:
-        return any(name.startswith("company.") for name in self.used)
+        return "company" in self.words
+
+    @property
+    def facts(self) -> frozenset[str]:
+        """Of which facts it counts many: `events`, `orders`, `tickets`, `answers`."""
+        return frozenset(aggregate.word for aggregate in self._meaning.aggregates.values())
+
+    @property
+    def doubts(self) -> Sequence[tuple[str, str]]:
+        """What is sound, and yet hardly meant: each with advice."""
+        return self._meaning.doubts
 
     def holds(self, values: Mapping[str, Any], today: Today) -> bool:
-        """Whether it holds for one contact; `values` by full name, absent or None where missing."""
+        """Whether it holds for one contact; `values` by full name, absent or None where missing, and `measured`."""
         return bool(evaluate(self.tree, self._typed(values), today))
 
     def clauses(self, values: Mapping[str, Any], today: Today) -> list[Clause]:
@@ -82,95 +95,44 @@ class Condition:
         written = {name: values[name] for name in kinds if isinstance(values.get(name), str)}
         return {**values, **{name: read[kinds[name]](text) for name, text in written.items() if kinds[name] in read}}
 
-    # --- types: the only place that says yes
+    # --- what only the database knows
 
-    def _kind(self, node: n.Node) -> Kind:
-        match node:
-            case n.Const():
-                return _const_kind(node)
-            case n.Getattr(node=n.Name(name=owner), attr=attr):
-                return self._field(f"{owner}.{attr}").kind
-            case n.And(left=left, right=right) | n.Or(left=left, right=right):
-                self._want(left, Kind.BOOL)
-                self._want(right, Kind.BOOL)
-                return Kind.BOOL
-            case n.Not(node=inner):
-                self._want(inner, Kind.BOOL)
-                return Kind.BOOL
-            case n.Neg(node=inner):
-                self._want(inner, Kind.NUMBER)
-                return Kind.NUMBER
-            case n.Add(left=left, right=right) | n.Sub(left=left, right=right) | n.Mul(left=left, right=right):
-                self._want(left, Kind.NUMBER)
-                self._want(right, Kind.NUMBER)
-                return Kind.NUMBER
-            case n.Compare():
-                return self._compare(node)
-            case n.Test(name="none" | "defined", node=inner):
-                self._kind(inner)
-                return Kind.BOOL
-            case n.Filter(name="lower", node=n.Expr() as inner, args=[]):
-                self._want(inner, Kind.TEXT)
-                return Kind.TEXT
-            case n.Call(node=n.Name(name="today"), args=[]):
-                return Kind.DATE
-            case n.Call(node=n.Name(name="days_since" | "days_until"), args=[argument], kwargs=[]):
-                if (kind := self._kind(argument)) not in (Kind.DATE, Kind.TIME):
-                    raise ConditionFault(f"{show(node)} asks for a date or time, {show(argument)} is a {kind}")
-                return Kind.NUMBER
-            case n.Name(name=name):
-                raise ConditionFault(f"{name!r} stands for nothing", f"write contact.{name}, or put text in quotes")
-        raise ConditionFault(f"not allowed in a condition: {show(node)}")
+    def measures(self, today: Today) -> sa.Select[Any] | None:
+        """The SELECT of what its counts, sums and lasts come to, for the contacts in `ids`; None where it has none.
 
-    def _want(self, node: n.Node, wanted: Kind) -> None:
-        if (kind := self._kind(node)) is not wanted:
-            raise ConditionFault(f"{show(node)} is a {kind}, {wanted} is needed here")
+        A row has the contact's id, then one column for each of `measured`'s names.
+        """
+        columns = {each.text: each for each in self._meaning.aggregates.values()}
+        if not columns:
+            return None
+        told = [aggregate.sql(today).label(f"measure_{place}") for place, aggregate in enumerate(columns.values())]
+        return sa.select(contacts.c.id, *told).where(contacts.c.id.in_(sa.bindparam("ids", expanding=True)))
 
-    def _field(self, name: str) -> Field:
-        if name not in self.fields:
-            owner, attr = name.split(".", 1)
-            attrs = [known.split(".", 1)[1] for known in self.fields.names if known.startswith(f"{owner}.")]
-            if not attrs:
-                raise ConditionFault(f"there is no {owner!r} in a condition", "use contact or company")
-            raise ConditionFault(f"{owner} has no {attr!r}", closest(attr, attrs), unknown_field=True)
-        self.used.add(name)
-        return self.fields[name]
+    def measured(self, connection: sa.Connection, ids: Sequence[int], today: Today) -> dict[int, dict[str, Any]]:
+        """By contact what its counts, sums and lasts come to: `{7: {"count(orders)": 3}}`; `holds` needs these too."""
+        if (select := self.measures(today)) is None:
+            return {id: {} for id in ids}
+        names = list(dict.fromkeys(each.text for each in self._meaning.aggregates.values()))
+        rows = connection.execute(select, {"ids": list(ids)})
+        return {row[0]: dict(zip(names, row[1:], strict=True)) for row in rows}
 
-    def _compare(self, node: n.Compare) -> Kind:
-        if len(node.ops) != 1:
-            raise ConditionFault(f"a chain of comparisons: {show(node)}", "join two with 'and'")
-        op, left, right = node.ops[0].op, node.expr, node.ops[0].expr
-        kind = self._kind(left)
-        if op in ("in", "notin"):
-            self._membership(left, kind, right)
-            return Kind.BOOL
-        other = self._kind(right)
-        if Kind.NONE in (kind, other):
-            if op not in ("eq", "ne"):
-                raise ConditionFault(f"none can only be compared with == or !=, not {SYMBOLS[op]}")
-        elif _date_text(kind, right) or _date_text(other, left):
-            pass
-        elif kind is not other:
-            raise ConditionFault(
-                f"cannot compare the {kind} {show(left)} with the {other} {show(right)}", _kind_advice(kind, other)
-            )
-        elif op not in ("eq", "ne") and kind in (Kind.BOOL, Kind.TEXT):
-            raise ConditionFault(f"a {kind} has no order: {show(node)}", "compare with == or !=")
-        return Kind.BOOL
+    # --- time that passes
 
-    def _membership(self, left: n.Node, kind: Kind, right: n.Node) -> None:
-        if isinstance(right, n.List | n.Tuple):
-            for part in right.items:
-                if not isinstance(part, n.Const) or _const_kind(part) is not kind:
-                    raise ConditionFault(f"{show(part)} does not fit among {kind}s in {show(right)}")
-        elif kind is not Kind.TEXT or self._kind(right) is not Kind.TEXT:
-            raise ConditionFault(f"'in' needs a list, or text in text: {show(left)} in {show(right)}")
+    def atoms(self) -> tuple[Atom, ...]:
+        """What can change its answer by the mere passing of time."""
+        return atoms_of(self._meaning)
+
+    def flips(self, passing: Passing) -> Any:
+        """A clause over `contacts` and `companies`: whose answer may change by the time that passes in (since, now].
+
+        It holds for everybody whose answer changes and for a few more; None: nobody can tell, evaluate in full. Facts
+        and fields that change are not looked at.
+        """
+        return flips(self.atoms(), passing) if self.words <= {"contact", "company"} else None
 
 
 #: Parts within parts that a condition may have; databases and Python end at some depth.
 DEEPEST = 100
-#: The largest number that means the same everywhere.
-LARGEST = 10**14
 
 
 def _parse(source: str) -> n.Expr:
@@ -211,41 +173,6 @@ _OPERATOR_ADVICE = {
 }
 
 
-def _const_kind(node: n.Const) -> Kind:
-    match node.value:
-        case None:
-            return Kind.NONE
-        case bool():
-            return Kind.BOOL
-        case int() | float() as number:
-            if not abs(number) <= LARGEST:
-                raise ConditionFault(f"{number} is too large a number", f"the largest is {LARGEST}")
-            return Kind.NUMBER
-    if "\0" in node.value:
-        raise ConditionFault(f"{node.value!r} has a character that no text can hold", "leave out \\x00")
-    return Kind.TEXT
-
-
-def _date_text(kind: Kind, other: n.Node) -> bool:
-    """A date or time may be compared with one written out: `contact.birthday > "1990-01-01"`."""
-    if kind not in (Kind.DATE, Kind.TIME) or not (isinstance(other, n.Const) and isinstance(other.value, str)):
-        return False
-    read: Callable[[str], object] = date.fromisoformat if kind is Kind.DATE else datetime.fromisoformat
-    try:
-        read(other.value)
-    except ValueError:
-        raise ConditionFault(f"{other.value!r} is no {kind}", 'write it as "2026-11-22"') from None
-    return True
-
-
-def _kind_advice(kind: Kind, other: Kind) -> str:
-    if Kind.TIME in (kind, other) and Kind.NUMBER in (kind, other):
-        return "use days_since(…) to compare a time with a number of days"
-    if {kind, other} == {Kind.TEXT, Kind.NUMBER}:
-        return "put text in quotes, numbers without"
-    return ""
-
-
 def _parts(tree: n.Node) -> Sequence[n.Node]:
     if isinstance(tree, n.And):
         return [*_parts(tree.left), *_parts(tree.right)]
@@ -253,13 +180,41 @@ def _parts(tree: n.Node) -> Sequence[n.Node]:
 
 
 def _found(part: n.Node, values: Mapping[str, Any], today: Today) -> str:
-    """The values of the fields that a part names: `contact.nps_score is 9`."""
-    names = {f"{node.node.name}.{node.attr}" for node in part.find_all(n.Getattr) if isinstance(node.node, n.Name)}
-    if isinstance(part, n.Getattr) and isinstance(part.node, n.Name):
-        names.add(f"{part.node.name}.{part.attr}")
-    told = [f"{name} is {value_in_words(values.get(name))}" for name in sorted(names)]
-    for call in part.find_all(n.Call):
-        if isinstance(call.node, n.Name) and call.args:
-            days = evaluate(call, values, today)
-            told.append(f"{show(call)} is {'missing' if days is None else f'{days:g}'}")
-    return ", ".join(told)
+    """What the fields and calls of a part come to: `contact.nps_score is 9, count(orders) is 3`."""
+    named = sorted(set(_named(part)))
+    calls = dict.fromkeys(show(call) for call in _calls(part))
+    worth = {show(call): evaluate(call, values, today) for call in _calls(part)}
+    told = [f"{name} is {value_in_words(values.get(name))}" for name in named]
+    return ", ".join([*told, *(f"{call} is {_number_in_words(worth[call])}" for call in calls)])
+
+
+def _named(node: n.Node) -> Iterator[str]:
+    """The fields, those that stand for many facts left out."""
+    match node:
+        case n.Getattr(node=n.Name(name=owner), attr=attr):
+            yield f"{owner}.{attr}"
+        case n.Call(node=n.Name(name="count" | "sum" | "last")):
+            return
+        case _:
+            for inner in node.iter_child_nodes():
+                yield from _named(inner)
+
+
+def _calls(node: n.Node) -> Iterator[n.Node]:
+    """The calls, and `today` where nothing is asked of it."""
+    match node:
+        case n.Name(name="today" | "now"):
+            yield node
+        case n.Call(node=n.Name(name="today" | "now"), args=[]):
+            yield node
+        case n.Call(args=args):
+            for argument in args:
+                yield from _calls(argument)
+            yield node
+        case _:
+            for inner in node.iter_child_nodes():
+                yield from _calls(inner)
+
+
+def _number_in_words(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, int | float) else value_in_words(value)

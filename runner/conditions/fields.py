@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -16,9 +14,21 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.visitors import InternalTraversal
 
 from connectors.records import FieldType
-from runner import clock
-from runner.store.tables import companies, contacts, custom_fields
-from runner.store.types import Exact, json_text
+from runner.store.tables import (
+    answers,
+    companies,
+    contact_sources,
+    contacts,
+    custom_fields,
+    deals,
+    enrollments,
+    events,
+    facts,
+    orders,
+    surveys,
+    tickets,
+)
+from runner.store.types import Exact
 
 
 class Kind(StrEnum):
@@ -64,6 +74,24 @@ class Fields:
     by_name: Mapping[str, Field]
     #: Whether the custom fields are known: before a first sync they are not, and unknown names are warnings.
     complete: bool = True
+    #: The custom fields of events, and the kinds of events that have come.
+    event_fields: Mapping[str, Kind] = field(default_factory=dict)
+    event_kinds: frozenset[str] = frozenset()
+    #: The account's, in which money is told.
+    currency: str = "EUR"
+
+    def bringing(self, *words: str, rows: sa.FromClause | None = None) -> Fields:
+        """These and what else a condition may name there, such as `answer.score`; in SQL of `rows` where given."""
+        more = [facts_of(word, rows, self.event_fields) for word in words]
+        return replace(
+            self, by_name={name: known for fields in (self.by_name, *more) for name, known in fields.items()}
+        )
+
+    @property
+    def signature(self) -> tuple[object, ...]:
+        """What tells whether a condition must be read again."""
+        kinds = tuple((name, each.kind) for name, each in self.by_name.items())
+        return kinds, tuple(self.event_fields.items()), self.event_kinds, self.currency, self.complete
 
     def __getitem__(self, name: str) -> Field:
         return self.by_name[name]
@@ -74,62 +102,6 @@ class Fields:
     @property
     def names(self) -> Iterable[str]:
         return self.by_name.keys()
-
-    def bringing(self, *words: str) -> Fields:
-        """These and what else a condition may name there: the answer to a survey, the enrollment itself."""
-        more = {name: Field(name, kind, None) for word in words for name, kind in _BROUGHT[word].items()}
-        return replace(self, by_name={**self.by_name, **more})
-
-
-_BROUGHT: Mapping[str, Mapping[str, Kind]] = {
-    "answer": {
-        "answer.kind": Kind.TEXT,
-        "answer.score": Kind.NUMBER,
-        "answer.comment": Kind.TEXT,
-        "answer.at": Kind.TIME,
-    },
-    #: `happened`: whether what the last `wait` was for has come.
-    "enrollment": {
-        "enrollment.happened": Kind.BOOL,
-        "enrollment.entered_at": Kind.TIME,
-        "enrollment.occasion": Kind.TEXT,
-    },
-}
-
-
-class Today:
-    """The local date in each contact's zone at one instant, for SQL and for one contact."""
-
-    def __init__(
-        self,
-        now: datetime,
-        zones: Iterable[str],
-        *,
-        value: Callable[[Callable[[Today], Any], sa.types.TypeEngine[Any]], Any] | None = None,
-    ) -> None:
-        self.now = now
-        #: Something about this moment for a statement; a statement that outlives it asks for it anew.
-        self.value = value or (lambda of, kind: sa.literal(of(self), kind))
-        days: dict[date, list[str]] = {}
-        for name in zones:
-            days.setdefault(clock.local(now, name).date(), []).append(name)
-        #: At any instant the world knows at most three dates; the commonest needs no list.
-        ordered = sorted(days.items(), key=lambda day: -len(day[1]))
-        self.days = [*(day for day, _ in ordered), *[now.date()] * 3][:3]
-        self.places = [*(names for _, names in ordered), *([], [], [])][:3]
-
-    def sql(self, zone: Any = None) -> Any:
-        zone = contacts.c.zone if zone is None else zone
-        day = [self.value(lambda today, n=n: today.days[n], sa.Date()) for n in range(3)]  # type: ignore[misc]
-        return sa.case((self._lies_in(zone, 1), day[1]), (self._lies_in(zone, 2), day[2]), else_=day[0])
-
-    def _lies_in(self, zone: Any, place: int) -> Any:
-        names = self.value(lambda today: json.dumps(today.places[place]), sa.Text())
-        rows = sa.func.json_rows(names).table_valued(sa.column("value"))
-        return zone.in_(sa.select(json_text(rows.c.value)))
-
-    def of(self, zone: str) -> date:
-        return clock.local(self.now, zone).date()
 
 
 class custom_value(FunctionElement[Any]):
@@ -203,26 +175,96 @@ _CUSTOM_KINDS = {
 }
 
 
-def known_fields(connection: sa.Connection | None) -> Fields:
+def known_fields(connection: sa.Connection | None, currency: str = "EUR") -> Fields:
     """The columns of `contact` and `company`, and the custom fields that a sync has found."""
     found = dict(_columns("contact", contacts)) | dict(_columns("company", companies))
     if connection is None:
-        return Fields(found, complete=False)
+        return Fields(found, complete=False, currency=currency)
     rows = connection.execute(sa.select(custom_fields.c.of_table, custom_fields.c.name, custom_fields.c.type)).all()
+    of_events: dict[str, Kind] = {}
     for table, name, kind in rows:
+        if table == "events" and name.isidentifier():
+            of_events[name] = _CUSTOM_KINDS[FieldType(kind)]
         owner = {"contacts": ("contact", contacts), "companies": ("company", companies)}.get(table)
         if owner is None or not name.isidentifier() or f"{owner[0]}.{name}" in found:
             continue
         word, of = owner
         found[f"{word}.{name}"] = own_field(f"{word}.{name}", FieldType(kind), of)
     synced = connection.scalar(sa.select(sa.func.count()).select_from(contacts).limit(1))
-    return Fields(found, complete=bool(synced))
+    return Fields(found, bool(synced), of_events, _event_kinds(connection), currency)
+
+
+def _event_kinds(connection: sa.Connection) -> frozenset[str]:
+    """The kinds of events there are; a jump from one to the next in the index, not a look at every event."""
+    first = sa.select(sa.func.min(events.c.kind).label("kind")).cte("kinds", recursive=True)
+    following = sa.select(sa.func.min(events.c.kind)).where(events.c.kind > first.c.kind).scalar_subquery()
+    kinds = first.union_all(sa.select(following).where(first.c.kind.is_not(None)))
+    return frozenset(connection.scalars(sa.select(kinds.c.kind).where(kinds.c.kind.is_not(None))))
 
 
 def own_field(name: str, kind: FieldType, table: sa.Table) -> Field:
     """A custom field by its full name."""
     custom = _CUSTOM_KINDS[kind]
     return Field(name, custom, custom_value(table.c.custom, name.partition(".")[2], custom))
+
+
+# --- what a trigger brings
+
+
+def answer_rows() -> sa.Subquery:
+    """Every answer given, on our pages or told by a connector: whose, which survey, what, when."""
+    owner = contacts.alias("owner")
+    whose = sa.func.coalesce(owner.c.merged_into, owner.c.id).label("contact_id")
+    ours = sa.select(
+        whose, answers.c.kind, answers.c.score, answers.c.comment, answers.c.answered_at.label("at")
+    ).join_from(answers, owner, owner.c.id == answers.c.contact_id)
+    told = (
+        sa.select(whose, surveys.c.kind, surveys.c.score, surveys.c.comment, surveys.c.responded_at)
+        .join_from(surveys, contact_sources, contact_sources.c.id == surveys.c.contact_source)
+        .join(owner, owner.c.id == contact_sources.c.contact_id)
+        .where(surveys.c.deleted_at.is_(None), surveys.c.responded_at.is_not(None))
+    )
+    return sa.union_all(ours, told).subquery("answer")
+
+
+#: The words by which a condition names what a trigger brings, and the rows they stand for.
+FACTS: Mapping[str, sa.FromClause] = {
+    "answer": answer_rows(),
+    "cart": facts["carts"],
+    "contract": facts["contracts"],
+    "deal": deals,
+    "enrollment": enrollments,
+    "event": events,
+    "invoice": facts["invoices"],
+    "order": orders,
+    "subscription": facts["subscriptions"],
+    "ticket": tickets,
+}
+#: Columns of a fact that are ours alone.
+_HIDDEN_OF_FACTS = {"id", "connector", "source_id", "contact_id", "contact_source", "company_source", "custom"}
+_HIDDEN_OF_FACTS |= {"row_hash", "seen_at", "deleted_at"}
+_OF_ENROLLMENTS = {"occasion", "entered_at"}
+
+
+def facts_of(
+    word: str, rows: sa.FromClause | None = None, event_fields: Mapping[str, Kind] | None = None
+) -> dict[str, Field]:
+    """The fields of one fact by their full names, of the word's own table or of `rows` with such columns."""
+    rows = FACTS[word] if rows is None else rows
+    found = {}
+    for column in rows.c:
+        shown = column.name in _OF_ENROLLMENTS if word == "enrollment" else column.name not in _HIDDEN_OF_FACTS
+        if shown:
+            places = column.type.places if isinstance(column.type, Exact) else 0
+            found[f"{word}.{column.name}"] = Field(f"{word}.{column.name}", _kind(column.type), column, places)
+    if word == "event" and "custom" in rows.c:
+        for name, kind in (event_fields or {}).items():
+            custom = Field(f"event.{name}", kind, custom_value(rows.c.custom, name, kind))
+            found.setdefault(custom.name, custom)
+    if word == "enrollment":
+        # Whether what the last `wait` was for has come: no column holds it.
+        found["enrollment.happened"] = Field("enrollment.happened", Kind.BOOL, None)
+    return found
 
 
 def _columns(word: str, table: sa.Table) -> Iterable[tuple[str, Field]]:

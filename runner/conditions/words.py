@@ -38,12 +38,18 @@ def show(node: n.Node) -> str:
             return f"({show(left)} {node.operator} {show(right)})"
         case n.Compare(expr=expr, ops=ops):
             return show(expr) + "".join(f" {SYMBOLS[op.op]} {show(op.expr)}" for op in ops)
-        case n.Call(node=inner, args=args):
-            return f"{show(inner)}({', '.join(map(show, args))})"
+        case n.CondExpr(test=test, expr1=then, expr2=otherwise):
+            return f"({show(then)} if {show(test)}{'' if otherwise is None else f' else {show(otherwise)}'})"
+        case n.Call(node=inner, args=args, kwargs=named):
+            return f"{show(inner)}({', '.join(map(show, [*args, *named]))})"
+        case n.Keyword(key=key, value=value):
+            return f"{key}={show(value)}"
+        case n.Getitem(node=inner, arg=n.Const() as arg):
+            return f"{show(inner)}[{show(arg)}]"
         case n.Filter(node=n.Node() as inner, name=name):
             return f"{show(inner)}|{name}"
         case n.Test(node=inner, name=name):
-            return f"{show(inner)} is {name}"
+            return f"{show(inner)} is {' '.join([name, *map(show, node.args or ())])}"
         case n.List(items=items) | n.Tuple(items=items):
             return f"[{', '.join(map(show, items))}]"
     return type(node).__name__.lower()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from runner import clock
 from runner.store.types import draw_of
 
 #: Seconds a writer waits for another one before it gives up.
@@ -157,6 +160,7 @@ def _sqlite_engine(path: str, begin: str, *, synchronous: str = "FULL") -> sa.En
             connection.execute(f"PRAGMA {pragma}")
         connection.create_function("lower", 1, _lower, deterministic=True)
         connection.create_function("draw", 1, draw_of, deterministic=True)
+        connection.create_function("local_day", 2, _local_day, deterministic=True)
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
@@ -179,3 +183,9 @@ def _postgresql_engine(url: sa.URL) -> sa.Engine:
 def _lower(text: str | None) -> str | None:
     """SQLite's own knows ASCII only."""
     return None if text is None else text.lower()
+
+
+@lru_cache(maxsize=65536)
+def _local_day(at: str | None, zone: str) -> str | None:
+    """The local date of a time as SQLite keeps it, in UTC."""
+    return None if at is None else clock.local(datetime.fromisoformat(at).replace(tzinfo=UTC), zone).date().isoformat()

@@ -109,7 +109,7 @@ def _one(
     person = look_at(connection, playbook, people, topic=None, now=now, zones=window.zones)[contact]
     clauses = (
         _fires(connection, contact, playbook, window, settings, person, fields),
-        *_audience(playbook, window, person),
+        *_audience(connection, playbook, window, person),
     )
     inside = connection.execute(
         sa.select(enrollments)
@@ -149,8 +149,12 @@ def _fires(
     return Clause(text, f"{why}; {row.refusal}" if row.refusal else why, row.refusal is None)
 
 
-def _audience(playbook: Playbook, window: Window, person: Circumstances) -> list[Clause]:
-    return playbook.audience.clauses(person.values(), window.today) if playbook.audience else []
+def _audience(connection: sa.Connection, playbook: Playbook, window: Window, person: Circumstances) -> list[Clause]:
+    if playbook.audience is None:
+        return []
+    id = person.contact["id"]
+    measured = playbook.audience.measured(connection, [id], window.today)[id]
+    return playbook.audience.clauses({**person.values(), **measured}, window.today)
 
 
 def _paused(connection: sa.Connection, id: str) -> str:

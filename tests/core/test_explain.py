@@ -39,6 +39,23 @@ def test_each_clause_is_told_with_the_value_that_decided_it(each_world: World) -
     ]
 
 
+def test_what_many_facts_come_to_is_told_with_its_value(each_world: World) -> None:
+    each_world.person("ada", **BORN)
+    for day in ("2026-03-01", "2026-04-20", "2026-05-01"):
+        each_world.order("ada", utc(f"{day} 10:00"), total="19.50")
+    each_world.playbook(
+        "wish",
+        f'{WISH}\naudience: count(orders, within="30 days") > 5 and days_since(last(orders)) < 30'
+        " and sum(orders.total) >= 58.5",
+    )
+    each_world.ticks("2026-05-03 09:00", "2026-05-04 10:00")
+    assert clauses(each_world)[1:] == [
+        ('count(orders, within="30 days") > 5', 'count(orders, within="30 days") is 2', False),
+        ("days_since(last(orders)) < 30", "last(orders) is 2026-05-01 10:00 UTC, days_since(last(orders)) is 3", True),
+        ("sum(orders.total) >= 58.5", "sum(orders.total) is 58.5", True),
+    ]
+
+
 def test_who_has_not_fired_learns_what_the_trigger_looks_at(world: World) -> None:
     world.person("ada", birthday=date(1990, 9, 1))
     world.person("bob")

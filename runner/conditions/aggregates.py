@@ -118,11 +118,12 @@ class Aggregate:
 
     def sql(self, today: Today) -> Any:
         """Its value for each of `contacts`: a number, or a time that is NULL where there is no such fact."""
-        parts = sa.union_all(*(self._of_contact(rows, today) for rows in self._rows())).subquery("parts").c
-        value: Any = sa.func.max(parts.part, type_=Instant())
+        arms = [arm for rows in self._rows() for arm in self._of_contact(rows, today)]
+        part = sa.union_all(*arms).subquery("parts").c[0]
+        value: Any = sa.func.max(part, type_=Instant())
         if self.function != "last":
             kind = sa.Float() if self.function == "sum" else sa.BigInteger()
-            value = sa.cast(sa.func.coalesce(sa.func.sum(parts.part), 0), kind)
+            value = sa.cast(sa.func.coalesce(sa.func.sum(part), 0), kind)
         return sa.select(value).correlate(contacts).scalar_subquery()
 
     def people(self, first: Any, last: Any) -> sa.Select[Any]:
@@ -143,21 +144,28 @@ class Aggregate:
             arms.append(joined.where(*self._meant(rows), rows.at >= first, rows.at <= last))
         return arms[0] if len(arms) == 1 else sa.select(sa.union_all(*arms).subquery("people").c[0])
 
-    def _of_contact(self, rows: Rows, today: Today) -> sa.Select[Any]:
+    def _of_contact(self, rows: Rows, today: Today) -> list[sa.Select[Any]]:
         """What the contact's own facts come to, and those of each who was merged into them, source by source.
 
         Each by a subquery of its own, so that both databases look by whose they are, whatever else they could go by.
         """
-        merged, source = contacts.alias("merged"), contact_sources.alias("source")
-        own = sa.union_all(
-            sa.select(contacts.c.id).correlate(contacts),
-            sa.select(merged.c.id).where(merged.c.merged_into == contacts.c.id).correlate(contacts),
-        ).subquery("own")
+        merged, source, theirs = (
+            contacts.alias("merged"),
+            contact_sources.alias("source"),
+            contact_sources.alias("theirs"),
+        )
+        into = merged.c.merged_into == contacts.c.id
         if rows.by_contact:
-            part = self._part(rows, today).where(rows.table.c.contact_id == own.c.id).correlate(own)
-            return sa.select(part.scalar_subquery().label("part")).select_from(own)
-        part = self._part(rows, today).where(rows.table.c.contact_source == source.c.id).correlate(source)
-        return sa.select(part.scalar_subquery().label("part")).join_from(own, source, source.c.contact_id == own.c.id)
+            own = self._part(rows, today).where(rows.table.c.contact_id == contacts.c.id)
+            of_merged = self._part(rows, today).where(rows.table.c.contact_id == merged.c.id).correlate(merged)
+            return [own.correlate(contacts), sa.select(of_merged.scalar_subquery()).where(into).correlate(contacts)]
+        own = self._part(rows, today).where(rows.table.c.contact_source == source.c.id).correlate(source)
+        of_merged = self._part(rows, today).where(rows.table.c.contact_source == theirs.c.id).correlate(theirs)
+        joined = sa.select(of_merged.scalar_subquery()).join_from(merged, theirs, theirs.c.contact_id == merged.c.id)
+        return [
+            sa.select(own.scalar_subquery()).where(source.c.contact_id == contacts.c.id).correlate(contacts),
+            joined.where(into).correlate(contacts),
+        ]
 
     def _part(self, rows: Rows, today: Today) -> sa.Select[Any]:
         value: Any = sa.func.count()

@@ -190,16 +190,19 @@ def known_fields(connection: sa.Connection | None, currency: str = "EUR") -> Fie
             continue
         word, of = owner
         found[f"{word}.{name}"] = own_field(f"{word}.{name}", FieldType(kind), of)
-    synced = connection.scalar(sa.select(sa.func.count()).select_from(contacts).limit(1))
-    return Fields(found, bool(synced), of_events, _event_kinds(connection), currency)
+    somebody = connection.scalar(sa.select(contacts.c.id).limit(1))
+    return Fields(found, somebody is not None, of_events, frozenset(connection.scalars(_EVENT_KINDS)), currency)
 
 
-def _event_kinds(connection: sa.Connection) -> frozenset[str]:
+def _kinds() -> sa.Select[Any]:
     """The kinds of events there are; a jump from one to the next in the index, not a look at every event."""
     first = sa.select(sa.func.min(events.c.kind).label("kind")).cte("kinds", recursive=True)
     following = sa.select(sa.func.min(events.c.kind)).where(events.c.kind > first.c.kind).scalar_subquery()
     kinds = first.union_all(sa.select(following).where(first.c.kind.is_not(None)))
-    return frozenset(connection.scalars(sa.select(kinds.c.kind).where(kinds.c.kind.is_not(None))))
+    return sa.select(kinds.c.kind).where(kinds.c.kind.is_not(None))
+
+
+_EVENT_KINDS = _kinds()
 
 
 def own_field(name: str, kind: FieldType, table: sa.Table) -> Field:

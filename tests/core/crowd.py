@@ -32,6 +32,8 @@ from runner.store.tables import (
 NOW = datetime(2026, 3, 28, 23, 30, 17, tzinfo=UTC)
 ZONES = ("UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Europe/Warsaw")
 TODAY = Today(NOW, ZONES)
+#: And moments at which a month ends, somewhere or everywhere.
+MOMENTS = (NOW, NOW - timedelta(days=28), NOW + timedelta(days=2, hours=12))
 SEEN = {"seen_at": NOW, "changed_at": NOW, "created_at": NOW}
 PEOPLE = 80
 
@@ -55,7 +57,7 @@ TEXTS = (
 NUMBERS = (-1, 0, 1, 2.5, 6, 9.99, 10, 1000000)
 DAYS = (
     *(date(1990, 2, 28), date(2000, 2, 29), date(2025, 12, 31), date(2026, 1, 28), date(2026, 1, 31)),
-    *(date(2026, 2, 28), date(2026, 3, 28), date(2026, 3, 29), date(2026, 4, 7), date(2030, 12, 31)),
+    *(date(2026, 2, 28), date(2026, 3, 26), date(2026, 3, 28), date(2026, 3, 29), date(2026, 4, 1), date(2030, 12, 31)),
 )
 TIMES = (
     datetime(2026, 3, 28, 23, 30, 16, tzinfo=UTC),
@@ -237,10 +239,12 @@ def found(connection: sa.Connection, condition: Condition, today: Today = TODAY)
     return inside
 
 
-def told(connection: sa.Connection, condition: Condition, people: Mapping[int, Mapping[str, Any]]) -> set[int]:
+def told(
+    connection: sa.Connection, condition: Condition, people: Mapping[int, Mapping[str, Any]], today: Today = TODAY
+) -> set[int]:
     """For whom it holds in Python."""
-    measured = condition.measured(connection, list(people), TODAY)
-    return {id for id, values in people.items() if condition.holds({**values, **measured[id]}, TODAY)}
+    measured = condition.measured(connection, list(people), today)
+    return {id for id, values in people.items() if condition.holds({**values, **measured[id]}, today)}
 
 
 def quoted(text: str) -> str:

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from jinja2.filters import do_lower
 from jinja2.sandbox import SandboxedEnvironment
 
-from tests.core.crowd import NOW, Fact
+from tests.core.crowd import Fact
 
 
 class Missing(str):
@@ -151,42 +151,45 @@ class Word:
 class Many:
     """`events`, `events.login`, `events["page view"].value`: facts, perhaps those of one kind, perhaps their number."""
 
-    def __init__(self, facts: Sequence[Fact], number: str | None = None) -> None:
-        self.facts, self.number = facts, number
+    def __init__(self, facts: Sequence[Fact], now: datetime, number: str | None = None) -> None:
+        self.facts, self.now, self.number = facts, now, number
 
     def __getattr__(self, name: str) -> Many:
         if name in ("value", "minutes", "total", "score"):
-            return Many(self.facts, name)
-        return Many([fact for fact in self.facts if fact.kind == name])
+            return Many(self.facts, self.now, name)
+        return Many([fact for fact in self.facts if fact.kind == name], self.now)
 
     __getitem__ = __getattr__
 
     def within(self, span: str | None) -> list[Fact]:
         number, unit = span.split() if span else ("100000", "days")
-        begin = NOW - timedelta(**{unit: int(number)})
-        return [fact for fact in self.facts if begin < fact.at <= NOW]
+        begin = self.now - timedelta(**{unit: int(number)})
+        return [fact for fact in self.facts if begin < fact.at <= self.now]
 
 
-def holds(source: str, people: Mapping[int, Mapping[str, Any]], facts: Mapping[int, Sequence[Fact]]) -> set[int]:
+def holds(
+    source: str, people: Mapping[int, Mapping[str, Any]], facts: Mapping[int, Sequence[Fact]], now: datetime
+) -> set[int]:
     """For whom Jinja says yes."""
     ask = JINJA.compile_expression(source, undefined_to_none=False)
-    return {id for id, values in people.items() if ask(**_globals(values, facts[id]))}
+    return {id for id, values in people.items() if ask(**_globals(values, facts[id], now))}
 
 
-def _globals(values: Mapping[str, Any], facts: Iterable[Fact]) -> dict[str, Any]:
+def _globals(values: Mapping[str, Any], facts: Iterable[Fact], now: datetime) -> dict[str, Any]:
     zone = ZoneInfo(values["contact.zone"])
-    today = _wrapped(NOW.astimezone(zone).date())
+    today = _wrapped(now.astimezone(zone).date())
     words: dict[str, dict[str, Any]] = {"contact": {}, "company": {}}
     for name, value in values.items():
         word, _, attr = name.partition(".")
         words[word][attr] = _wrapped(value, attr)
     many = {
-        word: Many([fact for fact in facts if fact.word == word]) for word in ("events", "orders", "tickets", "answers")
+        word: Many([fact for fact in facts if fact.word == word], now)
+        for word in ("events", "orders", "tickets", "answers")
     }
     functions = {"count": _count, "sum": _sum, "last": _last}
     functions |= {
-        "days_since": lambda when: _days_since(when, today),
-        "days_until": lambda when: _negative(_days_since(when, today)),
+        "days_since": lambda when: _days_since(when, now, today),
+        "days_until": lambda when: _negative(_days_since(when, now, today)),
         "months_since": lambda when: _months_since(when, today, zone),
     }
     return {
@@ -194,7 +197,7 @@ def _globals(values: Mapping[str, Any], facts: Iterable[Fact]) -> dict[str, Any]
         **many,
         **functions,
         "today": today,
-        "now": _wrapped(NOW),
+        "now": _wrapped(now),
     }
 
 
@@ -231,9 +234,9 @@ def _negative(value: Any) -> Any:
     return value if isinstance(value, Missing) else -value
 
 
-def _days_since(when: Any, today: date) -> Any:
+def _days_since(when: Any, now: datetime, today: date) -> Any:
     if isinstance(when, datetime):
-        return (NOW - when).total_seconds() / 86400
+        return (now - when).total_seconds() / 86400
     return when if isinstance(when, Missing) else (date(today.year, today.month, today.day) - when).days
 
 

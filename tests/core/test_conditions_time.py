@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 from runner.conditions import Condition, Flip, Today
 from runner.conditions.fields import known_fields
 from runner.conditions.months import latest_start, months_between
+from runner.duration import Duration
 from runner.store import Store, look_by_index
 from runner.store.tables import companies, contacts
+from runner.triggers.base import Standing, Window
 from tests.core.crowd import NOW, TODAY, ZONES, fill, found
-from tests.core.test_conditions_agree import conditions
+from tests.core.test_conditions_agree import LIMITS, ORDERS, conditions, days, joined, measures, spans, times
 
 calendar_days = st.dates(date(1900, 1, 1), date(2100, 12, 31))
 
@@ -115,10 +117,18 @@ class Between:
         return sa.literal(of(self), kind)
 
 
+#: Mostly those that time changes.
+timed = st.recursive(
+    joined(spans | measures, ORDERS, LIMITS) | joined(days, ORDERS, days) | joined(times, ORDERS, times),
+    lambda inner: (
+        inner.map("not ({})".format) | joined(inner, st.sampled_from(("and", "or")), inner).map("({})".format)
+    ),
+    max_leaves=2,
+)
 #: Ticks around the instants at which something turns in the crowd, and far from them.
 instants = st.builds(
     lambda days, seconds: NOW + timedelta(days=days, seconds=seconds),
-    st.sampled_from((-40, -7, -1, 0, 1, 2, 7, 30, 45, 60)),
+    st.sampled_from((-40, -7, -2, -1, 0, 1, 2, 3, 7, 30, 45)),
     st.sampled_from((-86399, -3600, -1, 0, 1, 1783, 3600, 43200)),
 )
 spans_of_time = st.tuples(instants, instants).map(sorted)
@@ -130,13 +140,15 @@ def test_nobody_s_answer_changes_between_two_instants_save_those_the_atoms_find(
         survivors = set(connection.scalars(sa.select(contacts.c.id).where(contacts.c.merged_into.is_(None))))
 
         @settings(max_examples=250, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-        @given(conditions, spans_of_time)
+        @given(timed | conditions, spans_of_time)
         @example("days_since(contact.last_order_at) > 30", [NOW - timedelta(seconds=1), NOW + timedelta(seconds=1)])
         @example("days_since(last(orders)) >= 45", [NOW, NOW + timedelta(hours=1)])
         @example('count(events, within="30 days") > 1', [NOW, NOW + timedelta(seconds=1)])
         @example(
             "months_since(contact.birthday) >= 2 or days_until(contact.renews) < 3", [NOW, NOW + timedelta(days=3)]
         )
+        @example("contact.renews <= today", [NOW, NOW + timedelta(hours=1)])
+        @example("days_since(contact.renews) > 2.5", [NOW, NOW + timedelta(days=1)])
         @example("months_since(contact.nps_at) >= 1", [NOW - timedelta(hours=14), NOW + timedelta(hours=1)])
         @example('now > "2026-03-29"', [NOW, NOW + timedelta(hours=1)])
         def covered(source: str, span: list[datetime]) -> None:
@@ -209,3 +221,26 @@ def _plan(connection: sa.Connection, chosen: sa.Select[Any]) -> str:
     statement, parameters = asked[0]
     explain = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
     return "\n".join(str(row[-1]) for row in connection.exec_driver_sql(f"{explain} {statement}", parameters))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "days_since(contact.last_order_at) > 30 or contact.birthday <= today",
+        "months_since(contact.nps_at) >= 1 and days_until(contact.renews) < 9",
+        'count(events, within="30 days") > 2 or days_since(last(orders)) > 45',
+    ],
+)
+def test_a_statement_built_once_answers_for_every_later_tick(store: Store, source: str) -> None:
+    with store.read() as connection:
+        fields = known_fields(connection)
+        windows = [
+            Window(NOW, since, since + timedelta(days=20), Duration(3, "day"), ZONES, fields)
+            for since in (NOW - timedelta(days=40), NOW, NOW + timedelta(days=1))
+        ]
+        condition, standing = Condition(source, fields), Standing(windows[0])
+        holds, flips = condition.sql(standing.today), condition.flips(standing)
+        for window in windows:
+            standing.move(window)
+            assert _chosen(connection, holds) == _chosen(connection, condition.sql(window.today))
+            assert _chosen(connection, flips) == _chosen(connection, condition.flips(window))

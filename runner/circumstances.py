@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from runner import clock
-from runner.conditions import Today
+from runner.conditions import Condition, Today
 from runner.playbook import Playbook
 from runner.settings import Settings
 from runner.store.tables import (
@@ -79,6 +79,8 @@ class Circumstances:
     consent: str = "unknown"
     #: Whether `exit_when` holds.
     exits: bool = False
+    #: What the counts, sums and lasts of the step's conditions come to, by their text.
+    measured: Mapping[str, Any] = field(default_factory=dict)
     passage: Passage = Passage()
 
     @property
@@ -94,6 +96,7 @@ class Circumstances:
         """The fields by their full names, as conditions have them; with an enrollment's own, and the answer given."""
         named = {f"contact.{name}": value for name, value in _plain(self.contact).items()}
         named |= {f"company.{name}": value for name, value in _plain(self.company or {}).items()}
+        named |= self.measured
         if due is None:
             return named
         named |= {f"answer.{name}": value for name, value in (self.answer(due) or {}).items()}
@@ -168,12 +171,21 @@ def look_at(
     topic: str | None,
     now: datetime,
     zones: Sequence[str],
+    asking: Iterable[Condition] = (),
 ) -> dict[int, Circumstances]:
-    """The circumstances of these people, by contact; whether they may be written to only where a topic asks for it."""
+    """The circumstances of these people, by contact; whether they may be written to only where a topic asks for it.
+
+    `asking` are the conditions that are to be asked of them one by one.
+    """
     firms = _firms(connection, [p["company_id"] for p in people.values() if p["company_id"] is not None])
     noes = suppressed(connection, people) if topic is not None else {}
     words = _consents(connection, list(people), topic) if topic is not None else {}
-    leaving = _leaving(connection, playbook, list(people), Today(now, zones))
+    today = Today(now, zones)
+    leaving = _leaving(connection, playbook, list(people), today)
+    measured: dict[int, dict[str, Any]] = {id: {} for id in people}
+    for condition in asking:
+        for id, found in condition.measured(connection, list(people), today).items():
+            measured[id] |= found
     return {
         id: Circumstances(
             contact=person,
@@ -181,6 +193,7 @@ def look_at(
             suppressed=noes.get(id),
             consent=words.get(id, "unknown"),
             exits=id in leaving,
+            measured=measured[id],
         )
         for id, person in people.items()
     }

@@ -88,7 +88,8 @@ def judge(
         if lock:
             _lock(office, connection, addresses)
         mailed.load(connection, addresses, caps_since(office.settings, now))
-    known = look_at(connection, playbook, people, topic=topic, now=now, zones=office.zones)
+    asking = [branch.when for branch in step.branches if branch.when is not None]
+    known = look_at(connection, playbook, people, topic=topic, now=now, zones=office.zones, asking=asking)
     passed = passages(connection, playbook, step, due, now)
     judged = []
     for one in due:

@@ -135,3 +135,15 @@ def test_a_plan_waits_for_the_answer_to_a_survey_that_it_imagines(world: World) 
     world.tick("2026-03-02 09:00")
     assert planned[1] == ("choose-1", "hold", "waits for the answer, until the survey closes")
     assert [row.step for row in world.log("ada")] == [step for step, *_ in planned]
+
+
+def test_a_way_may_be_chosen_by_what_many_facts_come_to(each_world: World) -> None:
+    each_world.people("ada", "bob", customer_since=utc("2026-03-01").date())
+    for day in ("2026-01-15", "2026-02-20", "2026-03-01"):
+        each_world.order("ada", utc(f"{day} 07:00"))
+    orders = 'count(orders, within="30 days")'
+    way = f"- choose: [{{when: '{orders} > 1', actions: [{mail('often')}]}}, {{otherwise: [{mail('seldom')}]}}]"
+    each_world.playbook("ask", f"{DAY}\nactions:\n  {way}")
+    each_world.ticks("2026-03-01 08:00", "2026-03-02 09:00")
+    assert each_world.why("ada")[0] == f"choose-1: done, {orders} > 1 ({orders} is 2)"
+    assert [row.step for row in each_world.log("bob")] == ["choose-1", "seldom"]

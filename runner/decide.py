@@ -86,7 +86,7 @@ def decide(
             return End(reason)
         case MailAction() as mail:
             return _mail(due, playbook, mail, facts, mailed, now, settings)
-    return Do(playbook.trigger.why(due.facts, due.anchor))
+    return Do(playbook.trigger.reason(due.facts, due.anchor))
 
 
 def _is_for_everybody(action: Action) -> bool:
@@ -184,7 +184,7 @@ def _mail(
         held = f"{wait.reason}, " if wait else ""
         return End(f"too late: {held}due since {due.step_since:%Y-%m-%d}, max_lateness is {lateness}")
     if wait is None:
-        return Do(playbook.trigger.why(due.facts, due.anchor))
+        return Do(playbook.trigger.reason(due.facts, due.anchor))
     if isinstance(wait, Hold) and wait.until - due.step_since > lateness.span:
         return End(f"too late: {wait.reason}, would be held until {wait.until:%Y-%m-%d}, max_lateness is {lateness}")
     return wait

@@ -104,14 +104,10 @@ def _refusal(playbook: Playbook, window: Window, match: Any) -> Any:
         enrollments.c.playbook == playbook.id, enrollments.c.contact_id == match.c.contact_id
     )
     reasons: list[tuple[Any, str]] = []
-    if (lateness := playbook.trigger.lateness) is not None:
-        latest = window.value(lambda current: current.now - lateness.span, Instant())
-        too_late = match.c.occurred_at <= latest
-        reasons.append((too_late, f"too late: catch_up is {lateness}"))
-    elif playbook.trigger.name == "low_score":
-        latest = window.value(lambda current: current.now - current.max_lateness.span, Instant())
-        too_late = match.c.occurred_at <= latest
-        reasons.append((too_late, f"too late: max_lateness is {window.max_lateness}"))
+    if (lateness := playbook.trigger.lateness(window)) is not None:
+        span = lateness.allowed.span
+        latest = window.value(lambda current: current.now - span, Instant())
+        reasons.append((match.c.occurred_at <= latest, f"too late: {lateness.key} is {lateness.allowed}"))
     if playbook.audience is not None:
         reasons.append(
             (sa.not_(playbook.audience.sql(window.today)), f"not in the audience: {playbook.audience.source}")
@@ -125,18 +121,11 @@ def _refusal(playbook: Playbook, window: Window, match: Any) -> Any:
         begin = window.value(lambda current: current.now - again.span, Instant())
         recent = earlier.where(enrollments.c.entered_at > begin)
         reasons.append((sa.exists(recent), f"was here less than {again} ago"))
-    if (rearm := getattr(playbook.trigger, "rearm", None)) is not None:
-        moved = earlier.where(_days_apart(enrollments.c.anchor, match.c.anchor) < rearm.days)
-        reasons.append((sa.exists(moved), f"the date moved by less than {rearm}: the same occasion"))
+    if (same := playbook.trigger.same_occasion(enrollments.c, match.c)) is not None:
+        reasons.append((sa.exists(earlier.where(same[0])), same[1]))
     if not reasons:
         return _NO_TEXT
     return sa.case(*((condition, sa.literal(words)) for condition, words in reasons), else_=_NO_TEXT)
-
-
-def _days_apart(one: Any, other: Any) -> Any:
-    from runner.conditions.sql import days_between
-
-    return sa.func.abs(days_between(one, other))
 
 
 class Door:

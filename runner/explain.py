@@ -119,7 +119,7 @@ def _one(
     ).one_or_none()
     if inside is not None:
         state = "holdout" if inside.arm == "holdout" else STATES[inside.state]
-        why = playbook.trigger.why(inside.facts, inside.anchor)
+        why = playbook.trigger.reason(inside.facts, inside.anchor)
         return Explained(playbook.id, state, f"{inside.occasion}: {inside.reason or why}", clauses, rows)
     if clauses[0].holds:
         return Explained(playbook.id, "fires now", clauses[0].value, clauses, rows)
@@ -141,11 +141,11 @@ def _fires(
     found = candidates(playbook, window, settings).subquery("candidate")
     row = connection.execute(sa.select(found).where(found.c.contact_id == contact).limit(1)).one_or_none()
     values = person.values()
-    seen = ", ".join(f"{name} is {value_in_words(values.get(name))}" for name in playbook.trigger.names())
+    seen = ", ".join(f"{name} is {value_in_words(values.get(name))}" for name in playbook.trigger.looks_at(fields))
     text = f"trigger: {playbook.trigger.says()}"
     if row is None:
         return Clause(text, seen or playbook.trigger.silence, False)
-    why = playbook.trigger.why(row.facts, row.anchor)
+    why = playbook.trigger.reason(row.facts, row.anchor)
     return Clause(text, f"{why}; {row.refusal}" if row.refusal else why, row.refusal is None)
 
 

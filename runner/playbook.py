@@ -20,8 +20,8 @@ from runner.errors import Fault
 from runner.settings import Brake, NotYet, Part, Share
 from runner.steps import Step, read_condition, read_steps, single
 from runner.triggers import Anchor, Trigger
-from runner.triggers.low_score import LowScore
-from runner.yaml_file import YamlFile, closest, read_yaml, validate
+from runner.triggers.naming import misnamed
+from runner.yaml_file import YamlFile, read_yaml, validate
 
 
 class Limits(Part):
@@ -171,8 +171,8 @@ class Draft:
     id: str
     file: YamlFile
     steps: tuple[Step, ...]
-    #: Whether the trigger brings an answer that templates may name.
-    brings_answer: bool
+    #: What the trigger or a survey brings that templates may name: `answer`, `order`.
+    brings: Sequence[str]
     enabled: bool
 
 
@@ -234,7 +234,7 @@ def assemble(file: YamlFile, stem: str, fields: Fields) -> Reading:
         warnings += unknown
         faults += _without_id(file, steps) if keys.on_edit == "move" else []
     id = str(document.get("id") or stem)
-    draft = Draft(id, file, tuple(steps), _brings_answer(trigger, steps), document.get("enabled") is not False)
+    draft = Draft(id, file, tuple(steps), _brings(trigger, steps), document.get("enabled") is not False)
     waiting = (audience is None and "audience" in document) or (exit_when is None and "exit_when" in document)
     waiting = waiting or any(step.waits_for_sync for step in steps)
     if faults or isinstance(keys, list) or trigger is None or not steps or waiting:
@@ -262,35 +262,10 @@ def _read_trigger(
     if isinstance(trigger, list):
         faults += trigger
         return None
-    for field in trigger.names():
-        if (fault := _unknown_date(file, field, (*path, "of"), fields)) is not None:
-            learned = field.startswith("contact.") and field not in fields and not fields.complete
-            (warnings if learned else faults).append(fault)
-            return None
-    return trigger
-
-
-#: What a day can be found in.
-_DATES = ("date", "time")
-
-
-def _unknown_date(file: YamlFile, name: str, path: Sequence[str | int], fields: Fields) -> Fault | None:
-    """A trigger's field must be there and hold a date or time."""
-    if name.partition(".")[0] in ("deal", "contract", "subscription", "company"):
-        return file.fault(path, f"dates of a {name.partition('.')[0]} are not in this version yet, is {name!r}")
-    if not name.startswith("contact."):
-        return file.fault(path, f"must be a field of the contact, is {name!r}", "write contact.birthday, say")
-    if name not in fields:
-        dates = [known for known in fields.names if known.startswith("contact.") and fields[known].kind in _DATES]
-        # Without what they all begin with, which would make any two look alike.
-        near = closest(name.removeprefix("contact."), [known.removeprefix("contact.") for known in dates])
-        advice = near or "map it under fields: of the connector, or delete the playbook if you have no such date"
-        if not fields.complete:
-            advice = "the first `regulars sync` learns the fields of your own"
-        return file.fault(path, f"there is no {name!r}", advice)
-    if (kind := fields[name].kind) not in _DATES:
-        return file.fault(path, f"{name!r} is a {kind}, a date is needed")
-    return None
+    wrong = list(misnamed(file, path, trigger, fields))
+    for one in wrong:
+        (warnings if one.learned else faults).append(one.fault)
+    return None if wrong else trigger
 
 
 def _arms(step: Step) -> list[str]:
@@ -307,8 +282,9 @@ def _without_id(file: YamlFile, steps: Sequence[Step]) -> list[Fault]:
     ]
 
 
-def _brings_answer(trigger: Trigger | None, steps: Sequence[Step]) -> bool:
-    return isinstance(trigger, LowScore) or any(isinstance(step.action, Survey) for step in steps)
+def _brings(trigger: Trigger | None, steps: Sequence[Step]) -> Sequence[str]:
+    asked = ("answer",) if any(isinstance(step.action, Survey) for step in steps) else ()
+    return tuple(dict.fromkeys((*(trigger.brings if trigger else ()), *asked)))
 
 
 def _read_condition(

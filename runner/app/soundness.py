@@ -138,7 +138,18 @@ def sample_person(draft: Draft, fields: Fields) -> tuple[dict[str, Any], dict[st
         "today": now.date(),
         "currency": "EUR",
     }
-    if draft.brings_answer:
-        sample["answer"] = {"kind": "nps", "score": 3.0, "comment": "It came late"}
+    brought = fields.bringing(*draft.brings)
+    for word in draft.brings:
+        names = [name for name in brought.names if name.startswith(f"{word}.")]
+        sample[word] = {name.partition(".")[2]: _TOLD.get(name, values[brought[name].kind]) for name in names}
     known: dict[str, Any] = {name: list(value) if isinstance(value, dict) else None for name, value in sample.items()}
     return known, sample
+
+
+#: What a sample person brings along, where any text or number would not do.
+_TOLD = {
+    "answer.kind": "nps",
+    "answer.score": 3.0,
+    "answer.comment": "It came late",
+    "cart.url": "https://acme.example/c",
+}

@@ -212,7 +212,7 @@ def windows(app: App, running: Sequence[Playbook], now: datetime) -> list[tuple[
             continue
         first, since = (row.first_tick_at, row.last_tick_at) if row else (now, now)
         lateness = playbook.keys.max_lateness or app.settings.max_lateness
-        found.append((playbook, Window(first, since, now, lateness, zones, fields)))
+        found.append((playbook, Window(first, since, now, lateness, zones, fields, playbook.id)))
     return found
 
 

@@ -98,9 +98,10 @@ class Office:
             "now": local,
             "today": local.date(),
             "currency": self.settings.currency,
+            **playbook.trigger.brought(due.facts, self.fields),
         }
         if (answer := facts.answer(due)) is not None:
-            context["answer"] = {name: answer.get(name) for name in ("kind", "score", "comment")}
+            context["answer"] = {name: answer.get(name) for name in ("kind", "score", "comment", "at")}
         return context
 
     def _named(self, word: str, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -455,6 +455,7 @@ answers = sa.Table(
 )
 sa.Index("ix_answers_answered_at", answers.c.answered_at)
 sa.Index("ix_answers_contact_id", answers.c.contact_id)
+sa.Index("ix_answers_seen_at", answers.c.seen_at)
 
 #: Whom we may not write to, and why. Append-only; `lifted_at` ends one.
 suppressions = sa.Table(

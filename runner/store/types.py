@@ -100,6 +100,27 @@ def draw_of(text: str) -> float:
     return int(hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:8], 16) / 2**32
 
 
+class seconds_after(FunctionElement[Any]):
+    """The instant so many seconds after another one, to the millisecond."""
+
+    type = Instant()
+    inherit_cache = True
+    name = "seconds_after"
+
+
+@compiles(seconds_after, "sqlite")
+def _seconds_after_sqlite(element: seconds_after, compiler: SQLCompiler, **kw: Any) -> str:
+    at, seconds = (compiler.process(part, **kw) for part in element.clauses)
+    # SQLAlchemy keeps times as `2026-11-22 09:00:00.000000`.
+    return f"strftime('%Y-%m-%d %H:%M:%f000', {at}, ({seconds}) || ' seconds')"
+
+
+@compiles(seconds_after, "postgresql")
+def _seconds_after_postgresql(element: seconds_after, compiler: SQLCompiler, **kw: Any) -> str:
+    at, seconds = (compiler.process(part, **kw) for part in element.clauses)
+    return f"(CAST({at} AS timestamptz) + make_interval(secs => CAST({seconds} AS float)))"
+
+
 class draw(FunctionElement[float]):
     """`draw_of` in SQL."""
 
@@ -135,6 +156,24 @@ def _json_object_sqlite(element: json_object, compiler: SQLCompiler, **kw: Any) 
 @compiles(json_object, "postgresql")
 def _json_object_postgresql(element: json_object, compiler: SQLCompiler, **kw: Any) -> str:
     return f"jsonb_build_object({compiler.process(element.clauses, **kw)})"
+
+
+class json_value(FunctionElement[Any]):
+    """A JSON column as a value within another JSON value."""
+
+    type = Json
+    inherit_cache = True
+    name = "json_value"
+
+
+@compiles(json_value, "sqlite")
+def _json_value_sqlite(element: json_value, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"json({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(json_value, "postgresql")
+def _json_value_postgresql(element: json_value, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"CAST({compiler.process(element.clauses, **kw)} AS JSONB)"
 
 
 class row_field(FunctionElement[Any]):

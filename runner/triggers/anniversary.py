@@ -14,8 +14,11 @@ from runner.settings import Hour
 from runner.store.tables import contacts
 from runner.store.types import json_object
 from runner.triggers.base import (
+    DATES,
     Anchor,
     DueDay,
+    Lateness,
+    Named,
     Trigger,
     Window,
     back_to,
@@ -42,12 +45,11 @@ class Anniversary(Trigger):
     #: Only these years: the first, the fifth.
     years: tuple[int, ...] | None = None
 
-    @property
-    def lateness(self) -> Duration:
-        return self.catch_up
+    def lateness(self, window: Window) -> Lateness:
+        return Lateness("catch_up", self.catch_up)
 
-    def names(self) -> Sequence[str]:
-        return [self.of]
+    def names(self) -> Sequence[Named]:
+        return [Named("of", self.of, kinds=DATES)]
 
     def anchors(self, fields: Fields) -> Sequence[Anchor]:
         return [yearly_anchor(fields[self.of])]

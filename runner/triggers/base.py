@@ -15,10 +15,36 @@ import sqlalchemy as sa
 
 from runner import clock
 from runner.conditions import Field, Fields, Kind, Today
+from runner.conditions.brought import read
 from runner.duration import Duration
 from runner.settings import Part
+from runner.store import Store
 from runner.store.tables import contact_sources, contacts
 from runner.store.types import Id, Instant, Json, month_day, month_day_of_text, row_field
+
+
+@dataclass(frozen=True, slots=True)
+class Lateness:
+    """How late an occasion may still begin, and the key that says so."""
+
+    key: str
+    allowed: Duration
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A field that a trigger's key names, and what it must hold."""
+
+    key: str
+    name: str
+    #: Of whom it may be.
+    owners: Sequence[str] = ("contact",)
+    #: What it may hold; anything where none is given.
+    kinds: Sequence[Kind] = ()
+
+
+#: What a day can be found in.
+DATES = (Kind.DATE, Kind.TIME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +60,12 @@ class Window:
     #: The time zones people live in.
     zones: tuple[str, ...]
     fields: Fields
+    #: Whose window it is.
+    playbook: str = ""
+    #: Whether the trigger looks for the first time: what is so now was so before.
+    first_look: bool = False
+    #: A SELECT of the contacts to whom a state's look is limited; None looks at everybody.
+    among: Any = None
 
     @property
     def today(self) -> Today:
@@ -100,18 +132,56 @@ class Trigger(Part):
         """When it fires, for `explain`: `anniversary of contact.birthday`."""
         return self.name.replace("_", " ")
 
+    def reason(self, facts: Mapping[str, Any], anchor: date | None) -> str:
+        """Why somebody is inside: what fired, or that a person called them in."""
+        return BY_HAND if CALL in facts else self.why(facts, anchor)
+
     @property
-    def lateness(self) -> Duration | None:
+    def brings(self) -> Sequence[str]:
+        """What templates and conditions may name because of it: `answer`, `order`."""
+        return ()
+
+    def brought(self, facts: Mapping[str, Any], fields: Fields) -> dict[str, dict[str, Any]]:
+        """What it brought this time, by word and name."""
+        return {word: read(word, facts.get(word) or {}, fields) for word in self.brings}
+
+    def lateness(self, window: Window) -> Lateness | None:
         """How late an occasion may still begin; None where being late does no harm."""
         return None
 
-    def names(self) -> Sequence[str]:
-        """The fields it reads, so that `check` can tell whether they are there."""
+    def same_occasion(self, earlier: Any, match: Any) -> tuple[Any, str] | None:
+        """When an earlier enrollment was for this occasion under another name, and what is said of it."""
+        return None
+
+    def names(self) -> Sequence[Named]:
+        """The fields that its keys name, so that `check` can tell whether they are there."""
         return ()
+
+    def asks(self, fields: Fields) -> Mapping[str, tuple[str, Fields]]:
+        """Its keys that are conditions: what is asked, and the fields that it may name."""
+        return {}
+
+    def looks_at(self, fields: Fields) -> Sequence[str]:
+        """The fields of the contact whose values `explain` tells."""
+        return [named.name for named in self.names() if named.name in fields]
 
     def anchors(self, fields: Fields) -> Sequence[Anchor]:
         """The indexes by which the database finds who can be due."""
         return ()
+
+    @property
+    def watches(self) -> str | None:
+        """What it keeps the states of contacts of, as a text that changes with it; None where it keeps none."""
+        return None
+
+    def transitions(self, window: Window, store: Store) -> Sequence[sa.Executable]:
+        """What is written of those states, in the enrolling transaction, once those who fired are in."""
+        return ()
+
+
+#: The fact that stands for a call by hand, and what it is called as a reason.
+CALL = "call"
+BY_HAND = "enrolled by hand"
 
 
 def match_columns(

@@ -10,13 +10,17 @@ import sqlalchemy as sa
 from pydantic import model_validator
 
 from runner.conditions import Fields
+from runner.conditions.sql import days_between
 from runner.duration import Days, Duration, SomeTime
 from runner.settings import Hour
 from runner.store.tables import contacts
 from runner.store.types import json_object
 from runner.triggers.base import (
+    DATES,
     Anchor,
     DueDay,
+    Lateness,
+    Named,
     Trigger,
     Window,
     back_to,
@@ -58,17 +62,20 @@ class Date(Trigger):
             raise ValueError("has both before: and after:; keep one")
         return self
 
-    @property
-    def lateness(self) -> Duration:
-        return self.catch_up
+    def lateness(self, window: Window) -> Lateness:
+        return Lateness("catch_up", self.catch_up)
+
+    def same_occasion(self, earlier: Any, match: Any) -> tuple[Any, str]:
+        near = sa.func.abs(days_between(earlier.anchor, match.anchor)) < self.rearm.days
+        return near, f"the date moved by less than {self.rearm}: the same occasion"
 
     @property
     def offset(self) -> int:
         """Days from the date to the day it fires."""
         return self.after.days if self.after else -self.before.days if self.before else 0
 
-    def names(self) -> Sequence[str]:
-        return [self.of]
+    def names(self) -> Sequence[Named]:
+        return [Named("of", self.of, kinds=DATES)]
 
     def anchors(self, fields: Fields) -> Sequence[Anchor]:
         field = fields[self.of]

@@ -15,9 +15,11 @@ from runner.duration import Days, Duration
 from runner.store.tables import contact_sources, contacts, events, purchases
 from runner.store.types import Instant, json_object
 from runner.triggers.base import (
+    DATES,
     LONG_AGO,
     Anchor,
     DayTable,
+    Named,
     Trigger,
     Window,
     dated_anchor,
@@ -39,8 +41,8 @@ class Inactivity(Trigger):
     #: Whether those who had lapsed before the playbook's first tick enter too.
     existing: Literal["skip", "enter"] = "skip"
 
-    def names(self) -> Sequence[str]:
-        return ["contact.last_order_at"] if self.event == "order" else []
+    def names(self) -> Sequence[Named]:
+        return [Named("event", "contact.last_order_at", kinds=DATES)] if self.event == "order" else []
 
     def anchors(self, fields: Fields) -> Sequence[Anchor]:
         return [dated_anchor(fields["contact.last_order_at"])] if self.event == "order" else []

@@ -13,7 +13,18 @@ from runner.duration import Duration, SomeTime
 from runner.settings import Hour
 from runner.store.tables import contacts
 from runner.store.types import json_object
-from runner.triggers.base import DueDay, Trigger, Window, back_to, day_table, due_days, match_columns
+from runner.triggers.base import (
+    DATES,
+    DueDay,
+    Lateness,
+    Named,
+    Trigger,
+    Window,
+    back_to,
+    day_table,
+    due_days,
+    match_columns,
+)
 
 
 class Onboarding(Trigger):
@@ -28,12 +39,11 @@ class Onboarding(Trigger):
     #: How late it may still begin after the machine was off.
     catch_up: SomeTime = Duration(3, "day")
 
-    @property
-    def lateness(self) -> Duration:
-        return self.catch_up
+    def lateness(self, window: Window) -> Lateness:
+        return Lateness("catch_up", self.catch_up)
 
-    def names(self) -> Sequence[str]:
-        return ["contact.customer_since"]
+    def names(self) -> Sequence[Named]:
+        return [Named("day", "contact.customer_since", kinds=DATES)]
 
     def matches(self, window: Window) -> sa.Select[Any]:
         days = day_table(window, self._due, "becoming a customer").c

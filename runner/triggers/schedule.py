@@ -12,7 +12,7 @@ from runner.duration import Days, Duration, SomeTime
 from runner.settings import Hour, NotYet
 from runner.store.tables import contacts
 from runner.store.types import json_object
-from runner.triggers.base import DueDay, Trigger, Window, back_to, day_table, due_days, match_columns
+from runner.triggers.base import DueDay, Lateness, Trigger, Window, back_to, day_table, due_days, match_columns
 
 
 class Schedule(Trigger):
@@ -32,9 +32,8 @@ class Schedule(Trigger):
     #: How late it may still begin after the machine was off.
     catch_up: SomeTime = Duration(3, "day")
 
-    @property
-    def lateness(self) -> Duration:
-        return self.catch_up
+    def lateness(self, window: Window) -> Lateness:
+        return Lateness("catch_up", self.catch_up)
 
     def matches(self, window: Window) -> sa.Select[Any]:
         period = self.every.days

@@ -1,0 +1,39 @@
+"""Facts that came: those that happened since the last tick, and those that were told of late."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from runner.duration import Duration, SomeTime
+from runner.store.types import Instant
+from runner.triggers.base import Lateness, Trigger, Window
+
+
+class Arrival(Trigger):
+    """A trigger of facts. Each fires when it happened or was told, if it is not too old by then."""
+
+    #: How old a fact may be that is told late; the playbook's or account's `max_lateness` unless given.
+    max_lateness: SomeTime | None = None
+
+    def lateness(self, window: Window) -> Lateness:
+        return Lateness("max_lateness", self.allowed(window))
+
+    def allowed(self, window: Window) -> Duration:
+        return self.max_lateness or window.max_lateness
+
+    def back_to(self, window: Window) -> datetime:
+        """Since when facts are looked at again, so that who was kept out may still come in."""
+        return max(window.first, min(window.since, window.now - self.allowed(window).span))
+
+    def arrived(self, window: Window, facts: sa.Select[Any], at: Any, seen_at: Any) -> list[sa.Select[Any]]:
+        """The facts of a SELECT that came in the window, in two SELECTs, so that an index serves each."""
+        first, now = window.value(lambda w: w.first, Instant()), window.value(lambda w: w.now, Instant())
+        since = window.value(self.back_to, Instant())
+        seen_since = window.value(lambda w: w.since, Instant())
+        return [
+            facts.where(at > since, at <= now),
+            facts.where(seen_at > seen_since, at > first, at <= since),
+        ]

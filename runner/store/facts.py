@@ -51,11 +51,15 @@ _TIMELINE: Mapping[str, tuple[str, ...]] = {
     "contracts": ("ends_on",),
     "invoices": ("due_on",),
     "loyalty": ("joined_at", "left_at"),
+    "messages": ("at",),
+    "mentions": ("at",),
+    "exits": ("left_on",),
+    "projects": ("due_on",),
 }
 #: Tables of which a contact may have very many: what conditions count them by.
 _COUNTED: Mapping[str, tuple[str, ...]] = {"events": ("kind", "at")}
 #: Tables whose late arrivals must be found: a row that happened long before it was seen.
-_ARRIVALS = ("surveys", "events")
+_ARRIVALS = ("surveys", "events", "carts", "tickets", "messages", "mentions")
 
 
 def fact_tables(metadata: sa.MetaData) -> dict[str, sa.Table]:

@@ -162,6 +162,22 @@ facts = fact_tables(metadata)
 orders, refunds, deals, surveys = facts["orders"], facts["refunds"], facts["deals"], facts["surveys"]
 tickets, events = facts["tickets"], facts["events"]
 
+#: Each stage that a deal came to: the one it was first told in, and every other one since.
+deal_changes = sa.Table(
+    "deal_changes",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("deal_id", Id, sa.ForeignKey("deals.id"), nullable=False),
+    sa.Column("pipeline", sa.Text),
+    sa.Column("stage", sa.Text, nullable=False),
+    #: When it came there: when the deal was closed or made, else when we were told.
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("seen_at", Instant, nullable=False),
+)
+sa.Index("ix_deal_changes_deal_id", deal_changes.c.deal_id)
+sa.Index("ix_deal_changes_stage", deal_changes.c.stage, deal_changes.c.at)
+sa.Index("ix_deal_changes_seen_at", deal_changes.c.seen_at)
+
 #: What a contact's or custom field's value was before: what backtests and reproducible figures need.
 contact_changes = sa.Table(
     "contact_changes",
@@ -193,6 +209,7 @@ purchases = sa.Table(
 )
 sa.Index("ix_purchases_contact_id", purchases.c.contact_id, purchases.c.at, purchases.c.net, purchases.c.seen_at)
 sa.Index("ix_purchases_at", purchases.c.at)
+sa.Index("ix_purchases_seen_at", purchases.c.seen_at)
 
 # --- sync
 
@@ -239,6 +256,8 @@ playbooks = sa.Table(
     sa.Column("first_tick_at", Instant, nullable=False),
     #: The cut-off of the last tick that evaluated the trigger.
     sa.Column("last_tick_at", Instant, nullable=False),
+    #: Of what the states in `trigger_states` are; empty before the first look.
+    sa.Column("watched", sa.Text),
     #: Why the last tick was held, and how many people it would have taken in.
     sa.Column("braked_at", Instant),
     sa.Column("braked_people", sa.Integer),
@@ -251,6 +270,28 @@ playbook_versions = sa.Table(
     sa.Column("version", sa.Text, primary_key=True),
     sa.Column("body", Json, nullable=False),
     sa.Column("at", Instant, nullable=False),
+)
+
+#: Whether what a playbook's trigger watches is so for a contact, since when, and the how manieth time.
+trigger_states = sa.Table(
+    "trigger_states",
+    metadata,
+    sa.Column("playbook", sa.Text, primary_key=True),
+    sa.Column("contact_id", Id, sa.ForeignKey("contacts.id"), primary_key=True),
+    #: The number of the last time it was so, which names the occasion.
+    sa.Column("episode", sa.Integer, nullable=False),
+    sa.Column("holds", sa.Boolean, nullable=False),
+    #: Whether it was so before anybody looked.
+    sa.Column("existing", sa.Boolean, nullable=False),
+    sa.Column("since", Instant, nullable=False),
+)
+_HOLDS = sa.text("holds")
+sa.Index(
+    "ix_trigger_states_since",
+    trigger_states.c.playbook,
+    trigger_states.c.since,
+    sqlite_where=_HOLDS,
+    postgresql_where=_HOLDS,
 )
 
 enrollments = sa.Table(

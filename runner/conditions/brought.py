@@ -19,7 +19,7 @@ _surveys = facts["surveys"].c
 BROUGHT: Mapping[str, Mapping[str, sa.Column[Any]]] = {
     "answer": {"kind": _surveys.kind, "score": _surveys.score, "comment": _surveys.comment, "at": _surveys.responded_at}
 } | {
-    word: {column.name: column for column in facts[table].c}
+    word: {str(column.name): column for column in facts[table].c}
     for word, table in {
         "cart": "carts",
         "contract": "contracts",
@@ -79,7 +79,10 @@ def kept(word: str, of: Any) -> Any:
     for name, column in plain(word).items():
         if name in of:
             exact = isinstance(column.type, Exact)
-            pairs += [name, sa.type_coerce(of[name], sa.BigInteger) / _unit(column.type) if exact else of[name]]
+            pairs += [
+                name,
+                sa.type_coerce(of[name], sa.BigInteger) / _unit(column.type) if exact else of[name],
+            ]
     if "custom" in of and "custom" in BROUGHT[word]:
         pairs += ["custom", json_value(of["custom"])]
     return json_object(*pairs)

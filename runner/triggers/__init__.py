@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from runner.triggers.anniversary import Anniversary
 from runner.triggers.base import Anchor, Trigger, Window
 from runner.triggers.date import Date
+from runner.triggers.event import Event
 from runner.triggers.high_score import HighScore
 from runner.triggers.inactivity import Inactivity
 from runner.triggers.low_score import LowScore
@@ -17,12 +18,12 @@ __all__ = ["NOT_YET", "TRIGGERS", "Anchor", "Trigger", "Window"]
 
 #: Every trigger by its name in YAML.
 TRIGGERS: Mapping[str, type[Trigger]] = {
-    trigger.name: trigger for trigger in (Anniversary, Date, HighScore, Inactivity, LowScore, Onboarding, Schedule)
+    trigger.name: trigger
+    for trigger in (Anniversary, Date, Event, HighScore, Inactivity, LowScore, Onboarding, Schedule)
 }
 #: Triggers of the language that this version does not have yet.
 NOT_YET = (
     "churn_risk",
-    "event",
     "cart_abandoned",
     "deal_stage",
     "became",

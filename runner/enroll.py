@@ -14,7 +14,16 @@ from runner.decide import HELD_OUT
 from runner.playbook import Playbook
 from runner.settings import Brake, Settings
 from runner.store import Store, changed, look_by_index
-from runner.store.tables import companies, contacts, decisions, enrollments, playbook_versions, playbooks, sends
+from runner.store.tables import (
+    companies,
+    contacts,
+    decisions,
+    enrollments,
+    playbook_versions,
+    playbooks,
+    sends,
+    trigger_states,
+)
 from runner.store.types import Instant, draw
 from runner.triggers import Window
 from runner.triggers.base import Standing
@@ -140,6 +149,7 @@ class Door:
         self.let_in = _enrollments(store, playbook, self.window, welcome)
         self.forget = _forgotten_refusals(playbook, self.window)
         self.hold_out = _holdout(store, playbook, self.window)
+        self.watch = playbook.trigger.transitions(self.window, store)
 
 
 _DOORS: dict[tuple[object, ...], Door] = {}
@@ -172,7 +182,10 @@ def enroll(store: Store, playbook: Playbook, window: Window, settings: Settings,
                 _end_earlier(store, connection, playbook, window)
             holdout = changed(connection, door.hold_out)
             braked = _brake(store, connection, playbook, window, brake)
-        connection.execute(playbooks.update().where(playbooks.c.id == playbook.id).values(last_tick_at=window.now))
+        for transition in door.watch:
+            connection.execute(transition)
+        looked = {"last_tick_at": window.now, "watched": playbook.trigger.watches}
+        connection.execute(playbooks.update().where(playbooks.c.id == playbook.id).values(**looked))
     return Entered(playbook.id, entered - holdout - braked, holdout, refused, braked)
 
 
@@ -380,7 +393,7 @@ def _take_over(connection: sa.Connection, playbook: Playbook) -> None:
     if connection.scalar(sa.select(playbooks.c.id).where(playbooks.c.id == playbook.id)) is not None:
         return
     connection.execute(playbooks.update().where(playbooks.c.id == was).values(id=playbook.id))
-    for table in (playbook_versions, enrollments, decisions, sends):
+    for table in (playbook_versions, enrollments, decisions, sends, trigger_states):
         connection.execute(table.update().where(table.c.playbook == was).values(playbook=playbook.id))
 
 

@@ -144,7 +144,8 @@ def _fires(
     seen = ", ".join(f"{name} is {value_in_words(values.get(name))}" for name in playbook.trigger.looks_at(fields))
     text = f"trigger: {playbook.trigger.says()}"
     if row is None:
-        return Clause(text, seen or playbook.trigger.silence, False)
+        state = playbook.trigger.state(connection, contact, window)
+        return Clause(text, "; ".join(filter(None, (seen or playbook.trigger.silence, state))), False)
     why = playbook.trigger.reason(row.facts, row.anchor)
     return Clause(text, f"{why}; {row.refusal}" if row.refusal else why, row.refusal is None)
 

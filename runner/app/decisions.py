@@ -28,6 +28,7 @@ from runner.store.tables import (
     skeletons,
     suppressions,
     tasks,
+    trigger_states,
 )
 
 
@@ -161,7 +162,7 @@ def go_live(app: App) -> Path:
         with gzip.open(archive, "wt", encoding="utf-8") as file:
             for row in log.rows(connection):
                 file.write(json.dumps(row.document(), default=str) + "\n")
-        for table in (tasks, answers, mail_events, decisions, sends, skeletons, enrollments, playbooks):
+        for table in (tasks, answers, mail_events, decisions, sends, skeletons, enrollments, trigger_states, playbooks):
             connection.execute(table.delete())
         connection.execute(meta.delete().where(meta.c.key.in_(["clock", "last_tick_at", "epoch"])))
     app.__dict__.pop("epoch", None)

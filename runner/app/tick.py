@@ -199,9 +199,7 @@ def brakes_of(app: App, running: Sequence[Playbook]) -> dict[str, Brake | None]:
 def windows(app: App, running: Sequence[Playbook], now: datetime) -> list[tuple[Playbook, Window]]:
     """What each playbook's tick looks at; paused ones are left out."""
     with app.store.read() as connection:
-        rows = connection.execute(
-            sa.select(playbooks.c.id, playbooks.c.first_tick_at, playbooks.c.last_tick_at, playbooks.c.paused_at)
-        ).all()
+        rows = connection.execute(sa.select(playbooks)).all()
         zones = zones_in_use(connection)
     known = {row.id: row for row in rows}
     fields = app.fields()
@@ -212,7 +210,8 @@ def windows(app: App, running: Sequence[Playbook], now: datetime) -> list[tuple[
             continue
         first, since = (row.first_tick_at, row.last_tick_at) if row else (now, now)
         lateness = playbook.keys.max_lateness or app.settings.max_lateness
-        found.append((playbook, Window(first, since, now, lateness, zones, fields, playbook.id)))
+        first_look = row is None or row.watched != playbook.trigger.watches
+        found.append((playbook, Window(first, since, now, lateness, zones, fields, playbook.id, first_look)))
     return found
 
 

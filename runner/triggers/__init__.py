@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from runner.triggers.anniversary import Anniversary
 from runner.triggers.base import Anchor, Trigger, Window
+from runner.triggers.became import Became
+from runner.triggers.churn_risk import ChurnRisk
 from runner.triggers.date import Date
 from runner.triggers.event import Event
 from runner.triggers.high_score import HighScore
@@ -19,14 +21,12 @@ __all__ = ["NOT_YET", "TRIGGERS", "Anchor", "Trigger", "Window"]
 #: Every trigger by its name in YAML.
 TRIGGERS: Mapping[str, type[Trigger]] = {
     trigger.name: trigger
-    for trigger in (Anniversary, Date, Event, HighScore, Inactivity, LowScore, Onboarding, Schedule)
+    for trigger in (Anniversary, Became, ChurnRisk, Date, Event, HighScore, Inactivity, LowScore, Onboarding, Schedule)
 }
 #: Triggers of the language that this version does not have yet.
 NOT_YET = (
-    "churn_risk",
     "cart_abandoned",
     "deal_stage",
-    "became",
     "overdue_invoice",
     "kpi",
     "manual",

@@ -169,6 +169,10 @@ class Trigger(Part):
         """The indexes by which the database finds who can be due."""
         return ()
 
+    def state(self, connection: sa.Connection, contact: int, window: Window) -> str | None:
+        """What it remembers of a contact, for `explain`."""
+        return None
+
     @property
     def watches(self) -> str | None:
         """What it keeps the states of contacts of, as a text that changes with it; None where it keeps none."""

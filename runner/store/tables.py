@@ -285,13 +285,12 @@ trigger_states = sa.Table(
     sa.Column("existing", sa.Boolean, nullable=False),
     sa.Column("since", Instant, nullable=False),
 )
-_HOLDS = sa.text("holds")
 sa.Index(
     "ix_trigger_states_since",
     trigger_states.c.playbook,
     trigger_states.c.since,
-    sqlite_where=_HOLDS,
-    postgresql_where=_HOLDS,
+    sqlite_where=sa.text("holds = 1"),
+    postgresql_where=sa.text("holds"),
 )
 
 enrollments = sa.Table(

@@ -279,6 +279,9 @@ _COLUMNS: tuple[tuple[str, Any], ...] = (
     ("end_at", Instant()),
     ("due_at", Instant()),
     ("occasion", sa.Text()),
+    #: Whose draws it is about, where it is not about everybody's.
+    ("draw_from", sa.Float()),
+    ("draw_to", sa.Float()),
 )
 
 

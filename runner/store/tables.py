@@ -140,6 +140,7 @@ company_sources = sa.Table(
     sa.Column("deleted_at", Instant),
     sa.UniqueConstraint("connector", "source_id"),
 )
+sa.Index("ix_company_sources_company_id", company_sources.c.company_id)
 contact_companies = sa.Table(
     "contact_companies",
     metadata,

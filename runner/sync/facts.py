@@ -15,6 +15,7 @@ from runner.store.facts import REFERENCES
 from runner.store.tables import (
     company_sources,
     contact_sources,
+    deal_changes,
     deal_contacts,
     facts,
     orders,
@@ -28,6 +29,8 @@ from runner.sync.rows import Pull, Row
 
 #: Tables that a contact's summary is made of.
 SUMMARISED = ("orders", "refunds", "deals", "surveys", "tickets", "subscriptions", "loyalty")
+#: Columns whose changes are kept.
+_CHANGES: Mapping[str, Sequence[str]] = {"deals": ("pipeline", "stage")}
 #: Columns without which the row is a beginning only: when one is filled, what it is about becomes known.
 _HAPPENED: Mapping[str, Sequence[str]] = {"surveys": ("score", "responded_at"), "deals": ("closed_at",)}
 
@@ -47,6 +50,7 @@ def store_facts(connection: sa.Connection, store: Store, pull: Pull, table_name:
     by_source = {row.source_id: row.id for row in known.values()} | numbers
     if table_name == "deals":
         _keep_deal_contacts(connection, store, pull, news, by_source)
+        _keep_deal_changes(connection, pull, values, known, by_source)
     if table_name == "orders":
         _find_their_refunds(connection, pull, values)
     _mark_stale(connection, store, table_name, values, [known[new["source_id"]] for new in changed])
@@ -54,7 +58,8 @@ def store_facts(connection: sa.Connection, store: Store, pull: Pull, table_name:
 
 
 def _known(connection: sa.Connection, pull: Pull, table: sa.Table, rows: Sequence[Row]) -> dict[str, AnyRow]:
-    wanted = ["id", "source_id", "row_hash", "deleted_at", "seen_at", *_pointers(table), *_HAPPENED.get(table.name, ())]
+    wanted = ["id", "source_id", "row_hash", "deleted_at", "seen_at", *_pointers(table)]
+    wanted += [*_HAPPENED.get(table.name, ()), *_CHANGES.get(table.name, ())]
     here = table.c.connector == pull.connector, table.c.source_id.in_([row.source_id for row in rows])
     found = connection.execute(sa.select(*(table.c[name] for name in wanted)).where(*here))
     return {row.source_id: row for row in found}
@@ -141,6 +146,45 @@ def _keep_deal_contacts(
         names = ("deal_id", "contact_source", "label", "is_primary")
         told = [dict(zip(names, (*key, is_primary), strict=True)) for key, is_primary in made.items()]
         connection.execute(sa.insert(deal_contacts), told)
+
+
+def _keep_deal_changes(
+    connection: sa.Connection,
+    pull: Pull,
+    values: Sequence[Mapping[str, Any]],
+    before: Mapping[str, AnyRow],
+    deal: Mapping[str, int],
+) -> None:
+    """The stages that deals have come to, each with when."""
+    moved = [
+        {
+            "deal_id": deal[new["source_id"]],
+            **{name: new[name] for name in _CHANGES["deals"]},
+            "at": _came_at(new, before.get(new["source_id"]), pull.now),
+            "seen_at": pull.now,
+        }
+        for new in values
+        if not _stays(new, before.get(new["source_id"]))
+    ]
+    if moved:
+        connection.execute(sa.insert(deal_changes), moved)
+
+
+def _stays(new: Mapping[str, Any], before: AnyRow | None) -> bool:
+    return before is not None and all(new[name] == getattr(before, name) for name in _CHANGES["deals"])
+
+
+def _came_at(new: Mapping[str, Any], before: AnyRow | None, now: datetime) -> datetime:
+    """When it was closed, if that is what happened; else when we were told, of a deal that is new when it was made.
+
+    An open deal may say when it is expected to be closed.
+    """
+    closed: datetime | None = new["closed_at"]
+    happened = closed is not None and (new["is_won"] or closed <= now)
+    if closed is not None and happened and (before is None or before.closed_at != closed):
+        return closed
+    made: datetime = new["created_at"]
+    return now if before is not None else made
 
 
 def _deal_links(deal: Deal) -> tuple[Link, ...]:

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from runner.triggers.anniversary import Anniversary
 from runner.triggers.base import Anchor, Trigger, Window
 from runner.triggers.became import Became
+from runner.triggers.cart_abandoned import CartAbandoned
 from runner.triggers.churn_risk import ChurnRisk
 from runner.triggers.date import Date
+from runner.triggers.deal_stage import DealStage
 from runner.triggers.event import Event
 from runner.triggers.high_score import HighScore
 from runner.triggers.inactivity import Inactivity
@@ -21,12 +23,23 @@ __all__ = ["NOT_YET", "TRIGGERS", "Anchor", "Trigger", "Window"]
 #: Every trigger by its name in YAML.
 TRIGGERS: Mapping[str, type[Trigger]] = {
     trigger.name: trigger
-    for trigger in (Anniversary, Became, ChurnRisk, Date, Event, HighScore, Inactivity, LowScore, Onboarding, Schedule)
+    for trigger in (
+        Anniversary,
+        Became,
+        CartAbandoned,
+        ChurnRisk,
+        Date,
+        DealStage,
+        Event,
+        HighScore,
+        Inactivity,
+        LowScore,
+        Onboarding,
+        Schedule,
+    )
 }
 #: Triggers of the language that this version does not have yet.
 NOT_YET = (
-    "cart_abandoned",
-    "deal_stage",
     "overdue_invoice",
     "kpi",
     "manual",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -28,10 +28,16 @@ class Arrival(Trigger):
         """Since when facts are looked at again, so that who was kept out may still come in."""
         return max(window.first, min(window.since, window.now - self.allowed(window).span))
 
-    def arrived(self, window: Window, facts: sa.Select[Any], at: Any, seen_at: Any) -> list[sa.Select[Any]]:
-        """The facts of a SELECT that came in the window, in two SELECTs, so that an index serves each."""
-        first, now = window.value(lambda w: w.first, Instant()), window.value(lambda w: w.now, Instant())
-        since = window.value(self.back_to, Instant())
+    def arrived(
+        self, window: Window, facts: sa.Select[Any], at: Any, seen_at: Any, *, later: timedelta = timedelta()
+    ) -> list[sa.Select[Any]]:
+        """The facts of a SELECT that came due in the window, so much `later` than they happened.
+
+        In two SELECTs, so that an index serves each: those that happened, and those that were told late.
+        """
+        first = window.value(lambda w: w.first - later, Instant())
+        now = window.value(lambda w: w.now - later, Instant())
+        since = window.value(lambda w: self.back_to(w) - later, Instant())
         seen_since = window.value(lambda w: w.since, Instant())
         return [
             facts.where(at > since, at <= now),

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 import sqlalchemy as sa
 from pydantic import model_validator
 
-from runner.conditions import Fields
+from runner.conditions import Field, Fields, Kind
 from runner.conditions.sql import days_between
 from runner.duration import Days, Duration, SomeTime
 from runner.settings import Hour
@@ -17,6 +17,7 @@ from runner.store.tables import contacts
 from runner.store.types import json_object
 from runner.triggers.base import (
     DATES,
+    LONG_AGO,
     Anchor,
     DueDay,
     Lateness,
@@ -32,14 +33,15 @@ from runner.triggers.base import (
     yearly_anchor,
     yearly_table,
 )
+from runner.triggers.things import THINGS, column_of, concerns, things
 
 
 class Date(Trigger):
-    """Fires some days before or after a date of the contact, or on it; once, or every year."""
+    """Fires on a date of a contact, or of a deal, contract or subscription of theirs, or some days before or after."""
 
     name: ClassVar[str] = "date"
 
-    #: The date or time: `contact.renewal_date`, `contact.last_order_at`.
+    #: The date or time: `contact.renewal_date`, `contract.ends_on`, `subscription.trial_end`, `deal.closed_at`.
     of: str
     #: How long before it.
     before: Days | None = None
@@ -67,6 +69,8 @@ class Date(Trigger):
 
     def same_occasion(self, earlier: Any, match: Any) -> tuple[Any, str]:
         near = sa.func.abs(days_between(earlier.anchor, match.anchor)) < self.rearm.days
+        # The occasion's name without the date, which is its last word: another contract has one of its own.
+        near = sa.and_(near, _without_date(earlier.occasion) == _without_date(match.occasion))
         return near, f"the date moved by less than {self.rearm}: the same occasion"
 
     @property
@@ -75,21 +79,53 @@ class Date(Trigger):
         return self.after.days if self.after else -self.before.days if self.before else 0
 
     def names(self) -> Sequence[Named]:
-        return [Named("of", self.of, kinds=DATES)]
+        return [Named("of", self.of, owners=("contact", "company", *THINGS), kinds=DATES)]
+
+    @property
+    def owner(self) -> str:
+        """Whose date it is: the contact's, or that of a deal or company."""
+        return self.of.partition(".")[0]
+
+    @property
+    def brings(self) -> Sequence[str]:
+        return (self.owner,) if self.owner in THINGS else ()
+
+    def looks_at(self, fields: Fields) -> Sequence[str]:
+        return [self.of] if self.owner == "contact" else []
 
     def anchors(self, fields: Fields) -> Sequence[Anchor]:
+        if self.owner != "contact":
+            return []
         field = fields[self.of]
         return [yearly_anchor(field) if self.yearly else dated_anchor(field)]
 
     def matches(self, window: Window) -> sa.Select[Any]:
+        if self.owner == "contact":
+            return self._of_contact(window)
+        fields = window.fields.bringing(*self.brings)
+        begun = fields[self.of].column
+        thing = things(self.owner, *self._near(window, begun))
+        field = column_of(thing, fields[self.of])
+        days, on_day = self._days(window, field)
+        occasion = thing.c.named + " " + days.occasion
+        return (
+            sa.select(
+                *match_columns(
+                    contact=contacts.c.id,
+                    occasion=occasion,
+                    occurred_at=days.due_at,
+                    anchor=days.target,
+                    facts=thing.c.told,
+                )
+            )
+            .join_from(thing, contacts, contacts.c.id == thing.c.recipient_id)
+            .join(days.zone.table, sa.and_(contacts.c.zone == days.zone, on_day))
+            .where(concerns(window, self.owner, thing, occasion))
+        )
+
+    def _of_contact(self, window: Window) -> sa.Select[Any]:
         field = window.fields[self.of]
-        word = self.of.split(".", 1)[1]
-        if self.yearly:
-            comes = yearly_table(window, field, self._due, f"{word} {{year}}", leap_day=self.leap_day)
-            days, on_day = comes.days, comes.on_day
-        else:
-            days = day_table(window, self._due, f"{word} {{target}}").c
-            on_day = on_target(field, days)
+        days, on_day = self._days(window, field)
         return sa.select(
             *match_columns(
                 occasion=days.occasion,
@@ -99,6 +135,30 @@ class Date(Trigger):
             )
         ).join_from(contacts, days.zone.table, sa.and_(contacts.c.zone == days.zone, on_day))
 
+    def _days(self, window: Window, field: Field) -> tuple[Any, Any]:
+        """The due days, and whether the field lies on what one of them is about."""
+        word = self.of.split(".", 1)[1]
+        if self.yearly:
+            comes = yearly_table(window, field, self._due, f"{word} {{year}}", leap_day=self.leap_day)
+            return comes.days, comes.on_day
+        days = day_table(window, self._due, f"{word} {{target}}").c
+        return days, on_target(field, days)
+
+    def _near(self, window: Window, column: Any) -> list[Any]:
+        """Bounds by which an index finds what any zone may ask for; what comes every year is looked through."""
+        if self.yearly:
+            return []
+        first = window.value(lambda w: self._bounds(w)[0], column.type)
+        last = window.value(lambda w: self._bounds(w)[1], column.type)
+        return [column >= first, column <= last]
+
+    def _bounds(self, window: Window) -> tuple[Any, Any]:
+        targets = [due.target for due in self._due(window)] or [LONG_AGO.date()]
+        begin, end = min(targets) - dt.timedelta(days=1), max(targets) + dt.timedelta(days=2)
+        if window.fields.bringing(*self.brings)[self.of].kind is Kind.DATE:
+            return begin, end
+        return dt.datetime.combine(begin, dt.time(), tzinfo=dt.UTC), dt.datetime.combine(end, dt.time(), tzinfo=dt.UTC)
+
     def _due(self, window: Window) -> Iterator[DueDay]:
         return due_days(window, self.at, offset=self.offset, back_to=back_to(window, self.catch_up))
 
@@ -107,8 +167,12 @@ class Date(Trigger):
         return f"{side}{self.of}{', every year' if self.yearly else ''} at {self.at:%H:%M}"
 
     def why(self, facts: Mapping[str, Any], anchor: dt.date | None) -> str:
-        word = self.of.split(".", 1)[1]
+        word = self.of.split(".", 1)[1] if self.owner == "contact" else self.of.replace(".", " ")
         on = anchor.isoformat() if anchor else facts["of"][:10]
         if self.before:
             return f"{self.before} before {word} {on}"
         return f"{self.after} after {word} {on}" if self.after else f"{word} {on}"
+
+
+def _without_date(occasion: Any) -> Any:
+    return sa.func.substr(occasion, 1, sa.func.length(occasion) - len("2026-11-22"))

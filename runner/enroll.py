@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +27,7 @@ from runner.store.tables import (
 from runner.store.types import Instant, draw
 from runner.triggers import Window
 from runner.triggers.base import Standing
+from runner.triggers.manual import Called
 
 #: The share of hash draws is compared with; the salt keeps a playbook's holdout its own.
 HOLDOUT_SALT = "holdout:"
@@ -34,6 +35,8 @@ HOLDOUT_SALT = "holdout:"
 INSIDE = ("active", "sending", "unsure", "braked")
 #: What the log says of an enrollment that another occasion of the same person ended.
 BEGAN_ANEW = "began anew for another occasion; mode: restart"
+#: Why nobody who was deleted or merged can be called in.
+GONE = "the contact was deleted or merged into another one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +190,29 @@ def enroll(store: Store, playbook: Playbook, window: Window, settings: Settings,
         looked = {"last_tick_at": window.now, "watched": playbook.trigger.watches}
         connection.execute(playbooks.update().where(playbooks.c.id == playbook.id).values(**looked))
     return Entered(playbook.id, entered - holdout - braked, holdout, refused, braked)
+
+
+def call_in(
+    store: Store, playbook: Playbook, window: Window, settings: Settings, contact: int, call: str
+) -> str | None:
+    """Lets one person in whom somebody calls; what kept them out, if anything did. The trigger goes on as it was."""
+    called = replace(playbook, trigger=Called(contact=contact, call=call, at=window.now))
+    door = Door(store, called, window, settings)
+    with store.write() as connection:
+        refused = changed(connection, door.refuse)
+        entered = changed(connection, door.let_in)
+        if entered and playbook.keys.mode == "restart":
+            _end_earlier(store, connection, playbook, window)
+        held_out = changed(connection, door.hold_out) if entered else 0
+        if entered and not held_out:
+            return None
+        told = sa.select(decisions.c.reason).where(
+            decisions.c.playbook == playbook.id,
+            decisions.c.contact_id == contact,
+            decisions.c.occasion == f"call {call}",
+            decisions.c.step == "",
+        )
+        return str(connection.scalar(told)) if refused or held_out else GONE
 
 
 def _now(window: Window) -> Any:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import secrets
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,13 @@ import sqlalchemy as sa
 from runner import log
 from runner.app.app import PRIVATE, App
 from runner.app.clockwork import last_moment
+from runner.app.looking import contact_called, person
+from runner.app.tick import windows
 from runner.deliver import drop, resend, sent
-from runner.enroll import BRAKED, braked_plan
-from runner.errors import NeedsPerson, WrongUsage
+from runner.enroll import BRAKED, HELD_OUT, braked_plan, register
+from runner.enroll import call_in as enroll_called
+from runner.errors import Faults, NeedsPerson, WrongUsage
+from runner.playbook import Playbook
 from runner.store import changed
 from runner.store.tables import (
     answers,
@@ -30,6 +36,8 @@ from runner.store.tables import (
     tasks,
     trigger_states,
 )
+from runner.triggers.base import BY_HAND
+from runner.yaml_file import closest
 
 
 def approve(app: App, playbook: str, plan: str | None) -> int:
@@ -59,6 +67,58 @@ def approve(app: App, playbook: str, plan: str | None) -> int:
             .values(braked_at=None, braked_people=None, braked_hash=None)
         )
     return people
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """What came of calling somebody in."""
+
+    playbook: str
+    contact: dict[str, Any]
+    occasion: str
+    #: `entered`, `holdout` or `skipped`.
+    status: str
+    reason: str
+    #: What the playbook's trigger would have brought, and a call does not.
+    missing: tuple[str, ...]
+
+    def document(self) -> dict[str, Any]:
+        """For `enroll --json`."""
+        return asdict(self)
+
+
+def call_in(app: App, playbook: str, called: str) -> Called:
+    """Lets a contact into any playbook that runs; audience, reenter and holdout hold as ever."""
+    now = last_moment(app)
+    if app.remembered("last_tick_at") is None:
+        raise NeedsPerson("nothing has run here yet; `regulars run` first, which decides whether its clock is real")
+    chosen, running = _that_runs(app, playbook)
+    register(app.store, running, now)
+    looked_at = windows(app, [chosen], now)
+    if not looked_at:
+        raise NeedsPerson(f"{playbook!r} is paused: nobody enters; `regulars resume {playbook}` first")
+    with app.store.read() as connection:
+        contact = contact_called(connection, called)
+        who = person(connection, contact)
+    call = f"{now:%Y-%m-%d %H:%M} {secrets.token_hex(3)}"
+    reason = enroll_called(app.store, chosen, looked_at[0][1], app.settings, contact, call)
+    status = "entered" if reason is None else "holdout" if reason == HELD_OUT else "skipped"
+    named = {name: who[name] for name in ("id", "source_id", "email")}
+    return Called(playbook, named, f"call {call}", status, reason or BY_HAND, tuple(chosen.trigger.brings))
+
+
+def _that_runs(app: App, id: str) -> tuple[Playbook, list[Playbook]]:
+    """The playbook of that id, and all that run."""
+    readings = app.readings(app.fields())
+    reading = next((reading for reading in readings if reading.id == id), None)
+    if reading is None:
+        near = closest(id, [reading.id for reading in readings])
+        raise WrongUsage(f"there is no playbook {id!r}; {near}".rstrip("; "))
+    if not reading.enabled:
+        raise NeedsPerson(f"{id!r} is disabled: enabled: false")
+    if reading.playbook is None:
+        raise Faults(reading.faults or reading.warnings)
+    return reading.playbook, [one.playbook for one in readings if one.playbook and one.playbook.keys.enabled]
 
 
 def unsure(app: App, send: str | None, playbook: str | None) -> list[dict[str, Any]]:

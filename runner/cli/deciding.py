@@ -1,14 +1,18 @@
-"""Commands by which a person decides: approve, settle, pause, resume, suppress, unsuppress, go-live."""
+"""Commands by which a person decides: approve, enroll, settle, pause, resume, suppress, unsuppress, go-live."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from runner.cli.options import AsJson, Folder, console, print_json, workspace
 from runner.errors import WrongUsage
+
+if TYPE_CHECKING:
+    from runner.app.decisions import Called
 
 OnePlaybook = Annotated[str, typer.Argument(metavar="PLAYBOOK")]
 MaybePlaybook = Annotated[str | None, typer.Argument(metavar="PLAYBOOK", help="All of them where none is named.")]
@@ -25,6 +29,35 @@ def approve(
     with workspace(folder) as app:
         people = decisions.approve(app, playbook, plan)
     print(f"{playbook}: {people} people go on at the next tick.")
+
+
+def enroll(
+    playbook: OnePlaybook,
+    contact: Annotated[str, typer.Argument(metavar="CONTACT", help="A source id, our id or an address.")],
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Call a contact into a playbook, whatever its trigger; audience, reenter and holdout hold as ever."""
+    from runner.app import decisions
+    from runner.errors import ExitCode
+
+    with workspace(folder) as app:
+        called = decisions.call_in(app, playbook, contact)
+    if as_json:
+        print_json(called.document())
+    else:
+        print(called_in_words(called))
+    sys.exit(ExitCode.PERSON if called.status == "skipped" else ExitCode.DONE)
+
+
+def called_in_words(called: Called) -> str:
+    who = called.contact["email"] or called.contact["source_id"]
+    if called.status == "skipped":
+        return f"{called.playbook}: {who} does not enter: {called.reason}"
+    if called.status == "holdout":
+        return f"{called.playbook}: {who} is {called.reason}"
+    missing = f" What its trigger brings is missing: {', '.join(called.missing)}." if called.missing else ""
+    return f"{called.playbook}: {who} is in; the next tick does the first step.{missing}"
 
 
 def settle(
@@ -113,6 +146,7 @@ def go_live(
 
 COMMANDS: Mapping[str, Callable[..., None]] = {
     "approve": approve,
+    "enroll": enroll,
     "settle": settle,
     "pause": pause,
     "resume": resume,

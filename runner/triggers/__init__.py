@@ -15,7 +15,9 @@ from runner.triggers.event import Event
 from runner.triggers.high_score import HighScore
 from runner.triggers.inactivity import Inactivity
 from runner.triggers.low_score import LowScore
+from runner.triggers.manual import Manual
 from runner.triggers.onboarding import Onboarding
+from runner.triggers.overdue_invoice import OverdueInvoice
 from runner.triggers.schedule import Schedule
 
 __all__ = ["NOT_YET", "TRIGGERS", "Anchor", "Trigger", "Window"]
@@ -34,13 +36,11 @@ TRIGGERS: Mapping[str, type[Trigger]] = {
         HighScore,
         Inactivity,
         LowScore,
+        Manual,
         Onboarding,
+        OverdueInvoice,
         Schedule,
     )
 }
 #: Triggers of the language that this version does not have yet.
-NOT_YET = (
-    "overdue_invoice",
-    "kpi",
-    "manual",
-)
+NOT_YET = ("kpi",)

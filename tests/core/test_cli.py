@@ -19,7 +19,7 @@ from tests.conftest import REPOSITORY
 
 COMMANDS = (
     "init check schema test backtest preview send-test sync plan run start log kpis explain doctor tasks approve "
-    "settle pause resume suppress unsuppress go-live demo"
+    "enroll settle pause resume suppress unsuppress go-live demo"
 ).split()
 PEOPLE = """\
 contact_id,email,first_name,timezone,created_at,birthday,lifecycle_stage
@@ -300,3 +300,29 @@ def test_help_needs_neither_the_database_nor_a_connector() -> None:
         [sys.executable, "-c", code], cwd=REPOSITORY, env=os.environ, capture_output=True, text=True, check=True
     )
     assert told.stdout.splitlines()[-1] == "heavy: []"
+
+
+def test_enroll_calls_somebody_in_and_the_next_tick_writes(call: Call, folder: Path) -> None:
+    call("run", "--at", "2026-05-10T09:00")
+    called = call("enroll", "birthday", "ada@x.example", "--json")
+    assert (called.code, called.json["status"], called.json["contact"]["source_id"]) == (0, "entered", "c1")
+    call("run", "--at", "2026-05-10T10:00")
+    assert len(list(folder.glob("outbox/**/*.eml"))) == 1
+
+
+def test_enroll_tells_who_does_not_enter_and_needs_a_person(call: Call) -> None:
+    call("run", "--at", "2026-05-10T09:00")
+    called = call("enroll", "birthday", "c3")
+    assert called.code == 4
+    assert 'cyd@x.example does not enter: not in the audience: contact.lifecycle_stage == "customer"' in called.out
+
+
+def test_enroll_before_anything_has_run_says_what_to_do_first(call: Call) -> None:
+    call("sync")
+    assert call("enroll", "birthday", "c1").code == 4
+
+
+@pytest.mark.parametrize("words", ["enroll brthday c1", "enroll birthday nobody"])
+def test_enroll_of_nobody_or_nothing_is_a_wrong_call(call: Call, words: str) -> None:
+    call("run", "--at", "2026-05-10T09:00")
+    assert call(*words.split()).code == 2

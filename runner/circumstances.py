@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from runner import clock
 from runner.conditions import Condition, Today
+from runner.conditions.brought import read
 from runner.playbook import Playbook
 from runner.settings import Settings
 from runner.store.tables import (
@@ -93,13 +94,14 @@ class Circumstances:
         return address
 
     def values(self, due: Due | None = None) -> dict[str, Any]:
-        """The fields by their full names, as conditions have them; with an enrollment's own, and the answer given."""
+        """The fields by their full names, as conditions have them; with an enrollment's own, and what was brought."""
         named = {f"contact.{name}": value for name, value in _plain(self.contact).items()}
         named |= {f"company.{name}": value for name, value in _plain(self.company or {}).items()}
         named |= self.measured
         if due is None:
             return named
-        named |= {f"answer.{name}": value for name, value in (self.answer(due) or {}).items()}
+        brought = {**read(due.facts), "answer": self.answer(due) or {}}
+        named |= {f"{word}.{name}": value for word, row in brought.items() for name, value in row.items()}
         return named | {
             "enrollment.happened": self.passage.happened,
             "enrollment.entered_at": due.entered_at,
@@ -110,7 +112,7 @@ class Circumstances:
         """What was answered to the playbook's survey; where it sent none, the answer that let the person in."""
         if self.passage.answer is not None or self.passage.asked_until is not None:
             return self.passage.answer
-        return due.facts if "score" in due.facts else None
+        return read(due.facts).get("answer")
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -225,7 +225,8 @@ def assemble(file: YamlFile, stem: str, fields: Fields) -> Reading:
     faults = list(keys) if isinstance(keys, list) else []
     warnings: list[Fault] = []
     trigger = _read_trigger(file, document.get("trigger"), faults, warnings, fields) if "trigger" in document else None
-    steps = read_steps(file, document.get("actions"), fields, faults, warnings)
+    brought = fields.bringing(*trigger.brings) if trigger else fields
+    steps = read_steps(file, document.get("actions"), brought, faults, warnings)
     audience = _read_condition(file, document, "audience", faults, warnings, fields)
     exit_when = _read_condition(file, document, "exit_when", faults, warnings, fields)
     if isinstance(keys, PlaybookKeys):

@@ -17,8 +17,9 @@ from runner.app.app import PRIVATE, App
 from runner.app.clockwork import last_moment
 from runner.app.looking import contact_called, person
 from runner.app.tick import windows
+from runner.decide import HELD_OUT
 from runner.deliver import drop, resend, sent
-from runner.enroll import BRAKED, HELD_OUT, braked_plan, register
+from runner.enroll import BRAKED, braked_plan, register
 from runner.enroll import call_in as enroll_called
 from runner.errors import Faults, NeedsPerson, WrongUsage
 from runner.playbook import Playbook

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from runner.conditions.fields import Field, Fields, Kind, custom_value, kind_of
 from runner.store.facts import REFERENCES
 from runner.store.tables import facts
-from runner.store.types import Exact, json_object, json_value
+from runner.store.types import Exact, Instant, json_object, json_value
 
 _surveys = facts["surveys"].c
 #: The word of each and what it is made of, name by name; where it takes custom fields they are in `custom`.
@@ -92,26 +92,37 @@ def _unit(type_: Any) -> Any:
     return sa.literal_column(f"{10**type_.places}.0", sa.Float())
 
 
-def read(word: str, written: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
-    """The row by the names that templates use, with times as times and money as decimals; None where missing."""
-    row = {**(written.get("custom") or {}), **written}
-    named = fields.bringing(word)
+def read(facts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What an enrollment's facts hold, by word and name, with times as times and money as decimals."""
+    if "score" in facts:  # The oldest enrollments have their answer's words at the top.
+        facts = {"answer": facts}
+    return {word: _row(word, row) for word, row in facts.items() if word in BROUGHT and isinstance(row, Mapping)}
+
+
+def _row(word: str, written: Mapping[str, Any]) -> dict[str, Any]:
+    row: dict[str, Any] = dict(written.get("custom") or {})
+    return row | {name: _typed(written.get(name), column.type) for name, column in plain(word).items()}
+
+
+def named(word: str, facts: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
+    """One of them by every name that it may have; None where it is missing."""
     prefix = f"{word}."
-    names = [name.removeprefix(prefix) for name in named.names if name.startswith(prefix)]
-    return {name: _typed(row.get(name), named[prefix + name]) for name in names}
+    names = [name.removeprefix(prefix) for name in fields.bringing(word).names if name.startswith(prefix)]
+    row = read(facts).get(word, {})
+    return {name: row.get(name) for name in names}
 
 
-def _typed(value: Any, field: Field) -> Any:
+def _typed(value: Any, kind: Any) -> Any:
     if value is None:
         return None
-    match field.kind:
-        case Kind.TIME if isinstance(value, str):
+    match kind:
+        case Instant() if isinstance(value, str):
             at = datetime.fromisoformat(value)
             return at if at.tzinfo else at.replace(tzinfo=UTC)
-        case Kind.DATE if isinstance(value, str):
+        case sa.Date() if isinstance(value, str):
             return date.fromisoformat(value[:10])
-        case Kind.BOOL:
+        case sa.Boolean():
             return bool(value)
-        case Kind.NUMBER if field.places:
+        case Exact():
             return Decimal(str(value))
     return value

@@ -14,6 +14,7 @@ from connectors.base import Address, Mailer
 from runner import clock
 from runner.circumstances import Circumstances, Due
 from runner.conditions import Fields
+from runner.conditions.brought import named
 from runner.deliver.lease import Lease
 from runner.links import Links
 from runner.playbook import Playbook, assemble
@@ -98,7 +99,7 @@ class Office:
             "now": local,
             "today": local.date(),
             "currency": self.settings.currency,
-            **playbook.trigger.brought(due.facts, self.fields),
+            **{word: named(word, due.facts, self.fields) for word in playbook.trigger.brings},
         }
         if (answer := facts.answer(due)) is not None:
             context["answer"] = {name: answer.get(name) for name in ("kind", "score", "comment", "at")}

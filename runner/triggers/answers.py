@@ -44,9 +44,6 @@ class AnswerGiven(Arrival):
     def speaks(self, score: Any, fallen: Any) -> Any:
         """Whether the score, which has `fallen` by so much (NULL for a first answer), makes it fire."""
 
-    def brought(self, facts: Mapping[str, Any], fields: Any) -> dict[str, dict[str, Any]]:
-        return super().brought({"answer": told(facts)}, fields)
-
     def matches(self, window: Window) -> sa.Select[Any]:
         given = sa.union_all(*self._ours(window), *self._told(window)).subquery("given")
         before = self._before(given) if self.fallen_by is not None else sa.cast(sa.null(), sa.Float)

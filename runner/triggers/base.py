@@ -15,7 +15,6 @@ import sqlalchemy as sa
 
 from runner import clock
 from runner.conditions import Field, Fields, Kind, Today
-from runner.conditions.brought import read
 from runner.duration import Duration
 from runner.settings import Part
 from runner.store import Store
@@ -140,10 +139,6 @@ class Trigger(Part):
     def brings(self) -> Sequence[str]:
         """What templates and conditions may name because of it: `answer`, `order`."""
         return ()
-
-    def brought(self, facts: Mapping[str, Any], fields: Fields) -> dict[str, dict[str, Any]]:
-        """What it brought this time, by word and name."""
-        return {word: read(word, facts.get(word) or {}, fields) for word in self.brings}
 
     def lateness(self, window: Window) -> Lateness | None:
         """How late an occasion may still begin; None where being late does no harm."""

@@ -55,7 +55,7 @@ class ChurnRisk(StateTrigger):
         return sa.and_(self.seen(window), self._score(window) < self.low)
 
     def told(self, window: Window) -> Sequence[Any]:
-        return ["score", self._score(window)]
+        return ["risk", self._score(window)]
 
     def _score(self, window: Window) -> Any:
         field = window.fields[self.of]
@@ -67,4 +67,4 @@ class ChurnRisk(StateTrigger):
         return f"{self.of} rises above {self.above:g}, again only after it was below {self.low:g}"
 
     def why(self, facts: Mapping[str, Any], anchor: date | None) -> str:
-        return f"{self.of.split('.', 1)[1]} {facts['score']:g} is above {self.above:g} since {facts['since'][:10]}"
+        return f"{self.of.split('.', 1)[1]} {facts['risk']:g} is above {self.above:g} since {facts['since'][:10]}"

@@ -180,3 +180,21 @@ def test_explain_says_what_it_looks_at(world: World) -> None:
     assert (clause.text, clause.value) == (
         "trigger: order where event.value > 100", "nothing of the kind happened",
     )  # fmt: skip
+
+
+def test_a_branch_may_name_the_order(each_world: World) -> None:
+    each_world.people("ada", "bob")
+    choose = """
+        trigger: {event: {kind: order}}
+        actions:
+          - choose:
+              - when: order.total >= 100 and order.ordered_at > "2026-03-01" and event.value == order.total
+                actions: [{send_email: {id: big, template: email/hello, subject: Big}}]
+              - otherwise: [{send_email: {id: small, template: email/hello, subject: Small}}]
+    """
+    each_world.playbook("thanks", choose)
+    each_world.tick("2026-03-01 00:00")
+    each_world.order("ada", utc("2026-03-01 10:00"), total="100")
+    each_world.order("bob", utc("2026-03-01 10:00"), total="99.99")
+    each_world.tick("2026-03-01 12:00")
+    assert {letter.who: letter.step for letter in each_world.got()} == {"ada": "big", "bob": "small"}

@@ -53,6 +53,22 @@ def planned(app: App, now: datetime, playbook: str | None) -> Iterator[tuple[Ite
             yield plan(office, connection, looked_at, now, brakes=brakes_of(app, running)), faults
 
 
+def left_out(app: App, now: datetime, playbook: str | None) -> list[str]:
+    """How many people each playbook leaves out at its first look, in words."""
+    fields = app.fields()
+    running = [one.playbook for one in app.readings(fields) if one.playbook and one.playbook.keys.enabled]
+    looked_at = windows(app, [one for one in running if playbook in (None, one.id)], now)
+    with app.store.read() as connection:
+        asked = ((one, one.trigger.left_out(window)) for one, window in looked_at)
+        counted = [(one.id, connection.scalar(how_many) or 0) for one, how_many in asked if how_many is not None]
+    return [
+        f"{id}: of {count:,} {'person' if count == 1 else 'people'} it is so already: left out; "
+        "existing: enter lets them in"
+        for id, count in counted
+        if count
+    ]
+
+
 def contact_called(connection: sa.Connection, called: str) -> int:
     found = find_contact(connection, called)
     if found is None:

@@ -20,6 +20,7 @@ def playbook_schema() -> dict[str, Any]:
     """A playbook's keys, with exactly one trigger and steps of one action each, steps within steps as well."""
     schema = _of(PlaybookKeys)
     schema["properties"]["trigger"] = _one_of(TRIGGERS, "What makes a contact enter: one of these.")
+    schema["properties"]["trigger"]["oneOf"].append({"enum": _without_keys(TRIGGERS)})
     schema["properties"]["actions"] = {"minItems": 1, "description": "The steps, in order.", **_STEPS}
     schema.setdefault("$defs", {})["steps"] = {
         "type": "array",
@@ -27,6 +28,11 @@ def playbook_schema() -> dict[str, Any]:
     }
     whole: dict[str, Any] = _with_steps({"$schema": DRAFT, "title": "A Regulars playbook", **schema})
     return whole
+
+
+def _without_keys(models: Mapping[str, type[BaseModel]]) -> list[str]:
+    """Those that may stand as a bare word: `trigger: manual`."""
+    return [name for name, model in models.items() if not any(f.is_required() for f in model.model_fields.values())]
 
 
 _STEPS = {"$ref": "#/$defs/steps"}

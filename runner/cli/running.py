@@ -62,7 +62,7 @@ def plan(
     if diff:
         _diff(folder, at, playbook, days, as_json=as_json)
         return
-    from runner.app.looking import planned
+    from runner.app.looking import left_out, planned
     from runner.cli.reports import plan_tables
 
     with workspace(folder, at) as app, planned(app, moment(app, at), playbook) as (rows, faults):
@@ -71,8 +71,9 @@ def plan(
         else:
             for table in plan_tables(rows, zone=app.settings.timezone):
                 console().print(table)
-    for fault in faults:
-        say(str(fault))
+        existing = left_out(app, moment(app, at), playbook)
+    for words in (*existing, *map(str, faults)):
+        say(words)
     sys.exit(ExitCode.PERSON if faults else ExitCode.DONE)
 
 

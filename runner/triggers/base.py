@@ -164,6 +164,10 @@ class Trigger(Part):
         """The indexes by which the database finds who can be due."""
         return ()
 
+    def left_out(self, window: Window) -> sa.Select[Any] | None:
+        """How many people it leaves out at its first look, because it was so before; None where that cannot be."""
+        return None
+
     def state(self, connection: sa.Connection, contact: int, window: Window) -> str | None:
         """What it remembers of a contact, for `explain`."""
         return None

@@ -65,6 +65,12 @@ class Inactivity(Trigger):
             )
         )
 
+    def left_out(self, window: Window) -> sa.Select[Any] | None:
+        if self.existing == "enter" or window.now != window.first:
+            return None
+        lapsed = self.model_copy(update={"existing": "enter"}).matches(window).subquery("lapsed")
+        return sa.select(sa.func.count(lapsed.c.contact_id.distinct()))
+
     def _without_order(self, window: Window) -> sa.Select[Any]:
         """Whose last order has just become too old."""
         days, at = self._days(window).c, contacts.c.last_order_at

@@ -100,6 +100,11 @@ class StateTrigger(Trigger):
     def _counts(self, existing: Any) -> Any:
         return sa.true() if self.existing == "enter" else sa.not_(existing)
 
+    def left_out(self, window: Window) -> sa.Select[Any] | None:
+        if self.existing == "enter" or not window.first_look:
+            return None
+        return self._looked_at(window, [sa.func.count()]).where(self.begins(window), _off())
+
     # --- what is written of it
 
     def transitions(self, window: Window, store: Store) -> Sequence[sa.Executable]:

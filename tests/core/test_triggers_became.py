@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from runner.app.looking import left_out
 from runner.store.tables import contacts
 from tests.core.world import World, utc
 
@@ -165,6 +166,17 @@ def test_plan_tells_what_a_tick_would_do_and_writes_nothing(each_world: World) -
     planned = [(row.status, row.reason) for row in each_world.plan("2026-03-02 09:00")]
     assert planned == [("do", 'contact.country == "PL" since 2026-03-02')]
     assert [letter.who for letter in each_world.ticks("2026-03-02 09:00")] == ["ada"]
+
+
+def test_plan_says_how_many_it_leaves_out(each_world: World) -> None:
+    each_world.people("ada", "bob", country="PL")
+    each_world.person("eve", country="US")
+    each_world.playbook("vip", VIP)
+    each_world.playbook("all", VIP.replace("}}", ", existing: enter}}"))
+    words = "vip: of 2 people it is so already: left out; existing: enter lets them in"
+    assert left_out(each_world.app, utc("2026-03-01 09:00"), None) == [words]
+    each_world.tick("2026-03-01 09:00")
+    assert left_out(each_world.app, utc("2026-03-02 09:00"), None) == []
 
 
 def test_explain_tells_the_values_and_since_when(world: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from runner.app.looking import left_out
 from tests.core.world import World, utc
 
 NINETY = "trigger: {inactivity: {for: 90 days}}"
@@ -117,3 +118,14 @@ def test_old_orders_that_arrive_only_now_are_existing_lapses(each_world: World) 
     each_world.tick("2026-05-01 00:00")
     bought(each_world, "ada", "2026-01-01 15:00")
     assert each_world.ticks("2026-05-02 00:00", "2026-05-03 00:00") == []
+
+
+def test_plan_says_how_many_had_lapsed_before_and_are_left_out(each_world: World) -> None:
+    bought(each_world, "ada", "2025-01-01 15:00")
+    bought(each_world, "bob", "2025-02-01 15:00")
+    bought(each_world, "eve", "2026-02-01 15:00")
+    each_world.playbook("win_back", NINETY)
+    words = "win_back: of 2 people it is so already: left out; existing: enter lets them in"
+    assert left_out(each_world.app, utc("2026-03-01 09:00"), None) == [words]
+    each_world.tick("2026-03-01 09:00")
+    assert left_out(each_world.app, utc("2026-03-01 09:05"), None) == []

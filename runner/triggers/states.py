@@ -155,13 +155,14 @@ class StateTrigger(Trigger):
         """It was so before: when the trigger first looked, when the contact appeared, or of one who was merged."""
         first_look = window.value(lambda w: w.first_look, sa.Boolean())
         since = window.value(lambda w: w.since, Instant())
-        theirs, other = trigger_states.alias("theirs").c, contacts.alias("other").c
-        was_so = sa.exists().where(
-            other.merged_into == contacts.c.id, theirs.contact_id == other.id,
-            theirs.playbook == window.playbook, theirs.holds,
-        )  # fmt: skip
+        theirs, other = trigger_states.alias("theirs"), contacts.alias("other")
+        was_so = (
+            sa.select(other.c.merged_into)
+            .join(theirs, theirs.c.contact_id == other.c.id)
+            .where(other.c.merged_into.is_not(None), theirs.c.playbook == window.playbook, theirs.c.holds)
+        )
         unseen = sa.false() if self.knows_the_unseen else states.contact_id.is_(None)
-        return sa.or_(first_look, contacts.c.seen_at > since, unseen, was_so)
+        return sa.or_(first_look, contacts.c.seen_at > since, unseen, contacts.c.id.in_(was_so))
 
     # --- what is said of it
 

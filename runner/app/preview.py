@@ -18,8 +18,9 @@ from runner.app.check import fields_of_store
 from runner.app.clockwork import last_moment
 from runner.app.looking import contact_called
 from runner.app.soundness import sample_person, with_templates
-from runner.circumstances import Due, as_due, look_at, people_of
+from runner.circumstances import Circumstances, Due, as_due, look_at, people_of
 from runner.conditions import Fields
+from runner.conditions.brought import read
 from runner.enroll import zones_in_use
 from runner.errors import Fault, Faults, WrongUsage
 from runner.passage import passages
@@ -138,11 +139,19 @@ def _known(app: App, reading: Reading, step: Step, called: str, fields: Fields) 
         facts = replace(facts, passage=passed)
     context = app.office([playbook], fields).context(due, playbook, facts, now)
     context["contact"] |= {"id": NOBODY}
-    if reading.draft is not None and reading.draft.brings_answer and "answer" not in context:
-        context["answer"] = sample_person(reading.draft, fields)[1]["answer"]
+    context |= _imagined(reading, due, facts, fields)
     name = " ".join(part for part in (facts.contact["first_name"], facts.contact["last_name"]) if part)
     address = facts.address or facts.contact["email"] or "no address"
     return Person(_send_id(), Address(address, name or None), facts.contact["language"], context)
+
+
+def _imagined(reading: Reading, due: Due, facts: Circumstances, fields: Fields) -> dict[str, Any]:
+    """Of what the trigger or a survey brings a sample, where that passage brought nothing."""
+    if reading.draft is None:
+        return {}
+    sample = sample_person(reading.draft, fields)[1]
+    there = {*read(due.facts), *(["answer"] if facts.answer(due) is not None else [])}
+    return {word: sample[word] for word in reading.draft.brings if word not in there}
 
 
 def _due(connection: sa.Connection, playbook: Playbook, contact: int, now: datetime) -> Due:

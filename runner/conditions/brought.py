@@ -2,75 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 
-from runner.conditions.fields import Field, Fields, Kind, custom_value, kind_of
-from runner.store.facts import REFERENCES
-from runner.store.tables import facts
+from runner.conditions.fields import FACTS, Field, Fields, custom_value, facts_of
 from runner.store.types import Exact, Instant, json_object, json_value
 
-_surveys = facts["surveys"].c
-#: The word of each and what it is made of, name by name; where it takes custom fields they are in `custom`.
-BROUGHT: Mapping[str, Mapping[str, sa.Column[Any]]] = {
-    "answer": {"kind": _surveys.kind, "score": _surveys.score, "comment": _surveys.comment, "at": _surveys.responded_at}
-} | {
-    word: {str(column.name): column for column in facts[table].c}
-    for word, table in {
-        "cart": "carts",
-        "contract": "contracts",
-        "deal": "deals",
-        "event": "events",
-        "exit": "exits",
-        "invoice": "invoices",
-        "mention": "mentions",
-        "message": "messages",
-        "order": "orders",
-        "project": "projects",
-        "subscription": "subscriptions",
-        "ticket": "tickets",
-    }.items()
+#: The word of each and what it is made of, name by name.
+BROUGHT: Mapping[str, Mapping[str, Any]] = {
+    word: {str(column.name): column for column in rows.c} for word, rows in FACTS.items() if word != "enrollment"
 }
-#: Columns that are ours alone, and those by which a row points to somebody.
-_HIDDEN = {
-    "id",
-    "connector",
-    "source_id",
-    "contact_source",
-    "company_source",
-    "custom",
-    "row_hash",
-    "seen_at",
-    "deleted_at",
-}
-_HIDDEN |= set(REFERENCES)
 
 
-def plain(word: str) -> Mapping[str, sa.Column[Any]]:
+def plain(word: str) -> Mapping[str, Any]:
     """Its columns that people may name."""
-    return {name: column for name, column in BROUGHT[word].items() if name not in _HIDDEN}
+    return {name: column for name, column in BROUGHT[word].items() if f"{word}.{name}" in _PLAIN[word]}
 
 
-#: Of the enrollment itself; `happened`: whether what the last `wait` was for has come.
-_ENROLLMENT = {"happened": Kind.BOOL, "entered_at": Kind.TIME, "occasion": Kind.TEXT}
+_PLAIN = {word: facts_of(word) for word in BROUGHT}
 
 
-def brought_fields(word: str, custom: Mapping[str, Kind] | None = None, *, of: Any = None) -> Iterator[Field]:
-    """Its fields, `event.value`, with their columns in the table or in the columns `of` a subquery."""
-    if word == "enrollment":
-        yield from (Field(f"enrollment.{name}", kind, None) for name, kind in _ENROLLMENT.items())
-        return
-    for name, column in plain(word).items():
-        places = column.type.places if isinstance(column.type, Exact) else 0
-        yield Field(f"{word}.{name}", kind_of(column.type), of[name] if of is not None else column, places)
-    for name, kind in (custom or {}).items():
-        if name.isidentifier() and name not in plain(word):
-            column = of["custom"] if of is not None else BROUGHT[word]["custom"]
-            yield Field(f"{word}.{name}", kind, custom_value(column, name, kind))
+def standing_for(word: str, of: Mapping[str, Any], fields: Fields) -> Fields:
+    """The fields with those of a word whose columns are these, such as a subquery's."""
+    moved = {name: replace(known, column=_column(known, of)) for name, known in _all(word, fields).items()}
+    return replace(fields, by_name={**fields.by_name, **moved})
+
+
+def _all(word: str, fields: Fields) -> Mapping[str, Field]:
+    return facts_of(word, None, fields.event_fields)
+
+
+def _column(known: Field, of: Mapping[str, Any]) -> Any:
+    attr = known.name.partition(".")[2]
+    return custom_value(of["custom"], attr, known.kind) if known.is_custom else of[attr]
 
 
 def kept(word: str, of: Any) -> Any:
@@ -106,8 +75,7 @@ def _row(word: str, written: Mapping[str, Any]) -> dict[str, Any]:
 
 def named(word: str, facts: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
     """One of them by every name that it may have; None where it is missing."""
-    prefix = f"{word}."
-    names = [name.removeprefix(prefix) for name in fields.bringing(word).names if name.startswith(prefix)]
+    names = [name.partition(".")[2] for name in _all(word, fields)]
     row = read(facts).get(word, {})
     return {name: row.get(name) for name in names}
 

@@ -238,8 +238,12 @@ FACTS: Mapping[str, sa.FromClause] = {
     "deal": deals,
     "enrollment": enrollments,
     "event": events,
+    "exit": facts["exits"],
     "invoice": facts["invoices"],
+    "mention": facts["mentions"],
+    "message": facts["messages"],
     "order": orders,
+    "project": facts["projects"],
     "subscription": facts["subscriptions"],
     "ticket": tickets,
 }

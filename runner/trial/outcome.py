@@ -137,7 +137,9 @@ def without_history(playbook: Playbook) -> Iterator[str]:
     """The fields that a playbook names and no fact tells of: what they were before a first sync nobody knows."""
     branches = [branch.when for step in playbook.steps for branch in step.branches]
     conditions = [condition for condition in (playbook.audience, playbook.exit_when, *branches) if condition]
-    named = {name for condition in conditions for name in condition.used} | {*playbook.trigger.names()}
+    named = {name for condition in conditions for name in condition.used} | {
+        one.name for one in playbook.trigger.names()
+    }
     for name in sorted(named):
         owner, _, field = name.partition(".")
         if owner in ("contact", "company") and field not in FROM_FACTS:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 
 from runner.conditions import Condition, Fields
-from runner.conditions.brought import kept, plain
+from runner.conditions.brought import kept, plain, standing_for
 from runner.store.tables import companies, contact_sources, contacts, events, facts, orders, purchases
 from runner.store.types import json_object
 from runner.triggers.arrivals import Arrival
@@ -75,7 +75,7 @@ class Event(Arrival):
         rows = {word: _row(happened, word) for word in self.brings}
         known = window.fields
         for word, row in rows.items():
-            known = known.bringing(word, of=row)
+            known = standing_for(word, row, known)
         facts = json_object(*(part for word, row in rows.items() for part in (word, kept(word, row))))
         chosen = sa.select(
             *match_columns(

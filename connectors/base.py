@@ -64,6 +64,8 @@ class Source(ABC):
     #: What `type:` in `regulars.yaml` says.
     type: ClassVar[str]
     settings_model: ClassVar[builtins.type[ConnectorSettings]]
+    #: Whether it is a CRM that people work in, which is to be told what playbooks write about a contact.
+    is_crm: ClassVar[bool] = False
     #: Calls made to the outside system so far.
     calls: int = 0
 

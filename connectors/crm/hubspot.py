@@ -92,6 +92,7 @@ class HubSpotSource(Source):
 
     type = "hubspot"
     settings_model = HubSpotSettings
+    is_crm = True
 
     def __init__(
         self,

@@ -138,11 +138,12 @@ class _Controller(Controller):
             self._factory_invoked.wait(5)
 
 
-def self_signed(folder: Path) -> Path:
-    """A certificate for 127.0.0.1 and its key in one PEM file; a client trusts it through SSL_CERT_FILE."""
+def self_signed(folder: Path, *, host: str | None = None) -> Path:
+    """A certificate for 127.0.0.1, or a host, and its key in one PEM file; clients trust it through SSL_CERT_FILE."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "loopback")])
     now = datetime.datetime.now(datetime.UTC)
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -151,7 +152,7 @@ def self_signed(folder: Path) -> Path:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host) if host else address]), critical=False)
         .sign(key, hashes.SHA256())
     )
     pem = key.private_bytes(

@@ -11,6 +11,7 @@ from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -24,6 +25,7 @@ from pydantic import (
     model_validator,
 )
 
+from connectors.hooks.signing import key_of
 from runner import business, clock
 from runner.duration import Days, Duration, SomeTime, Span
 from runner.errors import Fault, Faults
@@ -79,7 +81,7 @@ Share = Annotated[
 ]
 
 
-def _mail_address(email: Any) -> Any:
+def mail_address(email: Any) -> Any:
     from email_validator import EmailNotValidError, validate_email
 
     try:
@@ -89,7 +91,7 @@ def _mail_address(email: Any) -> Any:
 
 
 #: hello@acme.example
-MailAddress = Annotated[str, BeforeValidator(_mail_address)]
+MailAddress = Annotated[str, BeforeValidator(mail_address)]
 
 
 class Sender(Part):
@@ -236,6 +238,61 @@ class Reviews(Part):
     sites: Mapping[str, str] = Field(default_factory=dict)
 
 
+def web_address(url: Any) -> str:
+    """An address that can be called as it is written: no password in it, no signs that must be escaped first."""
+    if not isinstance(url, str) or not re.fullmatch(r"https?://[!-~]+", url) or not _is_whole(url):
+        shown = _without_password(url) if isinstance(url, str) else url
+        raise ValueError(f"must be a web address such as https://acme.example/in, without a password, is {shown!r}")
+    return url
+
+
+def _is_whole(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
+    except ValueError:
+        return False
+
+
+#: https://acme.example/in
+WebAddress = Annotated[str, BeforeValidator(web_address)]
+
+
+class Webhook(Part):
+    """Where messages go: an address, or these keys."""
+
+    #: https; http only with `allow_private`.
+    url: WebAddress
+    #: `whsec_…`, by which the receiver knows that a message is ours. Of a list each signs.
+    secret: SecretStr | tuple[SecretStr, ...] = ()
+    #: Whether it may lead to this machine or into its own network.
+    allow_private: bool = False
+    #: `slack`: `{"text": …}`, as chat programs take it.
+    style: Literal["standard", "slack"] = "standard"
+
+    @field_validator("secret")
+    @classmethod
+    def _keys(cls, secret: SecretStr | tuple[SecretStr, ...]) -> SecretStr | tuple[SecretStr, ...]:
+        for key in secret if isinstance(secret, tuple) else (secret,):
+            key_of(key.get_secret_value())
+        return secret
+
+    @model_validator(mode="after")
+    def _safe(self) -> Self:
+        if self.url.startswith("http:") and not self.allow_private:
+            raise ValueError("is not https; http is for this machine and its own network, with allow_private: true")
+        return self
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        keys = self.secret if isinstance(self.secret, tuple) else (self.secret,)
+        return tuple(key.get_secret_value() for key in keys)
+
+
+def _webhook(written: Any) -> Any:
+    return {"url": written} if isinstance(written, str) else written
+
+
 class Match(Part):
     """How a connector's people are recognised as ours: by `email`, by a field's name, or not at all (`none`)."""
 
@@ -298,10 +355,14 @@ class Settings(Part):
     schedule: Schedule = Schedule()
     #: Where reviews are asked for.
     reviews: Reviews = Reviews()
+    #: Where `webhook` and `notify` may send messages, each by a name: its address, or its keys.
+    webhooks: Mapping[
+        Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")],
+        Annotated[Webhook, BeforeValidator(_webhook, json_schema_input_type=WebAddress | Webhook)],
+    ] = Field(default_factory=dict)
     # Named by the design, not in yet: `check` says so.
     breakers: Any = None
     churn: Any = None
-    webhooks: Any = None
     retention: Any = None
 
     @field_validator("store")
@@ -350,7 +411,10 @@ class Settings(Part):
 #: Characters of a secret: links that can be forged are worth nothing.
 SHORTEST_SECRET = 8
 #: Keys that the language knows and this version does not act on yet.
-NOT_YET = ("breakers", "churn", "webhooks", "retention")
+NOT_YET = ("breakers", "churn", "retention")
+
+
+_NEW_SECRET = "give it one: whsec_ and what `openssl rand -base64 32` prints"
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,6 +448,11 @@ def load_settings(workspace: Path, environment: Mapping[str, str] | None = None)
         file.fault((key,), "not in this version yet: it is ignored", value=False)
         for key in NOT_YET
         if key in file.document
+    ]
+    warnings += [
+        file.fault(("webhooks", name), "has no secret: its receiver cannot tell that a message is ours", _NEW_SECRET)
+        for name, hook in settings.webhooks.items()
+        if not hook.secrets and hook.style == "standard"
     ]
     return SettingsFile(settings, file, tuple(warnings))
 

@@ -143,10 +143,16 @@ def _parts(model: type[BaseModel]) -> str:
 def _parts_of(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
     found: dict[str, type[BaseModel]] = {}
     for name, field in model.model_fields.items():
-        for one in (field.annotation, *get_args(field.annotation)):
-            if isinstance(one, type) and issubclass(one, BaseModel):
-                found |= {name: one, **_parts_of(one)}
+        for one in _models_in(field.annotation):
+            found |= {name: one, **_parts_of(one)}
     return found
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for below in get_args(annotation):
+        yield from _models_in(below)
 
 
 def _doc(model: type) -> str:
@@ -174,6 +180,10 @@ _STEPS: Mapping[str, str] = {
     "request_review": "request_review: {id: review, template: email/review, site: google}",
     "request_referral": "request_referral: {id: invite, template: email/referral}",
     "create_task": 'create_task: {id: call, subject: "Call {{ contact.first_name }}", due: 1 day}',
+    "add_note": 'add_note: {id: noted, body: "Unhappy: {{ contact.nps_score }}"}',
+    "update_contact": 'update_contact: {id: stage, set: {lifecycle_stage: evangelist, owner: care@acme.example}}',
+    "notify": 'notify: {id: tell, to: owner, subject: "At risk: {{ contact.first_name }}", body: Call today}',
+    "webhook": 'webhook: {id: told, url: "https://crm.acme.example/in", body: {score: "{{ contact.nps_score }}"}}',
     "wait": "wait: 3 days",
 }
 

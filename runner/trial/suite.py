@@ -39,13 +39,17 @@ class Suite:
     fields: Fields
 
 
+#: Stands for every secret, also one that must be a key to sign with.
+MADE_UP = "whsec_bWFkZSB1cCBmb3IgYSB0ZXN0IG9mIHBsYXlib29rcw=="
+
+
 @contextmanager
 def without_secrets(folder: Path) -> Iterator[App]:
     """The workspace, where what the environment does not tell is made up: tests neither call nor write to anybody."""
     path = folder / FILE
     named = re.findall(r"\$\{(\w+)\}", path.read_text(encoding="utf-8", errors="replace")) if path.is_file() else []
     told = {name: value for name, value in dotenv_values(folder / ".env").items() if value is not None}
-    with App(folder, environment={**dict.fromkeys(named, "made up for a test"), **told, **os.environ}) as app:
+    with App(folder, environment={**dict.fromkeys(named, MADE_UP), **told, **os.environ}) as app:
         yield app
 
 

@@ -151,3 +151,46 @@ def test_what_the_language_has_and_this_version_not_is_said_by_name(tmp_path: Pa
     with App(tmp_path, environment={}) as app:
         (warning,) = check(app).warnings
     assert str(warning) == "regulars.yaml:5:1: breakers: not in this version yet: it is ignored"
+
+
+KEY = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+@pytest.mark.parametrize(
+    ("hook", "fault"),
+    [
+        ("http://crm.example/in",
+         ": is not https; http is for this machine and its own network, with allow_private: true"),
+        ("{url: 'https://crm.example/', secret: hunter22}",
+         ".secret: must be whsec_ and 24 to 64 random bytes in base64"),
+        ("{url: 'https://crm.example/', secrte: x}", ".secrte: there is no key 'secrte' here; did you mean 'secret'?"),
+        ("{url: crm.example}",
+         ".url: must be a web address such as https://acme.example/in, without a password, is 'crm.example'"),
+        ("{url: 'https://kim:hunter22@crm.example/'}",
+         ".url: must be a web address such as https://acme.example/in, without a password, is 'https://…@crm.example/'"),
+        ("{url: 'https://crm.example/', style: slcak}",
+         ".style: must be 'standard' or 'slack', is 'slcak'; did you mean 'slack'?"),
+        ("{secret: whsec_x}", ": 'url' is missing; add it"),
+    ],
+)  # fmt: skip
+def test_a_webhook_that_cannot_be_meant_is_a_fault_and_no_secret_is_told(tmp_path: Path, hook: str, fault: str) -> None:
+    told = faults(tmp_path, f"{GOOD}webhooks: {{crm: {hook}}}\n")
+    assert f"webhooks.crm{fault}" in [words.partition(" ")[2] for words in told]
+    assert "hunter22" not in "".join(told)
+
+
+@pytest.mark.parametrize(
+    ("hook", "warned"),
+    [
+        ("https://crm.example/in", True),
+        (f"{{url: 'https://crm.example/in', secret: {KEY}}}", False),
+        (f"{{url: 'http://127.0.0.1:9/', allow_private: true, secret: [{KEY}, {KEY}]}}", False),
+        ("{url: 'https://chat.example/T0', style: slack}", False),
+    ],
+)
+def test_a_webhook_without_a_secret_is_warned_of(tmp_path: Path, hook: str, warned: bool) -> None:
+    (tmp_path / "regulars.yaml").write_text(f"{GOOD}webhooks: {{crm: {hook}}}\n")
+    with App(tmp_path, environment={}) as app:
+        told = [str(warning) for warning in check(app).warnings]
+    assert [": webhooks.crm: has no secret: its receiver cannot tell" in words for words in told] == [True] * warned
+    assert KEY not in str(load_settings(tmp_path, {}).settings)

@@ -193,6 +193,19 @@ contact_changes = sa.Table(
 )
 sa.Index("ix_contact_changes_contact_id", contact_changes.c.contact_id, contact_changes.c.field)
 
+#: What playbooks have set on a contact: our own word, which stands until the sources say something else than `over`.
+own_words = sa.Table(
+    "own_words",
+    metadata,
+    sa.Column("contact_id", Id, sa.ForeignKey("contacts.id"), primary_key=True),
+    sa.Column("field", sa.Text, primary_key=True),
+    sa.Column("value", Json),
+    #: What the sources said of the field when it was set.
+    sa.Column("over", Json),
+    sa.Column("playbook", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+)
+
 #: Derived: every order or won deal that counts, net of refunds, with the person it belongs to today.
 purchases = sa.Table(
     "purchases",
@@ -459,6 +472,48 @@ tasks = sa.Table(
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("done_at", Instant),
     sa.UniqueConstraint("enrollment_id", "step"),
+)
+
+#: What goes out and is no mail to the contact: webhooks, mails to colleagues, and what a CRM is to be told.
+writes = sa.Table(
+    "writes",
+    metadata,
+    #: Ours, and the `webhook-id` by which a receiver knows what comes twice.
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("enrollment_id", Id, sa.ForeignKey("enrollments.id"), nullable=False),
+    sa.Column("playbook", sa.Text, nullable=False),
+    sa.Column("step", sa.Text, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    #: A webhook's name or address, a mail address, or a connector; none where only we keep it.
+    sa.Column("target", sa.Text),
+    sa.Column("contact_id", Id, sa.ForeignKey("contacts.id"), nullable=False),
+    #: What it says; the same however often it is tried.
+    sa.Column("payload", Json, nullable=False),
+    #: `waiting`: it came back and is tried again at `next_at`, or its CRM cannot be written to yet.
+    sa.Column("state", sa.Text, nullable=False),
+    #: Whether the receiver knows it by its id, so that handing it over again does no harm.
+    sa.Column("recognised", sa.Boolean, nullable=False, default=False),
+    sa.Column("tries", sa.Integer, nullable=False, default=0),
+    sa.Column("next_at", Instant),
+    # As with sends.
+    sa.Column("lease_owner", sa.Text),
+    sa.Column("lease_until", Instant),
+    sa.Column("handed_at", Instant),
+    sa.Column("claimed_at", Instant, nullable=False),
+    sa.Column("settled_at", Instant),
+    sa.Column("reason", sa.Text),
+    sa.UniqueConstraint("enrollment_id", "step", "kind", "attempt"),
+    _one_of("kind", "webhook", "notify", "note", "property", "task"),
+    _one_of("state", "claimed", "accepted", "refused", "unsure", "waiting"),
+)
+sa.Index("ix_writes_contact_id", writes.c.contact_id)
+sa.Index(
+    "ix_writes_open",
+    writes.c.state,
+    writes.c.kind,
+    sqlite_where=sa.text("state IN ('claimed', 'unsure', 'waiting')"),
+    postgresql_where=sa.text("state IN ('claimed', 'unsure', 'waiting')"),
 )
 
 # --- what came back

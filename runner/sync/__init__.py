@@ -1,6 +1,7 @@
 """Records become rows: who is who, what happened, and each contact's summary.
 
-`sync` keeps what a source brings, `advance` lets time pass over it, `refresh` makes summaries anew.
+`sync` keeps what a source brings, `advance` lets time pass over it, `refresh` makes summaries anew, `unset` takes back
+what playbooks have set.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from connectors.base import Cursor, Source
 from connectors.errors import ConnectorError
 from runner.settings import Settings
 from runner.store import Store
-from runner.store.tables import contacts, cursors, custom_fields, meta, stale_contacts
+from runner.store.tables import contacts, cursors, custom_fields, meta, own_words, stale_contacts
 from runner.sync.aside import forget_headers, forget_older, keep_aside, warnings_aside
 from runner.sync.basis import basis_of
 from runner.sync.bulk import CHUNK
@@ -25,10 +26,11 @@ from runner.sync.derive import derive
 from runner.sync.gone import TooManyGone
 from runner.sync.intake import Intake, Progress
 from runner.sync.mapped import unused
+from runner.sync.own import holders
 from runner.sync.rows import Pull
 from runner.sync.summary import Refreshed, advance, out_of_date, refresh
 
-__all__ = ["Counts", "Refreshed", "Synced", "TooManyGone", "advance", "out_of_date", "refresh", "sync"]
+__all__ = ["Counts", "Refreshed", "Synced", "TooManyGone", "advance", "out_of_date", "refresh", "sync", "unset"]
 
 #: What contacts and summaries were made with; when it changes they are made again.
 _MADE_WITH = "made_with"
@@ -71,6 +73,17 @@ def sync(
     if synced.held_back:
         raise TooManyGone(synced)
     return synced
+
+
+def unset(store: Store, *, settings: Settings, now: datetime, rank: Sequence[str]) -> int:
+    """Contacts become what their sources say again, without what playbooks have set on them. How many did."""
+    pull = Pull("", settings, now, rank, "none")
+    with store.write() as connection:
+        people = holders(connection)
+        connection.execute(sa.delete(own_words))
+        for start in range(0, len(people), CHUNK):
+            derive(connection, store, pull, people[start : start + CHUNK])
+    return len(people)
 
 
 def _cursor(store: Store, name: str) -> Cursor | None:

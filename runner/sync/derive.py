@@ -21,7 +21,8 @@ from runner.sync.bulk import AnyRow, update_rows
 from runner.sync.changes import changes
 from runner.sync.consent import said_no
 from runner.sync.mapped import fills
-from runner.sync.person import Home, merged
+from runner.sync.own import forget, standing, words_of
+from runner.sync.person import Fields, Home, merged
 from runner.sync.pointers import mark_stale
 from runner.sync.rows import Pull
 
@@ -48,9 +49,12 @@ def derive(
     history: list[dict[str, Any]] = []
     stale: list[int] = []
     before = [dict(person) for person in people if person["id"] in sources]
+    words, over = words_of(connection, [person["id"] for person in before]), dict[int, list[str]]()
     noes = said_no(connection, [person["id"] for person in before if person["opted_out"]])
     for person in before:
-        after = _after(person, sources[person["id"]], homes, pull, refused=person["id"] in noes)
+        told = _speaking(sources[person["id"]])
+        own, over[person["id"]] = standing(words.get(person["id"], ()), [s.fields for s in told], _DERIVED)
+        after = _after(person, sources[person["id"]], homes, pull, own, refused=person["id"] in noes)
         differing = {name for name, value in after.items() if value != person[name]}
         if not differing:
             continue
@@ -59,6 +63,7 @@ def derive(
         history += changes(person["id"], person, after, known_fields=known, now=pull.now)
         if differing & {"zone", "customer_since", "deleted_at"} or fills(person["custom"], after["custom"]):
             stale.append(person["id"])
+    forget(connection, over)
     update_rows(connection, contacts, updates)
     if history:
         connection.execute(sa.insert(contact_changes), history)
@@ -67,13 +72,13 @@ def derive(
 
 
 def _after(
-    person: dict[str, Any], sources: list[AnyRow], homes: dict[int, Home], pull: Pull, *, refused: bool
+    person: dict[str, Any], sources: list[AnyRow], homes: dict[int, Home], pull: Pull, own: Fields, *, refused: bool
 ) -> dict[str, Any]:
-    alive = [source for source in sources if source.deleted_at is None]
-    speaking = alive or sources
+    speaking = _speaking(sources)
     home = next((homes[source.id] for source in speaking if source.id in homes), None)
-    after = merged([source.fields for source in speaking], home, pull.settings)
-    after["deleted_at"] = None if alive else max(source.deleted_at for source in sources)
+    after = merged([own, *(source.fields for source in speaking)], home, pull.settings)
+    gone = all(source.deleted_at is not None for source in sources)
+    after["deleted_at"] = max(source.deleted_at for source in sources) if gone else None
     if not after["opted_out"] and refused:
         after["opted_out"] = True  # A no that was said to us; no source takes it back.
     elif after["opted_out"] is None and person["opted_out"] is False:
@@ -81,6 +86,11 @@ def _after(
     if after["customer_since"] is None and not any("customer_since" in s.fields for s in speaking):
         after["customer_since"] = person["customer_since"]  # Not mapped: the summary's word, from the first order.
     return {name: after[name] for name in _DERIVED}
+
+
+def _speaking(sources: list[AnyRow]) -> list[AnyRow]:
+    """Those in which the person is alive, where there are any."""
+    return [source for source in sources if source.deleted_at is None] or sources
 
 
 def _sources(connection: sa.Connection, pull: Pull, contact_ids: Collection[int]) -> dict[int, list[AnyRow]]:

@@ -23,8 +23,8 @@ from runner.triggers import Window
 #: What an enrollment's state means, in words.
 STATES = {
     "active": "inside",
-    "sending": "inside, a mail is being handed over",
-    "unsure": "inside, nobody knows whether the last mail went out",
+    "sending": "inside, its step is being handed over",
+    "unsure": "inside, nobody knows whether the last step went out",
     "braked": "waits for approval",
     "done": "finished",
     "ended": "ended",

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from runner.store.tables import answers, contact_sources, contacts, decisions, sends
+from runner.store.tables import answers, contact_sources, contacts, decisions, sends, writes
 
 #: What a decision may come to.
 STATUSES = ("done", "held", "skipped", "ended", "failed", "unsure")
@@ -47,6 +47,21 @@ class LoggedSend:
 
 
 @dataclass(frozen=True, slots=True)
+class LoggedWrite:
+    """Something that went out, or is to, and is no mail to the contact."""
+
+    id: str
+    #: webhook, notify, note, property or task.
+    kind: str
+    #: A webhook's name or address, a mail address, or a connector; None where only we keep it.
+    target: str | None
+    #: claimed, accepted, refused, unsure, or waiting: for another try, or for a CRM that cannot be written to yet.
+    state: str
+    #: What it says.
+    payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class LogRow:
     """One decision: done, held, skipped, ended, failed or unsure."""
 
@@ -64,6 +79,7 @@ class LogRow:
     send: LoggedSend | None
     #: Which way of a choose or split was taken; whether what a wait was for `happened` or `timed out`.
     branch: str | None = None
+    write: LoggedWrite | None = None
 
     def document(self) -> dict[str, Any]:
         """The row as `log --json` prints it; times in ISO 8601, UTC."""
@@ -172,11 +188,16 @@ def _with_what_came_back(chosen: sa.Subquery) -> sa.Select[Any]:
             sends.c.complained_at,
             answers.c.score,
             answers.c.comment,
+            writes.c.kind,
+            writes.c.target,
+            writes.c.payload,
+            writes.c.state.label("write_state"),
         )
         .select_from(chosen)
         .join(contacts, contacts.c.id == chosen.c.contact_id)
         .outerjoin(sends, sends.c.id == chosen.c.send_id)
         .outerjoin(answers, answers.c.send_id == chosen.c.send_id)
+        .outerjoin(writes, writes.c.id == chosen.c.send_id)
         .order_by(chosen.c.at, chosen.c.id)
     )
 
@@ -196,6 +217,7 @@ def _row(told: sa.Row[Any]) -> LogRow:
         until=told.until,
         branch=told.branch,
         send=_send(told) if told.state is not None else None,
+        write=_write(told) if told.write_state is not None else None,
     )
 
 
@@ -211,6 +233,10 @@ def _send(told: sa.Row[Any]) -> LoggedSend:
         unsubscribed=told.unsubscribed_at,
         complained=told.complained_at,
     )
+
+
+def _write(told: sa.Row[Any]) -> LoggedWrite:
+    return LoggedWrite(told.send_id, told.kind, told.target, told.write_state, told.payload)
 
 
 def _whole(score: float) -> float:

@@ -55,6 +55,7 @@ def test_a_row_is_the_documented_one(store: Store) -> None:
                 "complained": None,
             },
             "branch": None,
+            "write": None,
         }
     ]
 

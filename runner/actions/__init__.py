@@ -4,23 +4,57 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from runner.actions.base import Action, MailAction
+from runner.actions.add_note import AddNote
+from runner.actions.base import Action, MailAction, Work
 from runner.actions.choose import Choose
 from runner.actions.create_task import CreateTask
+from runner.actions.notify import Notify
 from runner.actions.request_referral import RequestReferral
 from runner.actions.request_review import RequestReview
 from runner.actions.send_email import SendEmail
 from runner.actions.split import Split
 from runner.actions.stop import Stop
 from runner.actions.survey import Survey
+from runner.actions.update_contact import UpdateContact
 from runner.actions.wait import Wait
+from runner.actions.webhook import Webhook
 
-__all__ = ["ACTIONS", "NOT_YET", "Action", "Choose", "CreateTask", "MailAction", "Split", "Stop", "Survey", "Wait"]
+__all__ = [
+    "ACTIONS",
+    "NOT_YET",
+    "Action",
+    "AddNote",
+    "Choose",
+    "CreateTask",
+    "MailAction",
+    "Notify",
+    "Split",
+    "Stop",
+    "Survey",
+    "UpdateContact",
+    "Wait",
+    "Webhook",
+    "Work",
+]
 
 #: Every action by its name in YAML.
 ACTIONS: Mapping[str, type[Action]] = {
     action.name: action
-    for action in (SendEmail, Survey, RequestReview, RequestReferral, CreateTask, Wait, Choose, Split, Stop)
+    for action in (
+        SendEmail,
+        Survey,
+        RequestReview,
+        RequestReferral,
+        CreateTask,
+        AddNote,
+        UpdateContact,
+        Notify,
+        Webhook,
+        Wait,
+        Choose,
+        Split,
+        Stop,
+    )
 }
 #: Actions of the language that this version does not have yet.
-NOT_YET = ("add_note", "update_contact", "notify", "webhook")
+NOT_YET: tuple[str, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, WithJsonSchema
@@ -58,3 +59,41 @@ class MailAction(Action):
 
     def says(self) -> str:
         return f"mail {self.template}: {self.subject}"
+
+
+class Work(Action):
+    """An action that is neither a mail to the contact nor a pause: something is written down, or somebody is told."""
+
+    #: What its row in `writes` is called.
+    kind: ClassVar[str]
+    #: Whether a text that is nothing but one `{{ … }}` stands for its value: a number, a date, yes or no.
+    keeps_types: ClassVar[bool] = False
+
+    @abstractmethod
+    def wording(self) -> Mapping[str, Any]:
+        """What it says, with `{{ … }}` in its texts, below the keys under which YAML has them."""
+
+
+def texts(wording: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Every text of a wording with its place in it."""
+    match wording:
+        case str():
+            yield path, wording
+        case Mapping():
+            for key, below in wording.items():
+                yield from texts(below, (*path, key))
+        case list() | tuple():
+            for index, below in enumerate(wording):
+                yield from texts(below, (*path, index))
+
+
+def filled(wording: Any, fill: Callable[[str], Any]) -> Any:
+    """The wording with each text as `fill` gives it."""
+    match wording:
+        case str():
+            return fill(wording)
+        case Mapping():
+            return {key: filled(below, fill) for key, below in wording.items()}
+        case list() | tuple():
+            return [filled(below, fill) for below in wording]
+    return wording

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
-from runner.actions.base import Action
+from runner.actions.base import Work
 from runner.duration import Delay, Duration
 
 
-class CreateTask(Action):
+class CreateTask(Work):
     """Puts a task on the list of the contact's owner."""
 
     name: ClassVar[str] = "create_task"
+    kind: ClassVar[str] = "task"
 
     #: What is to be done, with `{{ … }}` as in templates.
     subject: str
@@ -21,6 +23,9 @@ class CreateTask(Action):
     due: Delay = Duration(1, "day")
     #: How urgent it is.
     priority: Literal["low", "normal", "high"] = "normal"
+
+    def wording(self) -> Mapping[str, Any]:
+        return {"subject": self.subject} | ({"body": self.body} if self.body else {})
 
     def says(self) -> str:
         return f"task in {self.due}: {self.subject}"

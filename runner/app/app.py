@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from connectors.base import Mailer, Source
+from connectors.hooks.webhook import Hooks
 from runner import clock
 from runner.app.connections import Plugs, open_mailer, open_sources, plug_in
 from runner.app.soundness import with_templates
@@ -70,6 +71,12 @@ class App:
         return open_mailer(self.plugs, self.folder, lambda: self.now())
 
     @cached_property
+    def hooks(self) -> Hooks:
+        """Who posts webhooks; while nobody real gets mail, no message leaves this machine either."""
+        rehearses = not self.mailer.real or self.mailer.loopback or self.remembered("clock") == "simulated"
+        return Hooks(loopback_only=rehearses)
+
+    @cached_property
     def links(self) -> Links:
         return Links(self.settings.public_url, self.settings.secrets)
 
@@ -111,6 +118,8 @@ class App:
             lease=self.lease,
             epoch=self.epoch,
             zones=zones,
+            hooks=self.hooks,
+            crms=[name for name, (kind, _) in self.plugs.sources.items() if kind.is_crm],
         )
 
     @cached_property

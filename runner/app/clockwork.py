@@ -92,7 +92,7 @@ def move_to_copy(app: App, file: Path) -> None:
         }
     )
     app.close()
-    for name in ("store", "mailer", "plugs", "lease"):
+    for name in ("store", "mailer", "plugs", "lease", "hooks"):
         app.__dict__.pop(name, None)
     app.__dict__["told"] = replace(app.told, settings=copied)
     app.remember("clock", SIMULATED)

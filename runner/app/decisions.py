@@ -36,7 +36,9 @@ from runner.store.tables import (
     suppressions,
     tasks,
     trigger_states,
+    writes,
 )
+from runner.sync import unset
 from runner.triggers.base import BY_HAND
 from runner.yaml_file import closest
 
@@ -125,21 +127,22 @@ def _that_runs(app: App, id: str) -> tuple[Playbook, list[Playbook]]:
 def unsure(app: App, send: str | None, playbook: str | None) -> list[dict[str, Any]]:
     """The sends whose outcome nobody knows."""
     with app.store.read() as connection:
-        rows = connection.execute(
-            sa.select(sends.c.id, sends.c.playbook, sends.c.step, sends.c.address, sends.c.claimed_at, sends.c.reason)
-            .where(*_which(send, playbook))
-            .order_by(sends.c.claimed_at, sends.c.id)
-        ).mappings()
+        chosen = sa.union_all(
+            _unsure(sends, sends.c.address, send, playbook), _unsure(writes, writes.c.target, send, playbook)
+        )
+        rows = connection.execute(chosen.order_by("claimed_at", "id")).mappings()
         return [dict(row) for row in rows]
 
 
-def _which(send: str | None, playbook: str | None) -> list[Any]:
-    where: list[Any] = [sends.c.state == "unsure"]
+def _unsure(table: sa.Table, to: sa.Column[Any], send: str | None, playbook: str | None) -> sa.Select[Any]:
+    """Mails, or messages, of which nobody knows whether they went out."""
+    where = [table.c.state == "unsure"]
     if send is not None:
-        where.append(sends.c.id == send)
+        where.append(table.c.id == send)
     if playbook is not None:
-        where.append(sends.c.playbook == playbook)
-    return where
+        where.append(table.c.playbook == playbook)
+    told = (table.c.id, table.c.playbook, table.c.step, to.label("address"), table.c.claimed_at, table.c.reason)
+    return sa.select(*told).where(*where)
 
 
 def settle(app: App, send: str | None, playbook: str | None, verb: str) -> int:
@@ -223,8 +226,10 @@ def go_live(app: App) -> Path:
         with gzip.open(archive, "wt", encoding="utf-8") as file:
             for row in log.rows(connection):
                 file.write(json.dumps(row.document(), default=str) + "\n")
-        for table in (tasks, answers, mail_events, decisions, sends, skeletons, enrollments, trigger_states, playbooks):
+        every = (tasks, writes, answers, mail_events, decisions, sends, skeletons, enrollments, trigger_states, playbooks)
+        for table in every:
             connection.execute(table.delete())
         connection.execute(meta.delete().where(meta.c.key.in_(["clock", "last_tick_at", "epoch"])))
     app.__dict__.pop("epoch", None)
+    unset(app.store, settings=app.settings, now=app.now(), rank=list(app.settings.connectors))
     return archive

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -26,6 +26,7 @@ from runner.store.tables import (
     sends,
     set_aside,
     suppressions,
+    writes,
 )
 
 
@@ -196,19 +197,27 @@ def _commonest(zones: Mapping[str, int], most: int = 5) -> str:
 
 
 def _sends(connection: sa.Connection) -> Iterator[Finding]:
-    counted: Callable[[str], int] = lambda state: int(  # noqa: E731
-        connection.scalar(sa.select(sa.func.count()).select_from(sends).where(sends.c.state == state)) or 0
-    )
-    unsure = counted("unsure")
+    unsure = sum(_count(connection, table, table.c.state == "unsure") for table in (sends, writes))
     words = f"unsure: {unsure}; `regulars settle` lists them" if unsure else "none is unsure"
     yield Finding("sends", Health.FAULT if unsure else Health.OK, words)
     stuck = connection.scalar(
         sa.select(sa.func.count())
         .select_from(enrollments)
-        .where(enrollments.c.state == "sending", ~sa.exists().where(sends.c.enrollment_id == enrollments.c.id))
+        .where(
+            enrollments.c.state == "sending",
+            ~sa.exists().where(sends.c.enrollment_id == enrollments.c.id),
+            ~sa.exists().where(writes.c.enrollment_id == enrollments.c.id),
+        )
     )
     if stuck:
         yield Finding("enrollments", Health.FAULT, f"{stuck} wait for a send that is not there")
+    untold = _count(connection, writes, writes.c.state == "waiting", writes.c.kind.in_(["note", "property", "task"]))
+    if untold:
+        yield Finding("CRM", Health.WARNING, f"{untold} notes, fields and tasks wait: CRMs are not written to yet")
+
+
+def _count(connection: sa.Connection, table: sa.Table, *where: sa.ColumnElement[bool]) -> int:
+    return int(connection.scalar(sa.select(sa.func.count()).select_from(table).where(*where)) or 0)
 
 
 def _overdue(connection: sa.Connection, now: datetime) -> Iterator[Finding]:

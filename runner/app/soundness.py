@@ -8,7 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from runner.actions import CreateTask, MailAction
+from runner.actions import MailAction, Notify, UpdateContact, Webhook, Work
+from runner.actions.base import texts
+from runner.actions.notify import OWNER
+from runner.actions.update_contact import fitting
 from runner.conditions import Fields
 from runner.conditions.fields import Kind
 from runner.duration import Duration
@@ -51,8 +54,8 @@ def template_faults(folder: Path, draft: Draft, settings: Settings | None, field
     for step in draft.steps:
         if isinstance(step.action, MailAction):
             found += _mail_faults(templates, draft, step.path, step.action, settings, fields)
-        elif isinstance(step.action, CreateTask):
-            found += _line_faults(templates, draft, step.path, step.action, fields)
+        elif isinstance(step.action, Work):
+            found += _work_faults(templates, draft, step.path, step.action, settings, fields)
     return found
 
 
@@ -104,17 +107,59 @@ def _placed(draft: Draft, fault: Fault, path: tuple[str | int, ...]) -> Fault:
     return draft.file.fault((*path, fault.where or "template"), fault.message, fault.advice)
 
 
-def _line_faults(templates: Templates, draft: Draft, at: KeyPath, task: CreateTask, fields: Fields) -> list[Fault]:
+def _work_faults(
+    templates: Templates, draft: Draft, at: KeyPath, work: Work, settings: Settings | None, fields: Fields
+) -> list[Fault]:
+    """The texts filled in for a sample person, the fields that are set, and whom the settings must name."""
     _, sample = sample_person(draft, fields)
+    fill = templates.value if work.keeps_types else templates.plain
+    path = (*at, work.name)
     found = []
-    for key, text in (("subject", task.subject), ("body", task.body)):
-        if text is None:
-            continue
+    for below, text in texts(work.wording()):
         try:
-            templates.plain(text, sample)
+            value = fill(text, sample)
         except Exception as error:  # whatever a template may raise is the author's to mend
-            found.append(draft.file.fault((*at, task.name, key), str(error)))
+            found.append(draft.file.fault((*path, *below), str(error)))
+            continue
+        found += _misfit(draft, (*path, *below), work, below, value, fields)
+    match work:
+        case UpdateContact():
+            found += [draft.file.fault((*path, "set", *told[:1]), *told[1:]) for told in work.mistakes(fields)]
+            found += [
+                fault
+                for name, value in work.fields.items()
+                if not isinstance(value, str)
+                for fault in _misfit(draft, (*path, "set", name), work, ("set", name), value, fields)
+            ]
+        case Webhook(url=name) if not work.is_address:
+            found += _unnamed(draft, (*path, "url"), name, settings, (), "or write an https address")
+        case Notify(to=name) if name != OWNER and "@" not in name:
+            found += _unnamed(draft, (*path, "to"), name, settings, (OWNER,), "or write owner, or an address")
     return found
+
+
+def _misfit(draft: Draft, path: KeyPath, work: Work, below: KeyPath, value: Any, fields: Fields) -> list[Fault]:
+    """A value that the field it is meant for does not hold."""
+    name = f"contact.{below[1]}" if isinstance(work, UpdateContact) else ""
+    if name not in fields:
+        return []
+    try:
+        fitting(fields[name].kind, value)
+    except ValueError as error:
+        return [draft.file.fault(path, str(error))]
+    return []
+
+
+def _unnamed(
+    draft: Draft, path: KeyPath, name: str, settings: Settings | None, also: Sequence[str], otherwise: str
+) -> list[Fault]:
+    """A webhook that the settings do not name."""
+    if settings is None or name in settings.webhooks:
+        return []
+    advice = (
+        closest(name, [*settings.webhooks, *also]) or f"add its address to webhooks: {name}: https://…, {otherwise}"
+    )
+    return [draft.file.fault(path, f"there is no webhook {name!r} in regulars.yaml", advice)]
 
 
 def sample_person(draft: Draft, fields: Fields) -> tuple[dict[str, Any], dict[str, Any]]:

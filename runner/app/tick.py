@@ -20,7 +20,7 @@ from runner.enroll import Entered, enroll, register, zones_in_use
 from runner.errors import ExitCode, Fault
 from runner.playbook import Playbook
 from runner.settings import Brake
-from runner.store.tables import playbooks, sends
+from runner.store.tables import playbooks, sends, writes
 from runner.sync import Synced, TooManyGone, advance, sync
 from runner.triggers import Window
 
@@ -179,7 +179,7 @@ def _run_playbooks(app: App, now: datetime, ticked: Ticked, stop: Callable[[], b
     ticked.waiting += _braked(app)
     if not stop():
         ticked.delivered = deliver(app.office(running, fields), now, stop=stop)
-        ticked.failures += ticked.delivered.failures
+        ticked.failures += ticked.delivered.failures + ticked.delivered.troubles
 
 
 def enroll_all(app: App, running: Sequence[Playbook], now: datetime) -> list[Entered]:
@@ -241,5 +241,8 @@ def _braked(app: App) -> list[str]:
 
 def _unsettled(app: App) -> list[str]:
     with app.store.read() as connection:
-        count = connection.scalar(sa.select(sa.func.count()).select_from(sends).where(sends.c.state == "unsure"))
+        count = sum(
+            connection.scalar(sa.select(sa.func.count()).select_from(table).where(table.c.state == "unsure")) or 0
+            for table in (sends, writes)
+        )
     return [f"{count} {'send is' if count == 1 else 'sends are'} unsure; `regulars settle` lists them"] if count else []

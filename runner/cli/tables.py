@@ -14,7 +14,7 @@ from rich.text import Text
 
 from runner import clock
 from runner.kpis import Kpi, Status, Unit
-from runner.log import LoggedSend, LogRow, PlaybookSummary
+from runner.log import LoggedSend, LoggedWrite, LogRow, PlaybookSummary
 
 #: Rows of the log laid out at a time, so that a long one appears at once.
 PAGE = 200
@@ -209,7 +209,19 @@ def _why(row: LogRow, zone: str) -> Text:
         text.append(f", until {_until(row.until, row.at, zone)}")
     if row.send is not None and (came := _came_back(row.send)):
         text.append(" · ", "dim").append_text(plain(came))
+    if row.write is not None and (said := _written(row.write)):
+        text.append(" · ", "dim").append_text(plain(said))
     return text
+
+
+def _written(write: LoggedWrite) -> str:
+    """What was written down or told, and where it is not yet; a webhook's data is for its receiver."""
+    said = write.payload
+    new = said["fields"].items() if write.kind == "property" else ()
+    fields = ", ".join(f"{name} {value}" for name, value in new)
+    words = next((text for key in ("subject", "body") if isinstance(text := said.get(key), str) and text), fields)
+    waits = f"{write.target} waits for it" if write.state == "waiting" else ""
+    return ", ".join(filter(None, (" ".join(words.split())[:80], waits)))
 
 
 def _came_back(send: LoggedSend) -> str:

@@ -15,7 +15,7 @@ from runner.collect import consent
 from runner.collect.people import living, lock
 from runner.collect.text import storable
 from runner.store import Store
-from runner.store.tables import contacts, mail_events, sends
+from runner.store.tables import contacts, mail_events, sends, writes
 
 #: Events of one transaction: pages must not wait longer than some 50 ms for the write lock.
 BATCH = 250
@@ -69,6 +69,7 @@ def record(
         else:
             unknown += 1
     _write_back(connection, progress.values())
+    _prove_messages(connection, {event.send_id for event in new if event.send_id} - progress.keys(), now)
     _lock_people(connection, new, progress)
     _note_clicks(connection, new, progress, now)
     _bind(connection, mailer_name, new, progress, now)
@@ -173,6 +174,13 @@ def _write_back(connection: sa.Connection, progress: Iterable[_Progress]) -> Non
     if rows:
         changes: Any = {name: sa.bindparam(f"new_{name}") for name in _CHANGING}
         connection.execute(sa.update(sends).where(sends.c.id == sa.bindparam("new_id")).values(changes), rows)
+
+
+def _prove_messages(connection: sa.Connection, ids: set[str], now: datetime) -> None:
+    """Mails to colleagues: whatever is told of one, the provider has it."""
+    if ids:
+        told = writes.c.id.in_(sorted(ids)), writes.c.state.in_(["claimed", "unsure"])
+        connection.execute(sa.update(writes).where(*told).values(state="accepted", settled_at=now))
 
 
 def _lock_people(connection: sa.Connection, new: Sequence[MailEvent], progress: Mapping[str | None, _Progress]) -> None:

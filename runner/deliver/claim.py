@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from runner.actions import CreateTask, MailAction, Survey
+from runner.actions import MailAction, Survey, Work
 from runner.circumstances import (
     Circumstances,
     Due,
@@ -21,14 +21,14 @@ from runner.circumstances import (
     people_of,
 )
 from runner.decide import Decision, Do, End, Hold, Skip, decide, next_since
-from runner.deliver import ledger
+from runner.deliver import ledger, works
 from runner.deliver.lease import LASTS
 from runner.deliver.office import Office
+from runner.deliver.works import Handing, Works
 from runner.passage import passages
 from runner.playbook import Playbook
-from runner.render.letters import words
 from runner.steps import Step
-from runner.store.tables import recipients, sends, tasks
+from runner.store.tables import recipients, sends
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ class Batch:
 
     looked_at: int = 0
     claims: list[Claim] = field(default_factory=list)
+    messages: list[Handing] = field(default_factory=list)
     done: int = 0
     held: int = 0
     skipped: int = 0
@@ -62,8 +63,11 @@ def claim(office: Office, playbook: Playbook, step: Step, now: datetime, limit: 
             return batch
         judged = judge(office, connection, playbook, step, due, Mailed(), now, lock=True)
         book = ledger.Book(playbook, step, now)
+        written = Works(office, book)
         for one, facts, decision in judged:
-            _write(office, connection, book, batch, one, facts, decision)
+            _write(office, book, written, batch, one, facts, decision)
+        batch.messages = written.keep(connection)
+        batch.done += written.done
         book.write(connection, office.store)
         _claim_sends(office, connection, playbook, step, batch.claims, now)
     return batch
@@ -98,6 +102,8 @@ def judge(
         if isinstance(decision, Do) and _counts(step) and facts.address:
             mailed.add(facts.address, local_day(now, facts.zone), survey=step.action.name == "survey")
         judged.append((one, facts, decision))
+    if isinstance(step.action, Work):
+        return works.judged(office, connection, playbook, step.action, judged)
     return judged
 
 
@@ -118,8 +124,8 @@ def _lock(office: Office, connection: sa.Connection, addresses: Sequence[str]) -
 
 def _write(
     office: Office,
-    connection: sa.Connection,
     book: ledger.Book,
+    written: Works,
     batch: Batch,
     one: Due,
     facts: Circumstances,
@@ -139,46 +145,12 @@ def _write(
             send_id = office.send_id(one.id, book.step.id, one.attempt)
             batch.claims.append(Claim(send_id, one, facts, reason))
             book.sending(one)
-        case Do(reason=reason) if isinstance(book.step.action, CreateTask):
-            batch.done += 1
-            _create_task(office, connection, book, one, facts, book.step.action, reason)
+        case Do(reason=reason) if isinstance(book.step.action, Work):
+            written.take(one, facts, reason)
         case Do(reason=reason, branch=branch):
             batch.done += 1
             since = next_since(one, book.step, facts, book.now, office.settings)
             book.advance(one, "done", reason, since=since, branch=branch)
-
-
-def _create_task(
-    office: Office,
-    connection: sa.Connection,
-    book: ledger.Book,
-    one: Due,
-    facts: Circumstances,
-    task: CreateTask,
-    reason: str,
-) -> None:
-    context = office.context(one, book.playbook, facts, book.now)
-    try:
-        subject = office.line(task.subject, context)
-        body = office.line(task.body, context) if task.body else None
-    except Exception as error:  # a template may raise anything; it concerns this one person
-        return book.advance(one, "failed", f"template: {words(error)}")
-    connection.execute(
-        office.store.insert(tasks)
-        .values(
-            enrollment_id=one.id,
-            step=book.step.id,
-            contact_id=one.contact_id,
-            subject=subject,
-            body=body,
-            owner=facts.contact["owner"] or book.playbook.keys.owner,
-            priority=task.priority,
-            due_at=task.due.after(book.now, office.settings.timezone, office.settings.calendar),
-            created_at=book.now,
-        )
-        .on_conflict_do_nothing()
-    )
-    return book.advance(one, "done", reason)
 
 
 def _claim_sends(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from datetime import datetime
 
 from connectors.base import Address, Letter, Mailing, Outcome, Verdict
-from connectors.errors import AuthFailed, ConnectorError, Permanent, Temporary
 from runner.actions import MailAction
 from runner.circumstances import due_steps
 from runner.deliver import outcomes, settle
 from runner.deliver.claim import Claim, claim
 from runner.deliver.office import Office
+from runner.deliver.outcomes import Delivered
+from runner.deliver.post import hand_in
+from runner.deliver.writes import Round
 from runner.passage import wake
 from runner.playbook import Playbook
 from runner.render import Group, Person, unsubscribe_headers
@@ -22,45 +24,26 @@ from runner.steps import Step
 BATCH = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
-    """What a delivery did."""
-
-    accepted: int = 0
-    refused: int = 0
-    returned: int = 0
-    unsure: int = 0
-    done: int = 0
-    held: int = 0
-    skipped: int = 0
-    ended: int = 0
-    #: Mailer errors in words, each once.
-    failures: tuple[str, ...] = ()
-
-    def __add__(self, other: Delivered) -> Delivered:
-        counts = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self) if f.name != "failures"}
-        return Delivered(**counts, failures=tuple(dict.fromkeys(self.failures + other.failures)))
-
-
 def deliver(office: Office, now: datetime, *, stop: Callable[[], bool] = lambda: False) -> Delivered:
     """Everything due at `now`, step after step, until nothing is; `stop` ends it after the batch in hand."""
     settle.sweep(office, now)
     settle.take_up(office, now)
     wake(office.store, now)
-    total = Delivered()
+    total, messages = Delivered(), Round(office)
     while not stop() and not total.failures:
         with office.store.read() as connection:
             steps = due_steps(connection, now)
         looked_at = 0
         for playbook, step in _known(office, steps):
             while not stop() and not total.failures:
-                seen, did = _batch(office, playbook, step, now)
+                seen, did = _batch(office, messages, playbook, step, now)
                 looked_at += seen
                 total += did
                 if seen < BATCH:
                     break
         if not looked_at:
             break
+    settle.let_go(office, now)
     return total
 
 
@@ -74,12 +57,15 @@ def _known(office: Office, steps: Sequence[tuple[str, str, str]]) -> list[tuple[
     return sorted(found, key=lambda known: known[0].rank)
 
 
-def _batch(office: Office, playbook: Playbook, step: Step, now: datetime) -> tuple[int, Delivered]:
+def _batch(office: Office, messages: Round, playbook: Playbook, step: Step, now: datetime) -> tuple[int, Delivered]:
     batch = claim(office, playbook, step, now, BATCH)
     did = Delivered(done=batch.done, held=batch.held, skipped=batch.skipped, ended=batch.ended)
     if batch.claims:
         with office.lease.holding():
             did += hand_over(office, playbook, step, batch.claims, now)
+    if batch.messages:
+        with office.lease.holding():
+            did += messages.hand_over(playbook, step, batch.messages, now)
     return batch.looked_at, did
 
 
@@ -150,24 +136,7 @@ def _send(
         letters=[_letter(office, by_id[send_id], texts) for send_id, texts in group.letters],
         categories=[playbook.id],
     )
-    try:
-        told = office.mailer.send(mailing)
-    except Temporary as error:
-        return _all(group, Verdict.RETURNED, error, error.retry_after), str(error)
-    except Permanent as error:
-        # An answer that names no letter is about the key or the address of the mailer: the letters are not to blame.
-        if error.status is not None or isinstance(error, AuthFailed):
-            return _all(group, Verdict.RETURNED, error), str(error)
-        return _all(group, Verdict.REFUSED, error), None
-    missing = {send_id for send_id, _ in group.letters} - {outcome.send_id for outcome in told}
-    unsaid = [Outcome(send_id, Verdict.UNSURE, reason="the mailer said nothing of it") for send_id in missing]
-    # A call whose answer was lost stops the rest as well: better late than in doubt.
-    trouble = next((o.reason for o in told if o.verdict in (Verdict.RETURNED, Verdict.UNSURE)), None)
-    return [*told, *unsaid], f"{office.mailer_name}: {trouble}" if trouble else None
-
-
-def _all(group: Group, verdict: Verdict, error: ConnectorError, retry_after: float | None = None) -> list[Outcome]:
-    return [Outcome(id, verdict, reason=error.words, retry_after=retry_after) for id, _ in group.letters]
+    return hand_in(office, mailing)
 
 
 def _letter(office: Office, claim: Claim, texts: object) -> Letter:

@@ -11,7 +11,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from connectors.base import Address, Mailer
+from connectors.hooks.webhook import Hook, Hooks
 from runner import clock
+from runner.actions import Work
+from runner.actions.base import filled
 from runner.circumstances import Circumstances, Due
 from runner.conditions import Fields
 from runner.conditions.brought import named
@@ -74,6 +77,10 @@ class Office:
     #: Makes send ids of this store unlike those of any other.
     epoch: str
     zones: Sequence[str]
+    #: Who posts webhooks.
+    hooks: Hooks
+    #: Connectors whose CRM is told what playbooks write, once that is in; the one whose word goes first at the head.
+    crms: Sequence[str] = ()
     machine_now: Callable[[], datetime] = field(default=clock.machine_now)
 
     def send_id(self, enrollment: int, step: str, attempt: int) -> str:
@@ -81,9 +88,22 @@ class Office:
         mark = hashlib.blake2b(f"{step}|{attempt}".encode(), digest_size=4).hexdigest()
         return f"{self.epoch}-{enrollment:09x}-{mark}"
 
-    def line(self, text: str, context: Mapping[str, Any]) -> str:
-        """A task's words with `{{ … }}` filled in."""
-        return self.templates.plain(text, context)
+    def write_id(self, enrollment: int, step: str, kind: str, attempt: int) -> str:
+        """The same for the same message, so that a receiver which knows it takes it once."""
+        return self.send_id(enrollment, f"{kind}|{step}", attempt)
+
+    def hook(self, target: str) -> Hook | None:
+        """The webhook that a playbook names, or writes out; None where the settings have none of that name."""
+        named = self.settings.webhooks.get(target)
+        if named is None:
+            return Hook(target) if target.startswith("https://") else None
+        return Hook(named.url, named.secrets, named.allow_private, knows_ids=named.style == "standard")
+
+    def worded(self, work: Work, context: Mapping[str, Any]) -> dict[str, Any]:
+        """What a step says to one person, its `{{ … }}` filled in. Raises whatever a template may raise."""
+        fill = self.templates.value if work.keeps_types else self.templates.plain
+        words: dict[str, Any] = filled(work.wording(), lambda text: fill(text, context))
+        return words
 
     def sender(self, playbook_from: str | None) -> Address:
         return Address(playbook_from or self.settings.sender.email, self.settings.sender.name)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -17,36 +18,62 @@ from runner.deliver.office import Office
 from runner.playbook import Playbook
 from runner.render import Group
 from runner.steps import Step
-from runner.store.tables import sends, skeletons
+from runner.store.tables import sends, skeletons, writes
 
-if TYPE_CHECKING:
-    from runner.deliver.deliver import Delivered
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What a delivery did."""
+
+    accepted: int = 0
+    refused: int = 0
+    returned: int = 0
+    unsure: int = 0
+    done: int = 0
+    held: int = 0
+    skipped: int = 0
+    ended: int = 0
+    #: Mailer errors in words, each once.
+    failures: tuple[str, ...] = ()
+    #: Receivers of webhooks that failed, in words: they keep nobody else waiting.
+    troubles: tuple[str, ...] = ()
+
+    def __add__(self, other: Delivered) -> Delivered:
+        told = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)}
+        once = {name: tuple(dict.fromkeys(told[name])) for name in ("failures", "troubles")}
+        return Delivered(**{**told, **once})
+
 
 #: When a letter that came back is tried again where nobody said.
 RETRY = timedelta(minutes=5)
 
 
-def renew(office: Office, send_ids: Sequence[str]) -> set[str]:
+def renew(office: Office, ids: Sequence[str], table: sa.Table = sends) -> set[str]:
     """Takes the lease anew right before the call; what somebody else has swept meanwhile is not ours any more.
 
     From here on nobody knows whether it goes out; whoever dies before has certainly sent nothing.
     """
-    if not send_ids:
+    if not ids:
         return set()
     at = office.machine_now()
-    mine = {"ids": list(send_ids), "owner": office.lease.owner}
+    mine = {"ids": list(ids), "owner": office.lease.owner}
+    to_renew, still_ours = _RENEWING[table.name]
     with office.store.write() as connection:
-        connection.execute(_RENEW, {**mine, "at": at, "until": at + LASTS})
-        return set(connection.scalars(_STILL_OURS, mine))
+        connection.execute(to_renew, {**mine, "at": at, "until": at + LASTS})
+        return set(connection.scalars(still_ours, mine))
 
 
-_OURS = (
-    sends.c.id.in_(sa.bindparam("ids", expanding=True)),
-    sends.c.state == "claimed",
-    sends.c.lease_owner == sa.bindparam("owner"),
-)
-_RENEW = sends.update().where(*_OURS).values(handed_at=sa.bindparam("at"), lease_until=sa.bindparam("until"))
-_STILL_OURS = sa.select(sends.c.id).where(*_OURS)
+def _renewing(table: sa.Table) -> tuple[sa.Update, sa.Select[Any]]:
+    ours = (
+        table.c.id.in_(sa.bindparam("ids", expanding=True)),
+        table.c.state == "claimed",
+        table.c.lease_owner == sa.bindparam("owner"),
+    )
+    renewed: dict[str, Any] = {"handed_at": sa.bindparam("at"), "lease_until": sa.bindparam("until")}
+    return table.update().where(*ours).values(renewed), sa.select(table.c.id).where(*ours)
+
+
+_RENEWING = {table.name: _renewing(table) for table in (sends, writes)}
 
 
 def write(
@@ -60,8 +87,6 @@ def write(
     group: Group | None = None,
 ) -> Delivered:
     """Settles each letter by its verdict; a rejected one concerns that one only."""
-    from runner.deliver.deliver import Delivered
-
     book = ledger.Book(playbook, step, now)
     settled: list[dict[str, Any]] = []
     back: list[str] = []

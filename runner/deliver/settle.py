@@ -1,4 +1,7 @@
-"""Sends whose outcome nobody wrote down: found, marked unsure, and settled by proof, by a rule or by a person."""
+"""What went out and nobody wrote down how: found, marked unsure, and settled by proof, by a rule or by a person.
+
+Mails (`sends`) and messages (`writes`) alike: each table's rows have an id of ours, a state and a lease.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,24 @@ import sqlalchemy as sa
 from runner.circumstances import as_due
 from runner.deliver import ledger
 from runner.deliver.office import Office
-from runner.store.tables import enrollments, sends
+from runner.store.tables import enrollments, sends, writes
 
 LOST = "the process ended while it was handed over; nobody knows whether it went out"
+#: What is claimed before it goes out.
+CLAIMED = (sends, writes)
 
 
 def sweep(office: Office, now: datetime) -> int:
     """Claims whose holder is gone become unsure, or are tried again where that does no harm. The number found."""
+    return sum(_sweep(office, table, now) for table in CLAIMED)
+
+
+def _sweep(office: Office, table: sa.Table, now: datetime) -> int:
     if office.settings.on_unsure == "resend":
-        _resend_by_rule(office, now)
+        _resend_by_rule(office, table, now)
     with office.store.read() as connection:
         rows = connection.execute(
-            sa.select(sends.c.id, sends.c.lease_owner, sends.c.lease_until).where(sends.c.state == "claimed")
+            sa.select(table.c.id, table.c.lease_owner, table.c.lease_until).where(table.c.state == "claimed")
         ).all()
     gone = [row for row in rows if office.lease.is_over(row.lease_owner, row.lease_until, office.machine_now())]
     if not gone:
@@ -31,39 +40,63 @@ def sweep(office: Office, now: datetime) -> int:
         # Looked at once more: a slow holder may have renewed its lease since.
         found = [
             row
-            for row in _unsettled(connection, [row.id for row in gone], "claimed")
+            for row in _unsettled(connection, table, [row.id for row in gone], "claimed")
             if office.lease.is_over(row["lease_owner"], row["lease_until"], office.machine_now())
         ]
-        again = [row for row in found if row["handed_at"] is None or _recognised(office, row["mailer"])]
-        _again(connection, again, now, same=True)
-        _mark(office, connection, [row for row in found if row not in again], "unsure", LOST, now)
+        again = [row for row in found if row["handed_at"] is None or _recognised(office, row["receiver"])]
+        _again(connection, table, again, now, same=True)
+        _mark(office, connection, table, [row for row in found if row not in again], LOST, now)
     for owner in {row.lease_owner for row in gone if row.lease_owner}:
         office.lease.forget(owner)
     return len(found)
 
 
-def _resend_by_rule(office: Office, now: datetime) -> None:
+def _resend_by_rule(office: Office, table: sa.Table, now: datetime) -> None:
     """`on_unsure: resend`: once more, as another attempt; what is unsure again waits for a person."""
     with office.store.write() as connection:
-        first = _joined().where(sends.c.state == "unsure", enrollments.c.state == "unsure", sends.c.attempt == 0)
-        rows = connection.execute(first.with_for_update(of=sends)).mappings()
-        _again(connection, [dict(row) for row in rows], now, same=False)
+        first = _joined(table).where(table.c.state == "unsure", enrollments.c.state == "unsure", table.c.attempt == 0)
+        rows = connection.execute(first.with_for_update(of=table)).mappings()
+        _again(connection, table, [dict(row) for row in rows], now, same=False)
 
 
-def _recognised(office: Office, mailer: str) -> bool:
-    """Whether the mailer sends once what it gets twice."""
-    return mailer == office.mailer_name and office.mailer.idempotent
+def _recognised(office: Office, receiver: str | bool) -> bool:
+    """Whether the receiver takes once what it gets twice: a mailer by its name, or what a message's row says."""
+    return receiver is True or (receiver == office.mailer_name and office.mailer.idempotent)
 
 
 def take_up(office: Office, now: datetime) -> int:
-    """Enrollments whose send was proved accepted by an event go on."""
+    """Enrollments whose mail or message was proved accepted by an event go on."""
+    count = 0
     with office.store.write() as connection:
-        rows = connection.execute(
-            _joined().where(enrollments.c.state.in_(["sending", "unsure"]), sends.c.state == "accepted")
-        ).mappings()
-        found = [dict(row) for row in rows]
-        _advance(office, connection, found, "done", "accepted: the provider told of it", now)
-    return len(found)
+        for table in CLAIMED:
+            proved = enrollments.c.state.in_(["sending", "unsure"]), table.c.state == "accepted"
+            found = [dict(row) for row in connection.execute(_joined(table).where(*proved)).mappings()]
+            _advance(office, connection, found, "done", "accepted: the provider told of it", now)
+            count += len(found)
+    return count
+
+
+def let_go(office: Office, now: datetime) -> int:
+    """Messages that came back and whose enrollment has gone on or ended meanwhile are not tried again."""
+    with office.store.read() as connection:
+        ids = list(connection.scalars(_LEFT_BEHIND))
+    if ids:
+        over = {"state": "refused", "settled_at": now, "reason": "its step was over before it was taken"}
+        with office.store.write() as connection:
+            connection.execute(writes.update().where(writes.c.id.in_(ids), writes.c.state == "waiting").values(over))
+    return len(ids)
+
+
+_LEFT_BEHIND = sa.select(writes.c.id).where(
+    writes.c.state == "waiting",
+    writes.c.kind.in_(["webhook", "notify"]),
+    ~sa.exists().where(
+        enrollments.c.id == writes.c.enrollment_id,
+        enrollments.c.step == writes.c.step,
+        enrollments.c.attempt == writes.c.attempt,
+        enrollments.c.state.in_(["active", "sending"]),
+    ),
+)
 
 
 def sent(office: Office, ids: Sequence[str], now: datetime) -> int:
@@ -78,64 +111,72 @@ def drop(office: Office, ids: Sequence[str], now: datetime) -> int:
 
 def resend(office: Office, ids: Sequence[str], now: datetime) -> int:
     """A person says to send these again, at the risk that somebody gets them twice."""
+    count = 0
     with office.store.write() as connection:
-        found = _unsettled(connection, ids, "unsure")
-        _again(connection, found, now, same=False)
-        # Who asks for it days later means it: it is not too late then.
-        mine = enrollments.c.id.in_([row["id"] for row in found])
-        connection.execute(enrollments.update().where(mine).values(step_since=now))
-    return len(found)
+        for table in CLAIMED:
+            found = _unsettled(connection, table, ids, "unsure")
+            _again(connection, table, found, now, same=False)
+            # Who asks for it days later means it: it is not too late then.
+            mine = enrollments.c.id.in_([row["id"] for row in found])
+            connection.execute(enrollments.update().where(mine).values(step_since=now))
+            count += len(found)
+    return count
 
 
 def _settle(office: Office, ids: Sequence[str], state: str, status: str, reason: str, now: datetime) -> int:
+    count = 0
     with office.store.write() as connection:
-        found = _unsettled(connection, ids, "unsure")
-        mine = [row["send_id"] for row in found]
-        connection.execute(
-            sends.update().where(sends.c.id.in_(mine)).values(state=state, settled_at=now, reason=reason)
-        )
-        _advance(office, connection, found, status, reason, now)
-    return len(found)
+        for table in CLAIMED:
+            found = _unsettled(connection, table, ids, "unsure")
+            mine = [row["send_id"] for row in found]
+            connection.execute(
+                table.update().where(table.c.id.in_(mine)).values(state=state, settled_at=now, reason=reason)
+            )
+            _advance(office, connection, found, status, reason, now)
+            count += len(found)
+    return count
 
 
-def _joined() -> sa.Select[Any]:
-    """Sends with the enrollment that waits for them: the latest attempt of the step it stands at."""
+def _joined(table: sa.Table) -> sa.Select[Any]:
+    """Claims with the enrollment that waits for them: the latest attempt of the step it stands at."""
     return (
         sa.select(
             enrollments,
-            sends.c.id.label("send_id"),
-            sends.c.mailer,
-            sends.c.lease_owner,
-            sends.c.lease_until,
-            sends.c.handed_at,
+            table.c.id.label("send_id"),
+            (sends.c.mailer if table is sends else writes.c.recognised).label("receiver"),
+            table.c.lease_owner,
+            table.c.lease_until,
+            table.c.handed_at,
         )
-        .join_from(sends, enrollments, enrollments.c.id == sends.c.enrollment_id)
-        .where(sends.c.step == enrollments.c.step, sends.c.attempt == enrollments.c.attempt)
+        .join_from(table, enrollments, enrollments.c.id == table.c.enrollment_id)
+        .where(table.c.step == enrollments.c.step, table.c.attempt == enrollments.c.attempt)
     )
 
 
-def _unsettled(connection: sa.Connection, ids: Sequence[str], state: str) -> list[Mapping[str, Any]]:
+def _unsettled(connection: sa.Connection, table: sa.Table, ids: Sequence[str], state: str) -> list[Mapping[str, Any]]:
     found: list[Mapping[str, Any]] = []
     for start in range(0, len(ids), 1000):
         part = ids[start : start + 1000]
-        mine = _joined().where(sends.c.id.in_(part), sends.c.state == state).with_for_update(of=sends)
+        mine = _joined(table).where(table.c.id.in_(part), table.c.state == state).with_for_update(of=table)
         found += [dict(row) for row in connection.execute(mine).mappings()]
     return found
 
 
-def _again(connection: sa.Connection, rows: Sequence[Mapping[str, Any]], now: datetime, *, same: bool) -> None:
-    """Back to due: with the same send id, which the mailer recognises, or as another attempt."""
+def _again(
+    connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]], now: datetime, *, same: bool
+) -> None:
+    """Back to due: with the same id, which the receiver recognises, or as another attempt."""
     if not rows:
         return
     ids = [row["send_id"] for row in rows]
-    if same:
-        connection.execute(sends.delete().where(sends.c.id.in_(ids)))
+    mine = table.c.id.in_(ids)
+    if same and table is sends:
+        connection.execute(sends.delete().where(mine))
+    elif same:
+        connection.execute(writes.update().where(mine).values(state="waiting", lease_owner=None, lease_until=None))
     else:
-        connection.execute(
-            sends.update()
-            .where(sends.c.id.in_(ids))
-            .values(state="refused", settled_at=now, reason="sent again: " + LOST)
-        )
+        again = {"state": "refused", "settled_at": now, "reason": "sent again: " + LOST}
+        connection.execute(table.update().where(mine).values(again))
     connection.execute(
         enrollments.update()
         .where(enrollments.c.id.in_([row["id"] for row in rows]))
@@ -144,10 +185,16 @@ def _again(connection: sa.Connection, rows: Sequence[Mapping[str, Any]], now: da
 
 
 def _mark(
-    office: Office, connection: sa.Connection, rows: Sequence[Mapping[str, Any]], state: str, reason: str, now: datetime
+    office: Office,
+    connection: sa.Connection,
+    table: sa.Table,
+    rows: Sequence[Mapping[str, Any]],
+    reason: str,
+    now: datetime,
 ) -> None:
     ids = [row["send_id"] for row in rows]
-    connection.execute(sends.update().where(sends.c.id.in_(ids)).values(state=state, reason=reason, lease_owner=None))
+    unsure = {"state": "unsure", "reason": reason, "lease_owner": None}
+    connection.execute(table.update().where(table.c.id.in_(ids)).values(unsure))
     for book, row in _books(office, rows, now):
         book.unsure(as_due(row), reason, row["send_id"])
         book.write(connection, office.store)

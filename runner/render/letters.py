@@ -6,6 +6,7 @@ A template is rendered once a person, with keys printed in place of what it puts
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,13 +14,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from jinja2 import Template, TemplateError, TemplateNotFound, TemplateSyntaxError, UndefinedError
+from jinja2 import Template, TemplateError, TemplateNotFound, TemplateSyntaxError, Undefined, UndefinedError
+from jinja2.environment import TemplateExpression
+from markupsafe import Markup
 
 from connectors.base import Address
 from runner.errors import Fault
 from runner.render import pipeline
 from runner.render.batch import Batch, Draft, Group, grouped
-from runner.render.environment import RECORDER, Environment, Keys, KeyTaken, Recorder, fields, shown
+from runner.render.environment import RECORDER, Environment, Fields, Keys, KeyTaken, Recorder, fields, shown
 from runner.settings import Sender
 from runner.yaml_file import closest
 
@@ -27,6 +30,8 @@ from runner.yaml_file import closest
 ENDINGS = (".mjml", ".html")
 #: Subjects and preheaders kept compiled.
 WORDINGS = 500
+#: A text that is one output and nothing else.
+_ALONE = re.compile(r"\{\{-?((?:(?!\{\{|\}\}).)*?)-?\}\}", re.DOTALL)
 
 
 class Links(Protocol):
@@ -105,6 +110,7 @@ class Templates:
         #: Of each file when it changed and which others it names.
         self._references: dict[str, tuple[int, Sequence[str]]] = {}
         self._wordings: dict[str, Template] = {}
+        self._expressions: dict[str, TemplateExpression] = {}
         self._sender = {"name": sender.name, "email": sender.email, "address": sender.address}
 
     def names(self) -> list[str]:
@@ -211,6 +217,18 @@ class Templates:
     def plain(self, text: str, context: Mapping[str, Any]) -> str:
         """Text that is no mail, such as a task's subject, with its `{{ … }}` filled in; nothing is escaped."""
         return self._wording(text).render(dict(fields({"sender": self._sender, **context}))).strip()
+
+    def value(self, text: str, context: Mapping[str, Any]) -> Any:
+        """The same, but a text that is nothing but one `{{ … }}` gives what it stands for: a number, a date."""
+        alone = _ALONE.fullmatch(text.strip())
+        if alone is None:
+            return self.plain(text, context)
+        if alone[1] not in self._expressions:
+            if len(self._expressions) >= WORDINGS:
+                self._expressions.clear()
+            self._expressions[alone[1]] = self.plain_text.compile_expression(alone[1], undefined_to_none=False)
+        found = self._expressions[alone[1]](dict(fields({"sender": self._sender, **context})))
+        return str(found) if isinstance(found, Undefined | Fields | Markup) else found
 
     def _wording(self, text: str) -> Template:
         """A subject or preheader: text of one line, in which nothing is escaped."""

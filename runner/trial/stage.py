@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
 from connectors.base import ConnectorSettings, Mailer, Mailing, Outcome, Source, Verdict
+from connectors.hooks.webhook import Hook, Hooks
 from runner.app import App
 from runner.conditions import Fields
 from runner.deliver import Lease
@@ -32,6 +34,13 @@ class Nobody(Mailer):
 
     def send(self, mailing: Mailing) -> Sequence[Outcome]:
         return [Outcome(letter.send_id, Verdict.ACCEPTED) for letter in mailing.letters]
+
+
+class Unheard(Hooks):
+    """Takes every message and posts it nowhere."""
+
+    def post(self, hook: Hook, id: str, body: bytes, *, at: datetime) -> Outcome:
+        return Outcome(id, Verdict.ACCEPTED)
 
 
 class Stage(App):
@@ -72,6 +81,10 @@ class Stage(App):
     @cached_property
     def mailer(self) -> Mailer:
         return Nobody()
+
+    @cached_property
+    def hooks(self) -> Hooks:
+        return Unheard()
 
     @cached_property
     def lease(self) -> Lease:

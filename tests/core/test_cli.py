@@ -159,7 +159,7 @@ def test_a_row_of_the_plan_has_the_documented_keys(call: Call) -> None:
         "c2": ("skip", "no valid address: 'nonsense'"),
         "c3": ("skip", 'not in the audience: contact.lifecycle_stage == "customer"'),
     }
-    keys = "at playbook version occasion contact step action arm status reason until send branch"
+    keys = "at playbook version occasion contact step action arm status reason until send branch write"
     assert {" ".join(row) for row in rows} == {keys}
 
 
@@ -173,7 +173,7 @@ def test_a_row_of_the_log_has_the_documented_keys(call: Call) -> None:
         "at": "2026-05-04T09:00:00+00:00", "playbook": "birthday", "occasion": "birthday 2026",
         "contact": {"source_id": "c1", "email": "ada@x.example"}, "step": "wishes", "action": "send_email",
         "arm": "treated", "status": "done", "reason": "36 years since birthday 1990-05-04", "until": None,
-        "send": row["send"], "branch": None,
+        "send": row["send"], "branch": None, "write": None,
     }  # fmt: skip
     assert " ".join(row["send"]) == "message_id state delivery opened clicked answered unsubscribed complained"
 

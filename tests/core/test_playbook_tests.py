@@ -450,3 +450,17 @@ def test_a_playbook_that_is_tested_better_is_the_same_version(workspace: Workspa
         book = read_playbook(workspace.folder / "playbooks/try.yaml", "try.yaml", workspace.suite().fields).playbook
         versions.append(book and book.version)
     assert versions[0] == versions[1] is not None
+
+
+def test_messages_and_notes_are_steps_like_others_and_a_test_calls_nobody(workspace: Workspace) -> None:
+    workspace.settings("webhooks: {crm: {url: https://crm.example/in, secret: '${CRM_HOOK_SECRET}'}}\n")
+    text = """\
+        owner: care@acme.example
+        actions:
+          - webhook: {id: told, url: crm}
+          - notify: {id: tell, subject: A, body: B}
+          - add_note: {id: noted, body: C}
+          - update_contact: {id: moved, set: {lifecycle_stage: vip}}
+    """
+    expected = "expect: [told, tell, noted, moved]"
+    assert workspace.failures(BIRTHDAY + dedent(text), f"given: {ON_THE_DAY}\n{expected}") == []

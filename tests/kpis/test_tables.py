@@ -11,7 +11,7 @@ from rich.console import Console, RenderableType
 
 from runner.cli.tables import kpi_table, log_pages, log_table, summary_table
 from runner.kpis import Direction, Kpi, Period, Reason, Status, Target, Unit
-from runner.log import LoggedContact, LoggedSend, LogRow, PlaybookSummary, ReasonCount
+from runner.log import LoggedContact, LoggedSend, LoggedWrite, LogRow, PlaybookSummary, ReasonCount
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 CRR = Kpi(
@@ -79,6 +79,24 @@ def test_parts_without_anything_to_tell_are_left_out() -> None:
     printed = _printed(kpi_table([CRR, replace(part, value=3), replace(part, name="Reactivated", value=0)]))
     assert "  New customers" in printed
     assert "Reactivated" not in printed
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "payload", "words"),
+    [
+        ("note", "accepted", {"body": "Called\ntwice"}, "birthday today · Called twice"),
+        ("notify", "accepted", {"subject": "At risk", "body": "Call"}, "birthday today · At risk"),
+        ("property", "waiting", {"fields": {"plan": "gold"}}, "birthday today · plan gold, crm waits for it"),
+    ],
+)
+def test_what_was_written_down_or_told_stands_in_its_row(kind: str, state: str, payload: Any, words: str) -> None:
+    write = LoggedWrite("w", kind, "crm", state, payload)
+    assert words in _printed(log_table([replace(ROW, write=write)]), 200)
+
+
+def test_a_webhook_s_body_stays_out_of_the_table() -> None:
+    write = LoggedWrite("w", "webhook", "crm", "accepted", {"type": "step.webhook", "data": {"body": {"a": 1}}})
+    assert _printed(log_table([replace(ROW, write=write)]), 200) == _printed(log_table([ROW]), 200)
 
 
 def test_a_held_row_tells_why_and_until_when() -> None:

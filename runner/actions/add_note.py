@@ -1,0 +1,24 @@
+"""Writes something down about the contact."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from runner.actions.base import Work
+
+
+class AddNote(Work):
+    """Keeps a note on the contact, here; the CRM it comes from gets it once it can be written to."""
+
+    name: ClassVar[str] = "add_note"
+    kind: ClassVar[str] = "note"
+
+    #: What is written down, with `{{ … }}` as in templates.
+    body: str
+
+    def wording(self) -> Mapping[str, Any]:
+        return {"body": self.body}
+
+    def says(self) -> str:
+        return f"note (the CRM is not written to yet): {self.body}"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.kill.process import Nursery, SendGridProcess
+from tests.kill.process import HooksProcess, Nursery, SendGridProcess
 
 #: When everybody has their birthday, and became a customer the day before.
 AT = "2026-05-04T12:00"
@@ -26,6 +26,7 @@ connectors:
   crm: {{type: csv, path: crm}}
 mail: {{type: sendgrid, api_key: SG.loopback, base_url: "{sendgrid}"}}
 reviews: {{sites: {{google: "https://example.org/write"}}}}
+webhooks: {{crm: {{url: "{hooks}", allow_private: true}}}}
 """
 _BIRTHDAY = """\
 name: Birthday
@@ -33,6 +34,7 @@ trigger: {anniversary: {of: contact.birthday, at: "00:00"}}
 brake: {people: 100000, share: 100%}
 actions:
   - send_email: {id: wishes, template: email/note, subject: wishes}
+  - webhook: {id: tell, url: crm}
   - create_task: {id: call, subject: "Call {{ contact.first_name }}", due: 1 day}
   - send_email: {id: gift, template: email/note, subject: gift}
 """
@@ -53,8 +55,14 @@ _NOTE = """\
 
 #: An address, a playbook and a step.
 Mail = tuple[str, str, str]
+#: A message's id, whom it is about, and all that it says.
+Message = tuple[str, str, str]
+#: The step of the birthday that posts one about each person.
+TELL = ("birthday", "tell")
 #: What each person gets, by playbook and step; the subject of each mail is its step.
 MAILS = (("birthday", "wishes"), ("birthday", "gift"), ("welcome", "hello"), ("welcome", "nps"))
+#: All that goes out, in its order.
+STEPS = (MAILS[0], TELL, *MAILS[1:])
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,7 @@ class Company:
     domain: str
     nursery: Nursery
     sendgrid: SendGridProcess
+    hooks: HooksProcess
     people: int
 
     def run(self, *, at: str = AT, die: dict[str, float] | None = None) -> int:
@@ -101,6 +110,13 @@ class Company:
         mails = self.sendgrid.mails(self.domain)
         return Counter((mail["to"], mail["categories"][0], mail["subject"]) for mail in mails)
 
+    def messages(self) -> list[Message]:
+        """Every message that arrived, as often as it did."""
+        return [
+            (told["id"], told["body"]["data"]["contact"]["email"], json.dumps(told["body"], sort_keys=True))
+            for told in self.hooks.messages(self.domain)
+        ]
+
     @property
     def due(self) -> set[Mail]:
         """Every mail that somebody is to get."""
@@ -125,18 +141,20 @@ def found(
     *,
     nursery: Nursery,
     sendgrid: SendGridProcess,
+    hooks: HooksProcess,
     people: int = 6,
     day: date = date(2026, 5, 4),
 ) -> Company:
     """Writes the workspace; `day` is everybody's birthday."""
     for name in ("playbooks", "templates/email", "crm"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    (folder / "regulars.yaml").write_text(_SETTINGS.format(store=json.dumps(store), sendgrid=sendgrid.url))
+    settings = _SETTINGS.format(store=json.dumps(store), sendgrid=sendgrid.url, hooks=hooks.url)
+    (folder / "regulars.yaml").write_text(settings)
     (folder / "playbooks/birthday.yaml").write_text(_BIRTHDAY)
     (folder / "playbooks/welcome.yaml").write_text(_WELCOME)
     (folder / "templates/email/note.mjml").write_text(_NOTE.format(hello="Hello"))
     (folder / "templates/email/note.de.mjml").write_text(_NOTE.format(hello="Hallo"))
-    company = Company(folder, sendgrid.new_domain(), nursery, sendgrid, people)
+    company = Company(folder, sendgrid.new_domain(), nursery, sendgrid, hooks, people)
     rows = ["contact_id,email,first_name,language,created_at,customer_since,birthday"]
     for number, address in enumerate(company.addresses):
         language = "de" if number % 3 == 0 else "en"
@@ -166,8 +184,24 @@ def faults(due: set[Mail], received: Counter[Mail], log: list[dict[str, Any]]) -
 def _waits(mail: Mail, told: dict[Mail, dict[str, Any]]) -> bool:
     """Whether an earlier step of the same playbook is in doubt, so that this one was not reached."""
     address, playbook, step = mail
-    steps = [other for of, other in MAILS if of == playbook]
+    steps = [other for of, other in STEPS if of == playbook]
     return any(
         (row := told.get((address, playbook, earlier))) is not None and row["status"] == "unsure"
         for earlier in steps[: steps.index(step)]
     )
+
+
+def message_faults(people: Sequence[str], messages: Sequence[Message], log: list[dict[str, Any]]) -> list[str]:
+    """What is wrong with the messages: lost ones, and any that a receiver which knows their ids would take twice."""
+    told = {(row["contact"]["email"], row["playbook"], row["step"]): row for row in log}
+    wrong = []
+    for who in people:
+        mine = {(id, says) for id, about, says in messages if about == who}
+        row = told.get((who, *TELL))
+        if len(mine) > 1:
+            wrong.append(f"{who} is told of {len(mine)} times: {sorted(mine)}")
+        if not mine and not (row is None and _waits((who, *TELL), told)):
+            wrong.append(f"the message about {who} is lost; the log says {row['status'] if row else 'nothing'}")
+        if mine and (row is None or row["status"] != "done"):
+            wrong.append(f"{who} is told of; the log says {row['status'] if row else 'nothing'}")
+    return wrong

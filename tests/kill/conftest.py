@@ -12,7 +12,14 @@ from typing import Any
 import pytest
 
 from tests.kill.company import Company, found
-from tests.kill.process import Nursery, SendGridProcess, running_nursery, running_sendgrid
+from tests.kill.process import (
+    HooksProcess,
+    Nursery,
+    SendGridProcess,
+    running_hooks,
+    running_nursery,
+    running_sendgrid,
+)
 
 Fresh = Callable[..., AbstractContextManager[Company]]
 
@@ -29,15 +36,23 @@ def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SendGridProce
         yield running
 
 
+@pytest.fixture(scope="session")
+def hooks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HooksProcess]:
+    with running_hooks(tmp_path_factory.mktemp("hooks")) as running:
+        yield running
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def fresh(request: pytest.FixtureRequest, nursery: Nursery, receiver: SendGridProcess, tmp_path: Path) -> Fresh:
+def fresh(
+    request: pytest.FixtureRequest, nursery: Nursery, receiver: SendGridProcess, hooks: HooksProcess, tmp_path: Path
+) -> Fresh:
     """Makes companies that nothing has happened to; each is gone after its block. Bare ones lack even tables."""
 
     @contextmanager
     def one(*, bare: bool = False, **how: Any) -> Iterator[Company]:
         folder = Path(tempfile.mkdtemp(dir=tmp_path))
         with _store(request, folder, bare=bare) as url:
-            yield found(folder, url, nursery=nursery, sendgrid=receiver, **how)
+            yield found(folder, url, nursery=nursery, sendgrid=receiver, hooks=hooks, **how)
         shutil.rmtree(folder)
 
     return one

@@ -26,6 +26,7 @@ _PRODUCT = (
     "alembic.command",
     "psycopg",
     "connectors.crm.csv_folder",
+    "connectors.hooks.webhook",
     "connectors.mail.sendgrid",
     "runner.app.decisions",
     "runner.app.looking",

@@ -83,6 +83,19 @@ class SendGridProcess:
         urlopen(Request(f"{self.url}/_loopback/faults", body), timeout=PATIENCE).close()
 
 
+class HooksProcess:
+    """A receiver of webhooks in a process of its own, and the file in which it records each message it took."""
+
+    def __init__(self, port: int, record: Path) -> None:
+        self.url = f"http://127.0.0.1:{port}/in"
+        self._record = record
+
+    def messages(self, domain: str) -> list[dict[str, Any]]:
+        """What arrived about the people of a domain."""
+        lines = self._record.read_bytes().splitlines() if self._record.exists() else []
+        return [json.loads(line) for line in lines if f"@{domain}".encode() in line]
+
+
 @contextmanager
 def running_nursery() -> Iterator[Nursery]:
     with _process("tests.kill.nursery") as process:
@@ -96,6 +109,14 @@ def running_sendgrid(folder: Path, *, latency_ms: int = 10) -> Iterator[SendGrid
     with _process("tests.loopback.sendgrid", *options) as process:
         assert process.stdout
         yield SendGridProcess(int(process.stdout.readline()), record)
+
+
+@contextmanager
+def running_hooks(folder: Path) -> Iterator[HooksProcess]:
+    record = folder / "hooks.jsonl"
+    with _process("tests.loopback.hooks", "--port", "0", "--record", str(record)) as process:
+        assert process.stdout
+        yield HooksProcess(int(process.stdout.readline()), record)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A run is killed at many instants, run again, and counted at the receiver.
+"""A run is killed at many instants, run again, and its mails and messages are counted at their receivers.
 
 REGULARS_KILLS=300 python -m pytest tests/kill -rP      kills that often, and tells what was counted
 """
@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.kill.company import AT, Company, faults
+from tests.kill.company import AT, Company, faults, message_faults
 from tests.kill.conftest import Fresh
 from tests.kill.process import until
 
@@ -39,9 +39,12 @@ def test_whenever_a_run_is_killed_nobody_is_written_to_twice_and_nobody_is_lost(
             received, log = company.received(), company.log()
             unsure = sum(row["status"] == "unsure" for row in log)
             assert faults(company.due, received, log) == [], f"{kind} {number}: {kills}"
+            messages = company.messages()
+            assert message_faults(company.addresses, messages, log) == [], f"{kind} {number}: {kills}"
             assert unsure <= MAILING * len(kills), f"{kind} {number}: {kills} left {unsure} in doubt"
             assert (again == 4) == bool(unsure)
             tally.update(kills=len(kills), companies=1, killed=bool(kills), mails=received.total(), unsure=unsure)
+            tally.update(messages=len(messages), twice=len(messages) - len({id for id, *_ in messages}))
     print(dict(tally))
     assert tally["killed"] >= _killed_at_least(kind), f"{kind}: the runs outlive their kills: {dict(tally)}"
 
@@ -101,6 +104,7 @@ def test_two_runs_at_once_send_each_mail_once(fresh: Fresh) -> None:
             assert codes == [0, 0], "\n".join((company.folder / name).read_text() for name in ("one", "other"))
             assert company.run() == 0, company.said
             assert company.received() == Counter(company.due)
+            assert sorted(about for _, about, _ in company.messages()) == company.addresses
 
 
 def test_one_of_two_runs_is_killed_and_the_other_goes_on(fresh: Fresh) -> None:
@@ -111,7 +115,9 @@ def test_one_of_two_runs_is_killed_and_the_other_goes_on(fresh: Fresh) -> None:
         company.nursery.kill(dies)
         assert company.nursery.wait(lives) in (0, 4), (company.folder / "lives").read_text()
         assert company.run() in (0, 4)
-        assert faults(company.due, company.received(), company.log()) == []
+        log = company.log()
+        assert faults(company.due, company.received(), log) == []
+        assert message_faults(company.addresses, company.messages(), log) == []
 
 
 def test_a_killed_daemon_is_taken_over_by_the_next_one(fresh: Fresh) -> None:

@@ -181,7 +181,7 @@ _STEPS: Mapping[str, str] = {
     "request_referral": "request_referral: {id: invite, template: email/referral}",
     "create_task": 'create_task: {id: call, subject: "Call {{ contact.first_name }}", due: 1 day}',
     "add_note": 'add_note: {id: noted, body: "Unhappy: {{ contact.nps_score }}"}',
-    "update_contact": 'update_contact: {id: stage, set: {lifecycle_stage: evangelist, owner: care@acme.example}}',
+    "update_contact": "update_contact: {id: stage, set: {lifecycle_stage: evangelist, owner: care@acme.example}}",
     "notify": 'notify: {id: tell, to: owner, subject: "At risk: {{ contact.first_name }}", body: Call today}',
     "webhook": 'webhook: {id: told, url: "https://crm.acme.example/in", body: {score: "{{ contact.nps_score }}"}}',
     "wait": "wait: 3 days",

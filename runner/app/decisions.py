@@ -226,7 +226,18 @@ def go_live(app: App) -> Path:
         with gzip.open(archive, "wt", encoding="utf-8") as file:
             for row in log.rows(connection):
                 file.write(json.dumps(row.document(), default=str) + "\n")
-        every = (tasks, writes, answers, mail_events, decisions, sends, skeletons, enrollments, trigger_states, playbooks)
+        every = (
+            tasks,
+            writes,
+            answers,
+            mail_events,
+            decisions,
+            sends,
+            skeletons,
+            enrollments,
+            trigger_states,
+            playbooks,
+        )
         for table in every:
             connection.execute(table.delete())
         connection.execute(meta.delete().where(meta.c.key.in_(["clock", "last_tick_at", "epoch"])))

@@ -292,11 +292,12 @@ _DUE = (
         enrollments.c.version == sa.bindparam("in"),
         enrollments.c.step == sa.bindparam("at"),
         enrollments.c.due_at <= sa.bindparam("now", type_=Instant()),
+        ~sa.exists().where(playbooks.c.id == sa.bindparam("of"), playbooks.c.paused_at.is_not(None)),
     )
     .order_by(enrollments.c.due_at, enrollments.c.id)
     .limit(sa.bindparam("most", type_=sa.BigInteger()))
 )
-_DUE_LOCKED = _DUE.with_for_update(skip_locked=True)
+_DUE_LOCKED = _DUE.with_for_update(skip_locked=True, of=enrollments)
 
 
 def due_steps(connection: sa.Connection, now: datetime) -> list[tuple[str, str, str]]:

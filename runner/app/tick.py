@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -122,7 +122,7 @@ def tick(app: App, now: datetime, *, full: bool = False, stop: Callable[[], bool
     news = sync_all(app, now, full=full)
     ticked.synced, ticked.failures, ticked.waiting = news.synced, news.failures, news.waiting
     if not stop():
-        _drain(app, now, ticked)
+        _drain(app, now)
         _run_playbooks(app, now, ticked, stop)
     app.remember("last_tick_at", now.isoformat())
     ticked.waiting += _unsettled(app)
@@ -178,7 +178,8 @@ def _run_playbooks(app: App, now: datetime, ticked: Ticked, stop: Callable[[], b
     ticked.entered = enroll_all(app, running, now)
     ticked.waiting += _braked(app)
     if not stop():
-        ticked.delivered = deliver(app.office(running, fields), now, stop=stop)
+        office = replace(app.office(running, fields), listen=lambda: _drain(app, now))
+        ticked.delivered = deliver(office, now, stop=stop)
         ticked.failures += ticked.delivered.failures
 
 
@@ -216,8 +217,8 @@ def windows(app: App, running: Sequence[Playbook], now: datetime) -> list[tuple[
     return found
 
 
-def _drain(app: App, now: datetime, ticked: Ticked) -> None:
-    """Webhook bodies that came since the last tick."""
+def _drain(app: App, now: datetime) -> None:
+    """Webhook bodies that came since the last look."""
     for name, mailer in mailers(app).items():
         collect.drain(app.store, name, mailer, now)
 

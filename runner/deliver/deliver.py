@@ -12,6 +12,7 @@ from runner.actions import MailAction
 from runner.circumstances import due_steps
 from runner.deliver import outcomes, settle
 from runner.deliver.claim import Claim, claim
+from runner.deliver.last_look import LastLook
 from runner.deliver.office import Office
 from runner.passage import wake
 from runner.playbook import Playbook
@@ -104,7 +105,10 @@ def hand_over(office: Office, playbook: Playbook, step: Step, claims: Sequence[C
         ]
         total += outcomes.write(office, playbook, step, by_id, broken, now)
     for group in _in_mailings(rendered.groups, office.mailer.batch_size):
-        ours = outcomes.renew(office, [send_id for send_id, _ in group.letters])
+        office.listen()
+        look = LastLook(office, playbook, step, [by_id[send_id] for send_id, _ in group.letters], now)
+        ours = outcomes.renew(office, [send_id for send_id, _ in group.letters], look)
+        total += Delivered(held=look.batch.held, skipped=look.batch.skipped, ended=look.batch.ended)
         group = replace(group, letters=[letter for letter in group.letters if letter[0] in ours])
         if group.letters and not total.failures:
             told, failure = _send(office, playbook, mail, group, by_id)

@@ -74,6 +74,8 @@ class Office:
     epoch: str
     zones: Sequence[str]
     machine_now: Callable[[], datetime] = field(default=clock.machine_now)
+    #: Reads what came back meanwhile; asked between two mailings.
+    listen: Callable[[], object] = field(default=lambda: None)
 
     def send_id(self, enrollment: int, step: str, attempt: int) -> str:
         """The same for the same letter, so that a mailer which recognises it sends it once."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -26,16 +26,20 @@ if TYPE_CHECKING:
 RETRY = timedelta(minutes=5)
 
 
-def renew(office: Office, send_ids: Sequence[str]) -> set[str]:
+def renew(
+    office: Office, send_ids: Sequence[str], look: Callable[[sa.Connection], object] = lambda _: None
+) -> set[str]:
     """Takes the lease anew right before the call; what somebody else has swept meanwhile is not ours any more.
 
-    From here on nobody knows whether it goes out; whoever dies before has certainly sent nothing.
+    From here on nobody knows whether it goes out; whoever dies before has certainly sent nothing. `look` is the last
+    chance to take some back.
     """
     if not send_ids:
         return set()
     at = office.machine_now()
     mine = {"ids": list(send_ids), "owner": office.lease.owner}
     with office.store.write() as connection:
+        look(connection)
         connection.execute(_RENEW, {**mine, "at": at, "until": at + LASTS})
         return set(connection.scalars(_STILL_OURS, mine))
 

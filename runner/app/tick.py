@@ -180,7 +180,7 @@ def _run_playbooks(app: App, now: datetime, ticked: Ticked, stop: Callable[[], b
     if not stop():
         office = replace(app.office(running, fields), listen=lambda: _drain(app, now))
         ticked.delivered = deliver(office, now, stop=stop)
-        ticked.failures += ticked.delivered.failures
+        ticked.failures += ticked.delivered.failures + ticked.delivered.troubles
 
 
 def enroll_all(app: App, running: Sequence[Playbook], now: datetime) -> list[Entered]:

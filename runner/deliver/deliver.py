@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
 from connectors.base import Address, Letter, Mailing, Outcome, Verdict
-from connectors.errors import AuthFailed, ConnectorError, Permanent, Temporary
+from connectors.errors import AuthFailed, ConnectorError, Permanent, SharedFault, Temporary
 from runner.actions import MailAction
 from runner.circumstances import due_steps
 from runner.deliver import outcomes, settle
@@ -21,6 +21,8 @@ from runner.steps import Step
 
 #: Enrollments decided in one transaction, and letters of a mailing at the most.
 BATCH = 1000
+#: So many letters of which all come back are no coincidence.
+MANY = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +37,15 @@ class Delivered:
     held: int = 0
     skipped: int = 0
     ended: int = 0
-    #: Mailer errors in words, each once.
+    #: Mailer errors in words, each once: nothing more is handed in for now.
     failures: tuple[str, ...] = ()
+    #: What failed outside, in words, and keeps nobody else waiting.
+    troubles: tuple[str, ...] = ()
 
     def __add__(self, other: Delivered) -> Delivered:
-        counts = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self) if f.name != "failures"}
-        return Delivered(**counts, failures=tuple(dict.fromkeys(self.failures + other.failures)))
+        told = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)}
+        once = {name: tuple(dict.fromkeys(told[name])) for name in ("failures", "troubles")}
+        return Delivered(**{**told, **once})
 
 
 def deliver(office: Office, now: datetime, *, stop: Callable[[], bool] = lambda: False) -> Delivered:
@@ -111,12 +116,10 @@ def hand_over(office: Office, playbook: Playbook, step: Step, claims: Sequence[C
         total += Delivered(held=look.batch.held, skipped=look.batch.skipped, ended=look.batch.ended)
         group = replace(group, letters=[letter for letter in group.letters if letter[0] in ours])
         if group.letters and not total.failures:
-            told, failure = _send(office, playbook, mail, group, by_id)
+            told, trouble = _send(office, playbook, mail, group, by_id)
         else:
-            told, failure = [Outcome(id, Verdict.RETURNED, reason="not tried") for id, _ in group.letters], None
-        total += outcomes.write(office, playbook, step, by_id, told, now, group=group)
-        if failure:
-            total += Delivered(failures=(failure,))
+            told, trouble = [Outcome(id, Verdict.UNTRIED, reason="not tried") for id, _ in group.letters], Delivered()
+        total += outcomes.write(office, playbook, step, by_id, told, now, group=group) + trouble
     return total
 
 
@@ -143,8 +146,8 @@ def _in_mailings(groups: Sequence[Group], size: int) -> list[Group]:
 
 def _send(
     office: Office, playbook: Playbook, mail: MailAction, group: Group, by_id: dict[str, Claim]
-) -> tuple[Sequence[Outcome], str | None]:
-    """The mailer's verdicts, one a letter; and in words why nothing more should be tried now."""
+) -> tuple[Sequence[Outcome], Delivered]:
+    """The mailer's verdicts, one a letter; and in words why nothing more should be tried now, or what else failed."""
     mailing = Mailing(
         sender=office.sender(mail.sender),
         reply_to=Address(mail.reply_to) if mail.reply_to else None,
@@ -156,18 +159,29 @@ def _send(
     )
     try:
         told = office.mailer.send(mailing)
+    except SharedFault as error:
+        return _all(group, Verdict.RETURNED, error), Delivered(troubles=(f"{playbook.id}: {error}",))
     except Temporary as error:
-        return _all(group, Verdict.RETURNED, error, error.retry_after), str(error)
+        return _all(group, Verdict.UNTRIED, error, error.retry_after), Delivered(failures=(str(error),))
     except Permanent as error:
         # An answer that names no letter is about the key or the address of the mailer: the letters are not to blame.
         if error.status is not None or isinstance(error, AuthFailed):
-            return _all(group, Verdict.RETURNED, error), str(error)
-        return _all(group, Verdict.REFUSED, error), None
+            return _all(group, Verdict.UNTRIED, error), Delivered(failures=(str(error),))
+        return _all(group, Verdict.REFUSED, error), Delivered()
     missing = {send_id for send_id, _ in group.letters} - {outcome.send_id for outcome in told}
-    unsaid = [Outcome(send_id, Verdict.UNSURE, reason="the mailer said nothing of it") for send_id in missing]
+    told = [*told, *(Outcome(send_id, Verdict.UNSURE, reason="the mailer said nothing of it") for send_id in missing)]
+    trouble = _trouble(told)
+    return told, Delivered(failures=(f"{office.mailer_name}: {trouble}",) if trouble else ())
+
+
+def _trouble(told: Sequence[Outcome]) -> str | None:
+    """Why nothing more should be tried now; a letter that comes back is no trouble of the mailer's, very many are."""
     # A call whose answer was lost stops the rest as well: better late than in doubt.
-    trouble = next((o.reason for o in told if o.verdict in (Verdict.RETURNED, Verdict.UNSURE)), None)
-    return [*told, *unsaid], f"{office.mailer_name}: {trouble}" if trouble else None
+    for outcome in told:
+        if outcome.verdict in (Verdict.UNTRIED, Verdict.UNSURE):
+            return outcome.reason
+    came_back = len(told) >= MANY and all(outcome.verdict is Verdict.RETURNED for outcome in told)
+    return f"all {len(told)} letters came back: {told[0].reason}" if came_back else None
 
 
 def _all(group: Group, verdict: Verdict, error: ConnectorError, retry_after: float | None = None) -> list[Outcome]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from connectors.base import Outcome, Verdict
+from runner.circumstances import Due
 from runner.deliver import ledger
 from runner.deliver.claim import Claim
 from runner.deliver.lease import LASTS
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 #: When a letter that came back is tried again where nobody said.
 RETRY = timedelta(minutes=5)
+#: And how long it waits at the most.
+LONGEST = timedelta(hours=1)
 
 
 def renew(
@@ -79,10 +82,9 @@ def write(
                 book.advance(claim.due, "failed", f"refused: {outcome.reason}", send_id=claim.send_id)
             case Verdict.UNSURE:
                 book.unsure(claim.due, f"nobody knows whether it went out: {outcome.reason}", claim.send_id)
-            case Verdict.RETURNED:
+            case Verdict.RETURNED | Verdict.UNTRIED:
                 back.append(claim.send_id)
-                wait = timedelta(seconds=max(60, outcome.retry_after)) if outcome.retry_after else RETRY
-                book.hold(claim.due, now + wait, f"came back: {outcome.reason}")
+                book.hold(claim.due, now + _pause(outcome, claim.due, now), f"came back: {outcome.reason}")
                 continue
         settled.append(_settled(outcome, now, group, texts))
     with office.store.write() as connection:
@@ -97,9 +99,18 @@ def write(
     return Delivered(
         accepted=counts[Verdict.ACCEPTED],
         refused=counts[Verdict.REFUSED],
-        returned=counts[Verdict.RETURNED],
+        returned=counts[Verdict.RETURNED] + counts[Verdict.UNTRIED],
         unsure=counts[Verdict.UNSURE],
     )
+
+
+def _pause(outcome: Outcome, due: Due, now: datetime) -> timedelta:
+    """How long a letter waits until it is tried again. One that itself came back waits longer every time."""
+    if outcome.retry_after:
+        return timedelta(seconds=max(60, outcome.retry_after))
+    if outcome.verdict is Verdict.UNTRIED:
+        return RETRY
+    return min(max(now - due.step_since, RETRY), LONGEST)
 
 
 #: Claimed; or, where our call took longer than its lease, swept up by somebody else meanwhile.

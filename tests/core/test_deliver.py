@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from connectors.base import Mailing, Outcome, Verdict
-from connectors.errors import AuthFailed, Permanent, Temporary
+from connectors.errors import AuthFailed, Permanent, SharedFault, Temporary
 from runner.app import decisions
 from runner.errors import ExitCode
 from runner.store.tables import sends
@@ -81,10 +81,62 @@ def test_what_came_back_goes_out_later_and_once(each_world: World) -> None:
     each_world.mailer = Postbox(says(Verdict.RETURNED))
     each_world.playbook("wish", WISH)
     ticked = each_world.tick("2026-05-04 09:00")
-    assert ticked.exit_code is ExitCode.OUTSIDE
+    assert (ticked.exit_code, ticked.delivered.returned) == (ExitCode.DONE, 1)
     each_world.mailer = Postbox()
     each_world.ticks("2026-05-04 09:01", "2026-05-04 09:05", "2026-05-04 09:10")
     assert [letter.at for letter in each_world.got()] == [utc("2026-05-04 09:05")]
+
+
+def test_a_letter_that_comes_back_keeps_nobody_else_waiting(world: World) -> None:
+    born(world, "ada", "bob")
+    for name in ("a", "b"):
+        world.playbook(name, WISH)
+    world.mailer = Postbox(says(Verdict.RETURNED, "ada", reason="450 mailbox full"))
+    assert world.tick("2026-05-04 09:00").exit_code is ExitCode.DONE
+    assert [(letter.who, letter.playbook) for letter in world.got()] == [("bob", "a"), ("bob", "b")]
+
+
+def test_a_letter_that_keeps_coming_back_is_tried_ever_more_rarely_until_it_is_too_late(world: World) -> None:
+    born(world, "ada")
+    world.playbook("wish", WISH)
+    world.mailer = Postbox(says(Verdict.RETURNED, reason="450 mailbox full"))
+    minutes = [minute for minute in range(0, 4 * 60, 5) if world.tick(_after(minute)).delivered.returned]
+    assert minutes == [0, 5, 10, 20, 40, 80, 140, 200]
+    world.ticks("2026-05-08 09:00")
+    assert world.why("ada") == ["hello: ended, too late: due since 2026-05-04, max_lateness is 3 days"]
+
+
+def _after(minutes: int) -> datetime:
+    return utc("2026-05-04 09:00") + timedelta(minutes=minutes)
+
+
+def test_where_very_many_letters_come_back_the_mailer_is_left_alone(world: World) -> None:
+    born(world, *(f"p{number}" for number in range(10)))
+    for name in ("a", "b"):
+        world.playbook(name, WISH)
+    world.mailer = Postbox(says(Verdict.RETURNED, reason="451 slow down"))
+    ticked = world.tick("2026-05-04 09:00")
+    assert ticked.failures == ["outbox: all 10 letters came back: 451 slow down"]
+    assert len(world.mailer.mailings) == 1
+
+
+def test_a_sender_that_is_refused_uses_up_no_occasion_and_stops_no_other_playbook(world: World) -> None:
+    born(world, "ada")
+    mail = f"{WISH}\nactions:\n  - send_email: {{id: hello, template: email/hello, subject: Hi, from: "
+    world.playbook("a", mail + "wrong@acme.example}")
+    world.playbook("b", mail + "right@acme.example}")
+    refusal = SharedFault("not a verified sender", system="mail", request="POST", status=400)
+    world.mailer = Postbox(lambda mailing: from_acme(mailing, refusal))
+    ticked = world.tick("2026-05-04 09:00")
+    assert (ticked.exit_code, ticked.failures) == (ExitCode.OUTSIDE, ["a: mail: POST: 400 not a verified sender"])
+    assert [letter.playbook for letter in world.got()] == ["b"]
+    assert world.why("ada")[0] == "hello: held, came back: not a verified sender"
+
+
+def from_acme(mailing: Mailing, refusal: Exception) -> Sequence[Outcome]:
+    if mailing.sender.email.startswith("wrong"):
+        raise refusal
+    return all_of(mailing, Verdict.ACCEPTED)
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_an_answer_that_comes_after_the_sweep_still_counts(world: World) -> None
 
 
 def test_what_comes_back_after_the_sweep_goes_out_once(world: World) -> None:
-    world.mailer = Postbox(meanwhile(world, Verdict.RETURNED))
+    world.mailer = Postbox(meanwhile(world, Verdict.UNTRIED))
     assert world.tick(BIRTHDAY).exit_code == 3
     world.mailer = Postbox()
     world.ticks("2026-05-04 09:10", "2026-05-04 09:20")

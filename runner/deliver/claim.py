@@ -64,8 +64,8 @@ def claim(office: Office, playbook: Playbook, step: Step, now: datetime, limit: 
         book = ledger.Book(playbook, step, now)
         for one, facts, decision in judged:
             _write(office, connection, book, batch, one, facts, decision)
+        batch.claims = _claim_sends(office, connection, book, batch.claims)
         book.write(connection, office.store)
-        _claim_sends(office, connection, playbook, step, batch.claims, now)
     return batch
 
 
@@ -181,14 +181,36 @@ def _create_task(
     return book.advance(one, "done", reason)
 
 
-def _claim_sends(
-    office: Office, connection: sa.Connection, playbook: Playbook, step: Step, claims: Sequence[Claim], now: datetime
-) -> None:
+def _claim_sends(office: Office, connection: sa.Connection, book: ledger.Book, claims: Sequence[Claim]) -> list[Claim]:
+    """The claims that are ours now; where a step has its send already, that one decides how it goes on."""
     if not claims:
-        return
-    assert isinstance(step.action, MailAction)
+        return []
     until = office.machine_now() + LASTS
-    connection.execute(sends.insert(), [_row(office, playbook, step, claim, now, until) for claim in claims])
+    rows = [_row(office, book.playbook, book.step, claim, book.now, until) for claim in claims]
+    insert = office.store.insert(sends).on_conflict_do_nothing().returning(sends.c.id)
+    ours = set(connection.scalars(insert, rows))
+    if len(ours) < len(claims):
+        _take_up(connection, book, [claim for claim in claims if claim.send_id not in ours])
+    return [claim for claim in claims if claim.send_id in ours]
+
+
+def _take_up(connection: sa.Connection, book: ledger.Book, claims: Sequence[Claim]) -> None:
+    """What was claimed before is not sent again; one that is claimed still is its holder's, or the sweep's."""
+    due = {(claim.due.id, claim.due.attempt): claim.due for claim in claims}
+    there = sa.select(sends).where(
+        sends.c.enrollment_id.in_([claim.due.id for claim in claims]), sends.c.step == book.step.id
+    )
+    for send in connection.execute(there):
+        one = due.get((send.enrollment_id, send.attempt))
+        if one is None:
+            continue
+        match send.state:
+            case "accepted":
+                book.advance(one, "done", "accepted before", send_id=send.id)
+            case "refused":
+                book.advance(one, "failed", f"refused: {send.reason}", send_id=send.id)
+            case "unsure":
+                book.unsure(one, send.reason or "nobody knows whether it went out", send.id)
 
 
 def _row(

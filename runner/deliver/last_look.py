@@ -14,10 +14,11 @@ from runner.decide import Decision, End, Hold, Skip, barred
 from runner.deliver import ledger
 from runner.deliver.claim import Batch, Claim
 from runner.deliver.office import Office
+from runner.deliver.outcomes import take_back
 from runner.passage import passages
 from runner.playbook import Playbook
 from runner.steps import Step
-from runner.store.tables import playbooks, sends
+from runner.store.tables import playbooks
 
 
 @dataclass
@@ -37,7 +38,7 @@ class LastLook:
         if not nos:
             return
         book = ledger.Book(self.playbook, self.step, self.now)
-        taken = connection.scalars(_TAKE_BACK, {"ids": list(nos), "owner": self.office.lease.owner}).all()
+        taken = take_back(connection, self.office, list(nos))
         for claim in self.claims:
             if claim.send_id in taken:
                 self._write(book, claim, nos[claim.send_id])
@@ -91,12 +92,3 @@ class LastLook:
 
 
 _PAUSED = sa.select(playbooks.c.paused_at).where(playbooks.c.id == sa.bindparam("id"))
-_TAKE_BACK = (
-    sends.delete()
-    .where(
-        sends.c.id.in_(sa.bindparam("ids", expanding=True)),
-        sends.c.state == "claimed",
-        sends.c.lease_owner == sa.bindparam("owner"),
-    )
-    .returning(sends.c.id)
-)

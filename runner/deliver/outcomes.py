@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: When a letter that came back is tried again where nobody said.
 RETRY = timedelta(minutes=5)
+#: What the log says of a send whose event came before the mailer's own word.
+PROVED = "accepted: the provider told of it"
 #: And how long it waits at the most.
 LONGEST = timedelta(hours=1)
 
@@ -71,7 +73,7 @@ def write(
 
     book = ledger.Book(playbook, step, now)
     settled: list[dict[str, Any]] = []
-    back: list[str] = []
+    back: dict[str, Outcome] = {}
     texts = dict(group.letters) if group else {}
     for outcome in told:
         claim = claims[outcome.send_id]
@@ -83,8 +85,7 @@ def write(
             case Verdict.UNSURE:
                 book.unsure(claim.due, f"nobody knows whether it went out: {outcome.reason}", claim.send_id)
             case Verdict.RETURNED | Verdict.UNTRIED:
-                back.append(claim.send_id)
-                book.hold(claim.due, now + _pause(outcome, claim.due, now), f"came back: {outcome.reason}")
+                back[claim.send_id] = outcome
                 continue
         settled.append(_settled(outcome, now, group, texts))
     with office.store.write() as connection:
@@ -93,7 +94,13 @@ def write(
             rows = [row | {"in_skeleton": skeleton} for row in settled]
             connection.execute(_SETTLE, rows)
         if back:
-            connection.execute(sends.delete().where(sends.c.id.in_(back), sends.c.state.in_(_OPEN)))
+            taken = take_back(connection, office, list(back))
+            for id in taken:
+                due = claims[id].due
+                book.hold(due, now + _pause(back[id], due, now), f"came back: {back[id].reason}")
+            proved = accepted(connection, [id for id in back if id not in taken])
+            for id in proved:
+                book.advance(claims[id].due, "done", PROVED, send_id=id)
         book.write(connection, office.store)
     counts = {verdict: sum(o.verdict is verdict for o in told) for verdict in Verdict}
     return Delivered(
@@ -102,6 +109,16 @@ def write(
         returned=counts[Verdict.RETURNED] + counts[Verdict.UNTRIED],
         unsure=counts[Verdict.UNSURE],
     )
+
+
+def take_back(connection: sa.Connection, office: Office, ids: Sequence[str]) -> set[str]:
+    """Deletes claims of which certainly nothing went out; those that were still there to delete."""
+    return set(connection.scalars(_TAKE_BACK, {"ids": list(ids), "owner": office.lease.owner}))
+
+
+def accepted(connection: sa.Connection, ids: Sequence[str]) -> set[str]:
+    """Those that an event has proved meanwhile, whatever the mailer said."""
+    return set(connection.scalars(_ACCEPTED, {"ids": list(ids)}))
 
 
 def _pause(outcome: Outcome, due: Due, now: datetime) -> timedelta:
@@ -115,6 +132,21 @@ def _pause(outcome: Outcome, due: Due, now: datetime) -> timedelta:
 
 #: Claimed; or, where our call took longer than its lease, swept up by somebody else meanwhile.
 _OPEN = ("claimed", "unsure")
+
+_THESE = sends.c.id.in_(sa.bindparam("ids", expanding=True))
+#: Not what another process has swept and claimed again since.
+_TAKE_BACK = (
+    sends.delete()
+    .where(
+        _THESE,
+        sa.or_(
+            sends.c.state == "unsure",
+            sa.and_(sends.c.state == "claimed", sends.c.lease_owner == sa.bindparam("owner")),
+        ),
+    )
+    .returning(sends.c.id)
+)
+_ACCEPTED = sa.select(sends.c.id).where(_THESE, sends.c.state == "accepted")
 
 _SETTLE = (
     sends.update()

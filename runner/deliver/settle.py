@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from runner.circumstances import as_due
 from runner.deliver import ledger
 from runner.deliver.office import Office
+from runner.deliver.outcomes import PROVED
 from runner.store.tables import enrollments, sends
 
 LOST = "the process ended while it was handed over; nobody knows whether it went out"
@@ -62,7 +63,7 @@ def take_up(office: Office, now: datetime) -> int:
             _joined().where(enrollments.c.state.in_(["sending", "unsure"]), sends.c.state == "accepted")
         ).mappings()
         found = [dict(row) for row in rows]
-        _advance(office, connection, found, "done", "accepted: the provider told of it", now)
+        _advance(office, connection, found, "done", PROVED, now)
     return len(found)
 
 

@@ -13,7 +13,7 @@ from connectors.base import Mailing, Outcome, Verdict
 from connectors.errors import AuthFailed, Permanent, SharedFault, Temporary
 from runner.app import decisions
 from runner.errors import ExitCode
-from runner.store.tables import sends
+from runner.store.tables import enrollments, sends
 from tests.core.world import Postbox, World, all_of, utc
 
 BORN = {"birthday": date(1990, 5, 4)}
@@ -230,6 +230,49 @@ def test_an_event_proves_that_it_went_out(each_world: World) -> None:
     each_world.ticks("2026-05-04 09:05", "2026-05-06 09:05")
     assert each_world.why("ada")[0] == "first: done, accepted: the provider told of it"
     assert [mailing.subject for mailing in each_world.mailer.mailings] == ["Second"]
+
+
+def proved_meanwhile(world: World, verdict: Verdict) -> Callable[[Mailing], Sequence[Outcome]]:
+    """The mailer says its verdict after an event has told that Ada's letter went out."""
+
+    def answer(mailing: Mailing) -> Sequence[Outcome]:
+        world.do(sends.update().where(sends.c.address == "ada@x.example").values(state="accepted"))
+        return all_of(mailing, verdict, "busy")
+
+    return answer
+
+
+@pytest.mark.parametrize("verdict", [Verdict.RETURNED, Verdict.UNTRIED])
+def test_a_letter_that_came_back_though_an_event_proved_it_goes_on(each_world: World, verdict: Verdict) -> None:
+    born(each_world, "ada", "bob")
+    each_world.mailer = Postbox(proved_meanwhile(each_world, verdict))
+    each_world.playbook("wish", TWO)
+    each_world.tick("2026-05-04 09:00")
+    each_world.mailer = Postbox()
+    each_world.ticks("2026-05-04 09:05", "2026-05-06 09:05")
+    assert each_world.why("ada")[0] == "first: done, accepted: the provider told of it"
+    assert [m.subject for m in each_world.mailer.mailings] == ["First", "Second"]
+    assert each_world.mailer.addresses == ["bob@x.example", "ada@x.example", "bob@x.example"]
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ("accepted", "hello: done, accepted before"),
+        ("refused", "hello: failed, refused: because"),
+        ("unsure", "hello: unsure, because"),
+    ],
+)
+def test_a_send_that_is_there_already_is_taken_up_and_stops_no_batch(each_world: World, state: str, told: str) -> None:
+    born(each_world, "ada")
+    each_world.playbook("wish", WISH)
+    each_world.tick("2026-05-04 09:00")
+    each_world.do(sends.update().values(state=state, reason="because"))
+    each_world.do(enrollments.update().values(state="active", ended_at=None))
+    born(each_world, "bob")
+    each_world.tick("2026-05-04 09:05")
+    assert each_world.mailer.addresses == ["ada@x.example", "bob@x.example"]
+    assert each_world.why("ada") == [told]
 
 
 def test_an_unsure_send_is_settled_though_its_playbook_does_not_run_and_goes_on_when_it_does(world: World) -> None:

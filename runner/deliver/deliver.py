@@ -12,6 +12,7 @@ from runner.actions import MailAction
 from runner.circumstances import due_steps
 from runner.deliver import outcomes, settle
 from runner.deliver.claim import Claim, claim
+from runner.deliver.heartbeat import beating
 from runner.deliver.last_look import LastLook
 from runner.deliver.office import Office
 from runner.passage import wake
@@ -50,6 +51,11 @@ class Delivered:
 
 def deliver(office: Office, now: datetime, *, stop: Callable[[], bool] = lambda: False) -> Delivered:
     """Everything due at `now`, step after step, until nothing is; `stop` ends it after the batch in hand."""
+    with beating(office):
+        return _deliver(office, now, stop)
+
+
+def _deliver(office: Office, now: datetime, stop: Callable[[], bool]) -> Delivered:
     settle.sweep(office, now)
     settle.take_up(office, now)
     wake(office.store, now)

@@ -72,7 +72,7 @@ def unsure(app: App, send: str | None, playbook: str | None) -> list[dict[str, A
 
 
 def _which(send: str | None, playbook: str | None) -> list[Any]:
-    where: list[Any] = [sends.c.state == "unsure"]
+    where: list[Any] = [sends.c.state == "unsure", sends.c.settled_at.is_(None)]
     if send is not None:
         where.append(sends.c.id == send)
     if playbook is not None:

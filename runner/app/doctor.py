@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -196,10 +196,8 @@ def _commonest(zones: Mapping[str, int], most: int = 5) -> str:
 
 
 def _sends(connection: sa.Connection) -> Iterator[Finding]:
-    counted: Callable[[str], int] = lambda state: int(  # noqa: E731
-        connection.scalar(sa.select(sa.func.count()).select_from(sends).where(sends.c.state == state)) or 0
-    )
-    unsure = counted("unsure")
+    waiting = (sends.c.state == "unsure", sends.c.settled_at.is_(None))
+    unsure = connection.scalar(sa.select(sa.func.count()).select_from(sends).where(*waiting))
     words = f"unsure: {unsure}; `regulars settle` lists them" if unsure else "none is unsure"
     yield Finding("sends", Health.FAULT if unsure else Health.OK, words)
     stuck = connection.scalar(

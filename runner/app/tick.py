@@ -243,5 +243,6 @@ def _braked(app: App) -> list[str]:
 
 def _unsettled(app: App) -> list[str]:
     with app.store.read() as connection:
-        count = connection.scalar(sa.select(sa.func.count()).select_from(sends).where(sends.c.state == "unsure"))
+        waiting = (sends.c.state == "unsure", sends.c.settled_at.is_(None))
+        count = connection.scalar(sa.select(sa.func.count()).select_from(sends).where(*waiting))
     return [f"{count} {'send is' if count == 1 else 'sends are'} unsure; `regulars settle` lists them"] if count else []

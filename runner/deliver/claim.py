@@ -94,7 +94,7 @@ def judge(
     judged = []
     for one in due:
         facts = replace(known[one.contact_id], passage=passed[one.id])
-        decision = decide(one, playbook, step, facts, mailed, now, office.settings)
+        decision = decide(one, playbook, step, facts, mailed.for_(one), now, office.settings)
         if isinstance(decision, Do) and _counts(step) and facts.address:
             mailed.add(facts.address, local_day(now, facts.zone), survey=step.action.name == "survey")
         judged.append((one, facts, decision))

@@ -172,7 +172,7 @@ def _settled(
     return {
         "send": outcome.send_id,
         "to_state": str(outcome.verdict),
-        "at": now,
+        "at": None if outcome.verdict is Verdict.UNSURE else now,
         "why": outcome.reason,
         "message": outcome.message_id,
         "own_texts": dict(texts.get(outcome.send_id, {})),

@@ -82,9 +82,6 @@ def resend(office: Office, ids: Sequence[str], now: datetime) -> int:
     with office.store.write() as connection:
         found = _unsettled(connection, ids, "unsure")
         _again(connection, found, now, same=False)
-        # Who asks for it days later means it: it is not too late then.
-        mine = enrollments.c.id.in_([row["id"] for row in found])
-        connection.execute(enrollments.update().where(mine).values(step_since=now))
     return len(found)
 
 
@@ -125,7 +122,11 @@ def _unsettled(connection: sa.Connection, ids: Sequence[str], state: str) -> lis
 
 
 def _again(connection: sa.Connection, rows: Sequence[Mapping[str, Any]], now: datetime, *, same: bool) -> None:
-    """Back to due: with the same send id, which the mailer recognises, or as another attempt."""
+    """Back to due: with the same send id, which the mailer recognises, or as another attempt.
+
+    What was tried before stays unsure and counts for the caps, but waits for nobody any more. For the other attempt it
+    is not too late, however long it took to decide on it.
+    """
     if not rows:
         return
     ids = [row["send_id"] for row in rows]
@@ -133,14 +134,14 @@ def _again(connection: sa.Connection, rows: Sequence[Mapping[str, Any]], now: da
         connection.execute(sends.delete().where(sends.c.id.in_(ids)))
     else:
         connection.execute(
-            sends.update()
-            .where(sends.c.id.in_(ids))
-            .values(state="refused", settled_at=now, reason="sent again: " + LOST)
+            sends.update().where(sends.c.id.in_(ids)).values(settled_at=now, reason="sent again: " + LOST)
         )
     connection.execute(
         enrollments.update()
         .where(enrollments.c.id.in_([row["id"] for row in rows]))
-        .values(state="active", due_at=now, attempt=enrollments.c.attempt + (0 if same else 1))
+        .values(
+            state="active", due_at=now, **({} if same else {"attempt": enrollments.c.attempt + 1, "step_since": now})
+        )
     )
 
 

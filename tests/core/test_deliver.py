@@ -299,6 +299,30 @@ def test_a_letter_is_resent_by_the_rule_that_the_settings_give(world_with: Calla
     assert len(world.mailer.addresses) == 2, "once more, not every five minutes"
 
 
+def test_what_is_sent_again_waits_for_nobody_and_still_counts_for_the_caps(world_with: Callable[[str], World]) -> None:
+    world = world_with("on_unsure: resend\ncaps: {per_day: 1}")
+    born(world, "ada")
+    world.playbook("a", WISH)
+    world.mailer = Postbox(says(Verdict.UNSURE))
+    world.tick("2026-05-04 09:00")
+    world.mailer = Postbox(says(Verdict.REFUSED))
+    world.tick("2026-05-04 09:05")
+    assert sorted(state for (state,) in world.rows(sa.select(sends.c.state))) == ["refused", "unsure"]
+    world.playbook("b", WISH)
+    ticked = world.tick("2026-05-04 09:10")
+    assert (ticked.waiting, decisions.unsure(world.app, None, None)) == ([], [])
+    assert world.why("ada")[-1] == "hello: held, cap: 1 a day"
+
+
+def test_a_letter_is_resent_by_the_rule_however_late_it_is_by_then(world_with: Callable[[str], World]) -> None:
+    world = world_with("on_unsure: resend")
+    born(world, "ada")
+    world.mailer = Postbox(says(Verdict.UNSURE))
+    world.playbook("wish", WISH)
+    world.ticks("2026-05-04 09:00", "2026-05-09 09:00")
+    assert len(world.mailer.addresses) == 2
+
+
 class _PulledPlug(BaseException):
     """As a process ends that nobody asked."""
 

@@ -15,6 +15,7 @@ from connectors.errors import ConnectorError
 from runner import collect
 from runner.app import clockwork
 from runner.app.app import App
+from runner.app.stuck import stuck
 from runner.deliver import Delivered, deliver
 from runner.enroll import Entered, enroll, register, zones_in_use
 from runner.errors import ExitCode, Fault
@@ -41,6 +42,8 @@ class Ticked:
     failures: list[str] = field(default_factory=list)
     #: What waits for a person, in words.
     waiting: list[str] = field(default_factory=list)
+    #: What is worth knowing, and nobody need mend.
+    notes: list[str] = field(default_factory=list)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -71,6 +74,7 @@ class Ticked:
             "faults": [fault.document() for fault in self.faults],
             "failures": self.failures,
             "waiting": self.waiting,
+            "notes": self.notes,
         }
 
 
@@ -181,6 +185,9 @@ def _run_playbooks(app: App, now: datetime, ticked: Ticked, stop: Callable[[], b
         office = replace(app.office(running, fields), listen=lambda: _drain(app, now))
         ticked.delivered = deliver(office, now, stop=stop)
         ticked.failures += ticked.delivered.failures + ticked.delivered.troubles
+        ticked.waiting += ticked.delivered.waiting
+        for found in stuck(app.store, readings, office.versions):
+            (ticked.waiting if found.needs_person else ticked.notes).append(str(found))
 
 
 def enroll_all(app: App, running: Sequence[Playbook], now: datetime) -> list[Entered]:

@@ -17,7 +17,7 @@ from runner.deliver.last_look import LastLook
 from runner.deliver.office import Office
 from runner.passage import wake
 from runner.playbook import Playbook
-from runner.render import Group, Person, unsubscribe_headers
+from runner.render import Group, Person, RenderFault, unsubscribe_headers
 from runner.steps import Step
 
 #: Enrollments decided in one transaction, and letters of a mailing at the most.
@@ -42,10 +42,12 @@ class Delivered:
     failures: tuple[str, ...] = ()
     #: What failed outside, in words, and keeps nobody else waiting.
     troubles: tuple[str, ...] = ()
+    #: What waits for a person, in words.
+    waiting: tuple[str, ...] = ()
 
     def __add__(self, other: Delivered) -> Delivered:
         told = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)}
-        once = {name: tuple(dict.fromkeys(told[name])) for name in ("failures", "troubles")}
+        once = {name: tuple(dict.fromkeys(told[name])) for name in ("failures", "troubles", "waiting")}
         return Delivered(**{**told, **once})
 
 
@@ -111,10 +113,7 @@ def hand_over(office: Office, playbook: Playbook, step: Step, claims: Sequence[C
     )
     total = Delivered()
     if rendered.faults:
-        broken = [
-            Outcome(fault.send_id, Verdict.REFUSED, reason=f"template: {fault.message}") for fault in rendered.faults
-        ]
-        total += outcomes.write(office, playbook, step, by_id, broken, now)
+        total += _unwritten(office, playbook, step, by_id, rendered.faults, now)
     for group in _in_mailings(rendered.groups, office.mailer.batch_size):
         office.listen()
         look = LastLook(office, playbook, step, [by_id[send_id] for send_id, _ in group.letters], now)
@@ -127,6 +126,23 @@ def hand_over(office: Office, playbook: Playbook, step: Step, claims: Sequence[C
             told, trouble = [Outcome(id, Verdict.UNTRIED, reason="not tried") for id, _ in group.letters], Delivered()
         total += outcomes.write(office, playbook, step, by_id, told, now, group=group) + trouble
     return total
+
+
+def _unwritten(
+    office: Office,
+    playbook: Playbook,
+    step: Step,
+    by_id: dict[str, Claim],
+    faults: Sequence[RenderFault],
+    now: datetime,
+) -> Delivered:
+    """Letters that could not be made: where the template is to blame they wait for its author, until it is too late."""
+    failed = [Outcome(f.send_id, Verdict.REFUSED, reason=f"template: {f.message}") for f in faults if not f.of_template]
+    waiting = {fault.send_id: f"template: {fault.message}" for fault in faults if fault.of_template}
+    told = tuple(dict.fromkeys(f"{playbook.id}: {step.id} waits; {words}" for words in waiting.values()))
+    did = outcomes.write(office, playbook, step, by_id, failed, now)
+    outcomes.keep_back(office, playbook, step, by_id, waiting, now)
+    return did + Delivered(held=len(waiting), waiting=told)
 
 
 def _person(office: Office, playbook: Playbook, claim: Claim, now: datetime) -> Person:

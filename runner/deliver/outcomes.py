@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 RETRY = timedelta(minutes=5)
 #: What the log says of a send whose event came before the mailer's own word.
 PROVED = "accepted: the provider told of it"
+#: Past this tick, and before the next one.
+SOON = timedelta(seconds=30)
 #: And how long it waits at the most.
 LONGEST = timedelta(hours=1)
 
@@ -109,6 +111,24 @@ def write(
         returned=counts[Verdict.RETURNED] + counts[Verdict.UNTRIED],
         unsure=counts[Verdict.UNSURE],
     )
+
+
+def keep_back(
+    office: Office,
+    playbook: Playbook,
+    step: Step,
+    claims: Mapping[str, Claim],
+    why: Mapping[str, str],
+    now: datetime,
+) -> None:
+    """Letters that cannot be made yet wait for the next tick, each with its reason."""
+    if not why:
+        return
+    book = ledger.Book(playbook, step, now)
+    with office.store.write() as connection:
+        for id in take_back(connection, office, list(why)):
+            book.hold(claims[id].due, now + SOON, why[id])
+        book.write(connection, office.store)
 
 
 def take_back(connection: sa.Connection, office: Office, ids: Sequence[str]) -> set[str]:

@@ -13,8 +13,8 @@ from connectors.base import Mailing, Outcome, Verdict
 from connectors.errors import AuthFailed, Permanent, SharedFault, Temporary
 from runner.app import decisions
 from runner.errors import ExitCode
-from runner.store.tables import enrollments, sends
-from tests.core.world import Postbox, World, all_of, utc
+from runner.store.tables import enrollments, playbook_versions, sends
+from tests.core.world import TEMPLATE, Postbox, World, all_of, utc
 
 BORN = {"birthday": date(1990, 5, 4)}
 WISH = "trigger: {anniversary: {of: contact.birthday}}"
@@ -402,6 +402,77 @@ def test_an_edited_playbook_keeps_those_inside_on_their_version(each_world: Worl
     each_world.playbook("wish", TWO.replace("subject: Second", "subject: Another").replace("2 days", "9 days"))
     each_world.ticks("2026-05-04 09:05", "2026-05-06 09:00", "2026-05-14 09:00")
     assert [mailing.subject for mailing in each_world.mailer.mailings] == ["First", "Second"]
+
+
+def test_a_template_that_is_gone_holds_its_letters_and_is_told_until_it_is_back(each_world: World) -> None:
+    born(each_world, "ada")
+    each_world.playbook("wish", TWO)
+    each_world.tick("2026-05-04 09:00")
+    hello = each_world.folder / "templates/email/hello.html"
+    hello.rename(hello.with_stem("other"))
+    each_world.playbook("wish", TWO.replace("email/hello", "email/other"))
+    ticked = each_world.tick("2026-05-06 09:00")
+    told = "template: there is no template 'email/hello'; did you mean 'email/other'?"
+    assert (ticked.exit_code, ticked.waiting) == (ExitCode.PERSON, [f"wish: second waits; {told}"])
+    assert each_world.why("ada")[-1] == f"second: held, {told}"
+    hello.write_text(TEMPLATE)
+    each_world.tick("2026-05-06 09:05")
+    assert [mailing.subject for mailing in each_world.mailer.mailings] == ["First", "Second"]
+
+
+def test_a_template_that_stays_away_ends_its_letters_as_too_late(world: World) -> None:
+    born(world, "ada")
+    world.playbook("wish", TWO)
+    world.tick("2026-05-04 09:00")
+    (world.folder / "templates/email/hello.html").unlink()
+    world.write("templates/email/other.html", "<p>Hi</p>{{ unsubscribe() }}")
+    world.playbook("wish", TWO.replace("email/hello", "email/other"))
+    world.ticks("2026-05-06 09:00", "2026-05-10 09:00")
+    assert world.why("ada")[-1] == "second: ended, too late: due since 2026-05-06, max_lateness is 3 days"
+
+
+def test_people_in_a_version_that_cannot_be_read_are_counted_at_every_run(each_world: World) -> None:
+    born(each_world, "ada", "bob")
+    each_world.playbook("wish", TWO)
+    each_world.tick("2026-05-04 09:00")
+    each_world.do(playbook_versions.update().values(body={"name": "wish", "trigger": "of another time"}))
+    each_world.playbook("wish", TWO + "description: new\n")
+    ticked = each_world.tick("2026-05-05 09:00")
+    (told,) = ticked.waiting
+    assert ticked.exit_code is ExitCode.PERSON
+    assert told.startswith("wish: 2 wait inside; version ")
+    assert told.endswith("cannot be read any more: bring back the fields it names, or say on_edit: move")
+
+
+def test_people_inside_a_broken_playbook_are_counted_at_every_run(world: World) -> None:
+    born(world, "ada")
+    world.playbook("wish", TWO)
+    world.tick("2026-05-04 09:00")
+    world.playbook("wish", "trigger: typo")
+    ticked = world.tick("2026-05-05 09:00")
+    assert ticked.exit_code is ExitCode.PERSON
+    assert ticked.waiting == ["wish: 1 waits inside; playbooks/wish.yaml has faults: they go on when they are mended"]
+
+
+@pytest.mark.parametrize(
+    ("leave", "why"),
+    [
+        (lambda world: world.delete("wish"), "its file is not there any more: they go on when it is back"),
+        (
+            lambda world: world.playbook("wish", f"enabled: false\n{TWO}"),
+            "it is disabled: they go on when it is enabled",
+        ),
+    ],
+)
+def test_people_inside_what_was_disabled_or_deleted_on_purpose_are_a_note(
+    world: World, leave: Callable[[World], None], why: str
+) -> None:
+    born(world, "ada")
+    world.playbook("wish", TWO)
+    world.tick("2026-05-04 09:00")
+    leave(world)
+    ticked = world.tick("2026-05-05 09:00")
+    assert (ticked.exit_code, ticked.waiting, ticked.notes) == (ExitCode.DONE, [], [f"wish: 1 waits inside; {why}"])
 
 
 def test_people_inside_a_deleted_playbook_wait_and_go_on_when_it_is_back(world: World) -> None:

@@ -17,6 +17,7 @@ from runner.app import clockwork
 from runner.app.app import App
 from runner.app.stuck import stuck
 from runner.deliver import Delivered, deliver
+from runner.edge import Edge
 from runner.enroll import Entered, enroll, register, zones_in_use
 from runner.errors import ExitCode, Fault
 from runner.playbook import Playbook
@@ -178,24 +179,27 @@ def _run_playbooks(app: App, now: datetime, ticked: Ticked, stop: Callable[[], b
     readings = app.readings(fields)
     ticked.faults = [fault for reading in readings for fault in reading.faults]
     running = [reading.playbook for reading in readings if reading.playbook and reading.playbook.keys.enabled]
+    edge = Edge()
     register(app.store, running, now)
-    ticked.entered = enroll_all(app, running, now)
+    ticked.entered = enroll_all(app, running, now, edge)
     ticked.waiting += _braked(app)
     if not stop():
         office = replace(app.office(running, fields), listen=lambda: _drain(app, now))
-        ticked.delivered = deliver(office, now, stop=stop)
+        ticked.delivered = deliver(office, now, stop=stop, edge=edge)
         ticked.failures += ticked.delivered.failures + ticked.delivered.troubles
         ticked.waiting += ticked.delivered.waiting
         for found in stuck(app.store, readings, office.versions):
             (ticked.waiting if found.needs_person else ticked.notes).append(str(found))
+    ticked.waiting += edge.told()
 
 
-def enroll_all(app: App, running: Sequence[Playbook], now: datetime) -> list[Entered]:
-    brakes = brakes_of(app, running)
-    return [
-        enroll(app.store, playbook, window, app.settings, brake=brakes[playbook.id])
-        for playbook, window in windows(app, running, now)
-    ]
+def enroll_all(app: App, running: Sequence[Playbook], now: datetime, edge: Edge | None = None) -> list[Entered]:
+    edge, brakes = edge or Edge(), brakes_of(app, running)
+    entered = []
+    for playbook, window in windows(app, running, now):
+        with edge.of(playbook.id, "enroll"):
+            entered.append(enroll(app.store, playbook, window, app.settings, brake=brakes[playbook.id]))
+    return entered
 
 
 def brakes_of(app: App, running: Sequence[Playbook]) -> dict[str, Brake | None]:

@@ -15,6 +15,7 @@ from runner.deliver.claim import Claim, claim
 from runner.deliver.heartbeat import beating
 from runner.deliver.last_look import LastLook
 from runner.deliver.office import Office
+from runner.edge import Edge
 from runner.passage import wake
 from runner.playbook import Playbook
 from runner.render import Group, Person, RenderFault, unsubscribe_headers
@@ -51,13 +52,18 @@ class Delivered:
         return Delivered(**{**told, **once})
 
 
-def deliver(office: Office, now: datetime, *, stop: Callable[[], bool] = lambda: False) -> Delivered:
-    """Everything due at `now`, step after step, until nothing is; `stop` ends it after the batch in hand."""
+def deliver(
+    office: Office, now: datetime, *, stop: Callable[[], bool] = lambda: False, edge: Edge | None = None
+) -> Delivered:
+    """Everything due at `now`, step after step, until nothing is; `stop` ends it after the batch in hand.
+
+    A playbook that fails at the `edge` is left out, and the others go on.
+    """
     with beating(office):
-        return _deliver(office, now, stop)
+        return _deliver(office, now, stop, edge or Edge())
 
 
-def _deliver(office: Office, now: datetime, stop: Callable[[], bool]) -> Delivered:
+def _deliver(office: Office, now: datetime, stop: Callable[[], bool], edge: Edge) -> Delivered:
     settle.sweep(office, now)
     settle.take_up(office, now)
     wake(office.store, now)
@@ -67,10 +73,12 @@ def _deliver(office: Office, now: datetime, stop: Callable[[], bool]) -> Deliver
             steps = due_steps(connection, now)
         looked_at = 0
         for playbook, step in _known(office, steps):
-            while not stop() and not total.failures:
-                seen, did = _batch(office, playbook, step, now)
+            while not stop() and not total.failures and not edge.has_failed(playbook.id):
+                seen = 0
+                with edge.of(playbook.id, "deliver"):
+                    seen, did = _batch(office, playbook, step, now)
+                    total += did
                 looked_at += seen
-                total += did
                 if seen < BATCH:
                     break
         if not looked_at:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from typing import TypeVar
 
 from connectors.base import Address, Letter, Mailing, Outcome, Verdict
 from connectors.errors import AuthFailed, ConnectorError, Permanent, SharedFault, Temporary
 from runner.actions import MailAction
 from runner.circumstances import due_steps
 from runner.deliver import outcomes, settle
-from runner.deliver.claim import Claim, claim
+from runner.deliver.claim import Batch, Claim, claim
 from runner.deliver.heartbeat import beating
 from runner.deliver.last_look import LastLook
 from runner.deliver.office import Office
@@ -21,8 +22,11 @@ from runner.playbook import Playbook
 from runner.render import Group, Person, RenderFault, unsubscribe_headers
 from runner.steps import Step
 
-#: Enrollments decided in one transaction, and letters of a mailing at the most.
+T = TypeVar("T")
+#: Letters of a mailing at the most.
 BATCH = 1000
+#: People of one transaction: pages and webhooks must not wait longer than some 50 ms for the write lock.
+CHUNK = 125
 #: So many letters of which all come back are no coincidence.
 MANY = 10
 
@@ -97,12 +101,23 @@ def _known(office: Office, steps: Sequence[tuple[str, str, str]]) -> list[tuple[
 
 
 def _batch(office: Office, playbook: Playbook, step: Step, now: datetime) -> tuple[int, Delivered]:
-    batch = claim(office, playbook, step, now, BATCH)
-    did = Delivered(done=batch.done, held=batch.held, skipped=batch.skipped, ended=batch.ended)
-    if batch.claims:
-        with office.lease.holding():
-            did += hand_over(office, playbook, step, batch.claims, now)
-    return batch.looked_at, did
+    """Claims chunk after chunk, and hands over in one go what they have claimed."""
+    looked_at, did, claims = 0, Delivered(), []
+    with office.lease.holding():
+        while looked_at < BATCH:
+            batch = claim(office, playbook, step, now, CHUNK)
+            looked_at += batch.looked_at
+            did += _counted(batch)
+            claims += batch.claims
+            if batch.looked_at < CHUNK:
+                break
+        if claims:
+            did += hand_over(office, playbook, step, claims, now)
+    return looked_at, did
+
+
+def _counted(batch: Batch) -> Delivered:
+    return Delivered(done=batch.done, held=batch.held, skipped=batch.skipped, ended=batch.ended)
 
 
 def hand_over(office: Office, playbook: Playbook, step: Step, claims: Sequence[Claim], now: datetime) -> Delivered:
@@ -124,16 +139,35 @@ def hand_over(office: Office, playbook: Playbook, step: Step, claims: Sequence[C
         total += _unwritten(office, playbook, step, by_id, rendered.faults, now)
     for group in _in_mailings(rendered.groups, office.mailer.batch_size):
         office.listen()
-        look = LastLook(office, playbook, step, [by_id[send_id] for send_id, _ in group.letters], now)
-        ours = outcomes.renew(office, [send_id for send_id, _ in group.letters], look)
-        total += Delivered(held=look.batch.held, skipped=look.batch.skipped, ended=look.batch.ended)
+        ours, taken_back = _renew(office, playbook, step, [by_id[send_id] for send_id, _ in group.letters], now)
+        total += taken_back
         group = replace(group, letters=[letter for letter in group.letters if letter[0] in ours])
         if group.letters and not total.failures:
             told, trouble = _send(office, playbook, mail, group, by_id)
         else:
             told, trouble = [Outcome(id, Verdict.UNTRIED, reason="not tried") for id, _ in group.letters], Delivered()
-        total += outcomes.write(office, playbook, step, by_id, told, now, group=group) + trouble
+        for part in _chunks(told):
+            total += outcomes.write(office, playbook, step, by_id, part, now, group=group)
+        total += trouble
     return total
+
+
+def _renew(
+    office: Office, playbook: Playbook, step: Step, claims: Sequence[Claim], now: datetime
+) -> tuple[set[str], Delivered]:
+    """Those that are still ours and whom nothing bars; and what became of the others."""
+    ours: set[str] = set()
+    taken_back = Delivered()
+    for part in _chunks(claims):
+        look = LastLook(office, playbook, step, part, now)
+        ours |= outcomes.renew(office, [claim.send_id for claim in part], look)
+        taken_back += _counted(look.batch)
+    return ours, taken_back
+
+
+def _chunks(whole: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(whole), CHUNK):
+        yield whole[start : start + CHUNK]
 
 
 def _unwritten(
@@ -148,8 +182,11 @@ def _unwritten(
     failed = [Outcome(f.send_id, Verdict.REFUSED, reason=f"template: {f.message}") for f in faults if not f.of_template]
     waiting = {fault.send_id: f"template: {fault.message}" for fault in faults if fault.of_template}
     told = tuple(dict.fromkeys(f"{playbook.id}: {step.id} waits; {words}" for words in waiting.values()))
-    did = outcomes.write(office, playbook, step, by_id, failed, now)
-    outcomes.keep_back(office, playbook, step, by_id, waiting, now)
+    did = Delivered()
+    for part in _chunks(failed):
+        did += outcomes.write(office, playbook, step, by_id, part, now)
+    for ids in _chunks(list(waiting)):
+        outcomes.keep_back(office, playbook, step, by_id, {id: waiting[id] for id in ids}, now)
     return did + Delivered(held=len(waiting), waiting=told)
 
 

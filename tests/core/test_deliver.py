@@ -354,6 +354,23 @@ def test_a_mailer_that_recognises_a_letter_gets_it_again(each_world: World) -> N
     assert states(each_world) == {"ada": "accepted"}
 
 
+def test_a_mailing_of_hundreds_is_claimed_in_short_transactions(world: World) -> None:
+    world.people(*(f"p{number}" for number in range(300)), **BORN)
+    world.playbook("wish", f"{WISH}\nbrake: {{people: 500, share: 100%}}")
+    claimed: list[int] = []
+
+    def count(mailing: Mailing) -> Sequence[Outcome]:
+        together = sa.select(sa.func.count()).select_from(sends).group_by(sends.c.handed_at)
+        claimed.extend(row[0] for row in world.rows(together))
+        return all_of(mailing, Verdict.ACCEPTED)
+
+    world.mailer = Postbox(count)
+    world.tick("2026-05-04 09:00")
+    assert [len(mailing.letters) for mailing in world.mailer.mailings] == [300]
+    assert sorted(claimed) == [50, 125, 125]
+    assert len(world.got()) == 300
+
+
 def test_two_people_at_one_address_share_its_cap(world_with: Callable[[str], World]) -> None:
     world = world_with("caps: {per_day: 1}")
     for name in ("ada", "bob"):

@@ -220,7 +220,10 @@ class Mailer(ABC):
         return False
 
     def events(self, body: bytes) -> Iterator[MailEvent]:
-        """The events of a verified webhook body; what is not understood is passed over."""
+        """The events of a verified webhook body; what is not understood is passed over.
+
+        Raises ValueError where the body as a whole is none of the provider's: it is kept, with the reason.
+        """
         return iter(())
 
     def close(self) -> None:

@@ -22,6 +22,7 @@ from runner.store.tables import (
     contacts,
     cursors,
     enrollments,
+    inbox,
     playbooks,
     sends,
     set_aside,
@@ -72,6 +73,7 @@ def examine(app: App) -> Examined:
             *_connectors(app, connection),
             *_people(connection, invalid),
             *_sends(connection),
+            *_webhooks(app),
             *_playbooks(connection),
             *_overdue(connection, last_moment(app)),
         ]
@@ -207,6 +209,23 @@ def _sends(connection: sa.Connection) -> Iterator[Finding]:
     )
     if stuck:
         yield Finding("enrollments", Health.FAULT, f"{stuck} wait for a send that is not there")
+
+
+def _webhooks(app: App) -> Iterator[Finding]:
+    """Signed bodies that could not be read: they stay in the inbox."""
+    with app.store.inbox.begin() as connection:
+        last = connection.execute(
+            sa.select(inbox.c.connector, inbox.c.received_at, inbox.c.fault)
+            .where(inbox.c.fault.is_not(None))
+            .order_by(inbox.c.id.desc())
+            .limit(1)
+        ).first()
+        count = connection.scalar(sa.select(sa.func.count()).select_from(inbox).where(inbox.c.fault.is_not(None)))
+    if last is not None:
+        words = (
+            f"could not be read and are kept in the inbox: {count:,}; the last at {last.received_at:%Y-%m-%d %H:%M} UTC"
+        )
+        yield Finding(f"webhooks of {last.connector}", Health.WARNING, f"{words}: {last.fault}")
 
 
 def _overdue(connection: sa.Connection, now: datetime) -> Iterator[Finding]:

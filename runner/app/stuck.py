@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import sqlalchemy as sa
 
+from runner.app.soundness import template_faults
+from runner.conditions import Fields
 from runner.deliver import Versions
-from runner.playbook import Reading
+from runner.errors import Fault
+from runner.playbook import Reading, assemble
+from runner.settings import Settings
 from runner.store import Store
-from runner.store.tables import enrollments, playbooks
+from runner.store.tables import enrollments, playbook_versions, playbooks
+from runner.yaml_file import YamlFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,32 @@ def _why(id: str, version: str, known: Mapping[str, Reading], versions: Versions
     return None
 
 
+def faults_inside(
+    connection: sa.Connection, readings: Sequence[Reading], folder: Path, settings: Settings | None, fields: Fields
+) -> list[Fault]:
+    """What keeps older versions' letters from going out, for the people who are still inside one."""
+    running = {reading.id: reading for reading in readings if reading.enabled and reading.playbook}
+    found: list[Fault] = []
+    for id, version in connection.execute(_INSIDE).all():
+        reading = running.get(id)
+        if reading is None or reading.playbook is None or reading.playbook.version == version:
+            continue
+        body = connection.scalar(_BODY, {"of": id, "in": version})
+        older = assemble(YamlFile(f"{id}@{version}", body), id, fields) if body else None
+        faults = [*older.faults, *_of_templates(older, folder, settings, fields)] if older else []
+        people = connection.scalar(_HOW_MANY, {"of": id, "in": version})
+        words = f"version {version}, in which {people:,} people are still"
+        found += [Fault(reading.file, 1, 1, f.where, f"{words}: {f.message}", f.advice) for f in faults]
+    return found
+
+
+def _of_templates(older: Reading, folder: Path, settings: Settings | None, fields: Fields) -> list[Fault]:
+    return template_faults(folder, older.draft, settings, fields) if older.draft else []
+
+
+_BODY = sa.select(playbook_versions.c.body).where(
+    playbook_versions.c.playbook == sa.bindparam("of"), playbook_versions.c.version == sa.bindparam("in")
+)
 _ADVICE = "bring back the fields it names, or say on_edit: move"
 
 

@@ -437,6 +437,25 @@ def test_a_template_that_is_gone_holds_its_letters_and_is_told_until_it_is_back(
     assert [mailing.subject for mailing in each_world.mailer.mailings] == ["First", "Second"]
 
 
+def test_check_warns_of_a_template_that_only_an_older_version_names_while_people_are_inside(world: World) -> None:
+    born(world, "ada", "bob")
+    world.playbook("wish", TWO)
+    world.tick("2026-05-04 09:00")
+    version = world.rows(sa.select(playbook_versions.c.version))[0].version
+    (world.folder / "templates/email/hello.html").unlink()
+    world.write("templates/email/other.html", TEMPLATE)
+    world.playbook("wish", TWO.replace("email/hello", "email/other"))
+    checked = world.check()
+    told = [warning for warning in checked.warnings if version in warning.message]
+    assert checked.faults == ()
+    assert {(warning.file, warning.message) for warning in told} == {
+        (
+            "playbooks/wish.yaml",
+            f"version {version}, in which 2 people are still: there is no template 'email/hello'",
+        )
+    }
+
+
 def test_a_template_that_stays_away_ends_its_letters_as_too_late(world: World) -> None:
     born(world, "ada")
     world.playbook("wish", TWO)

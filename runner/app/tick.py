@@ -186,7 +186,7 @@ def _run_playbooks(app: App, now: datetime, ticked: Ticked, stop: Callable[[], b
     if not stop():
         office = replace(app.office(running, fields), listen=lambda: _drain(app, now))
         ticked.delivered = deliver(office, now, stop=stop, edge=edge)
-        ticked.failures += ticked.delivered.failures + ticked.delivered.troubles
+        ticked.failures += ticked.delivered.failures + ticked.delivered.refusals
         ticked.waiting += ticked.delivered.waiting
         for found in stuck(app.store, readings, office.versions):
             (ticked.waiting if found.needs_person else ticked.notes).append(str(found))

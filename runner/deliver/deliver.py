@@ -45,14 +45,14 @@ class Delivered:
     ended: int = 0
     #: Mailer errors in words, each once: nothing more is handed in for now.
     failures: tuple[str, ...] = ()
-    #: What failed outside, in words, and keeps nobody else waiting.
-    troubles: tuple[str, ...] = ()
+    #: Mailings that were refused as a whole, in words: nothing more of their step is handed in for now.
+    refusals: tuple[str, ...] = ()
     #: What waits for a person, in words.
     waiting: tuple[str, ...] = ()
 
     def __add__(self, other: Delivered) -> Delivered:
         told = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)}
-        once = {name: tuple(dict.fromkeys(told[name])) for name in ("failures", "troubles", "waiting")}
+        once = {name: tuple(dict.fromkeys(told[name])) for name in ("failures", "refusals", "waiting")}
         return Delivered(**{**told, **once})
 
 
@@ -72,17 +72,20 @@ def _deliver(office: Office, now: datetime, stop: Callable[[], bool], edge: Edge
     settle.take_up(office, now)
     wake(office.store, now)
     total = Delivered()
+    refused: set[tuple[str, str]] = set()
     while not stop() and not total.failures:
         with office.store.read() as connection:
             steps = due_steps(connection, now)
         looked_at = 0
         for playbook, step in _known(office, steps):
-            while not stop() and not total.failures and not edge.has_failed(playbook.id):
-                seen = 0
+            while not (stop() or total.failures or edge.has_failed(playbook.id) or (playbook.id, step.id) in refused):
+                seen, did = 0, Delivered()
                 with edge.of(playbook.id, "deliver"):
                     seen, did = _batch(office, playbook, step, now)
-                    total += did
                 looked_at += seen
+                total += did
+                if did.refusals:
+                    refused.add((playbook.id, step.id))
                 if seen < BATCH:
                     break
         if not looked_at:
@@ -142,7 +145,7 @@ def hand_over(office: Office, playbook: Playbook, step: Step, claims: Sequence[C
         ours, taken_back = _renew(office, playbook, step, [by_id[send_id] for send_id, _ in group.letters], now)
         total += taken_back
         group = replace(group, letters=[letter for letter in group.letters if letter[0] in ours])
-        if group.letters and not total.failures:
+        if group.letters and not total.failures and not total.refusals:
             told, trouble = _send(office, playbook, mail, group, by_id)
         else:
             told, trouble = [Outcome(id, Verdict.UNTRIED, reason="not tried") for id, _ in group.letters], Delivered()
@@ -227,7 +230,7 @@ def _send(
     try:
         told = office.mailer.send(mailing)
     except SharedFault as error:
-        return _all(group, Verdict.RETURNED, error), Delivered(troubles=(f"{playbook.id}: {error}",))
+        return _all(group, Verdict.RETURNED, error), Delivered(refusals=(f"{playbook.id}: {error}",))
     except Temporary as error:
         return _all(group, Verdict.UNTRIED, error, error.retry_after), Delivered(failures=(str(error),))
     except Permanent as error:

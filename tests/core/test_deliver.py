@@ -133,6 +133,15 @@ def test_a_sender_that_is_refused_uses_up_no_occasion_and_stops_no_other_playboo
     assert world.why("ada")[0] == "hello: held, came back: not a verified sender"
 
 
+def test_a_sender_that_is_refused_is_not_tried_with_every_mailing_of_the_step(world: World) -> None:
+    born(world, *(f"p{number}" for number in range(30)))
+    world.playbook("wish", WISH)
+    world.mailer = Postbox(raises(SharedFault("not a verified sender", system="mail", request="POST", status=400)))
+    world.mailer.batch_size = 10  # type: ignore[misc]
+    assert world.tick("2026-05-04 09:00").delivered.returned == 30
+    assert len(world.mailer.mailings) == 1
+
+
 def from_acme(mailing: Mailing, refusal: Exception) -> Sequence[Outcome]:
     if mailing.sender.email.startswith("wrong"):
         raise refusal

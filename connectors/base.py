@@ -132,8 +132,10 @@ class Verdict(StrEnum):
     ACCEPTED = "accepted"
     #: Certainly not taken, and never will be like this.
     REFUSED = "refused"
-    #: Certainly not taken; the same may succeed later.
+    #: Certainly not taken now, for a reason of this letter's own (a full mailbox); the same may succeed later.
     RETURNED = "returned"
+    #: Certainly not taken since the mailer itself is in trouble; nothing more is handed in for now.
+    UNTRIED = "untried"
     #: The request went out and no certain answer came back.
     UNSURE = "unsure"
 
@@ -209,14 +211,21 @@ class Mailer(ABC):
 
     @abstractmethod
     def send(self, mailing: Mailing) -> Sequence[Outcome]:
-        """One outcome a letter, in any order. Raises AuthFailed or Temporary when certainly none was taken."""
+        """One outcome a letter, in any order.
+
+        When certainly none was taken it may raise instead: AuthFailed or Temporary for trouble of the mailer's own, by
+        which nothing more is handed in for now, and SharedFault for what is wrong with this mailing alone.
+        """
 
     def verify(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> bool:
         """Whether a webhook's body comes from the provider; header names are lower case."""
         return False
 
     def events(self, body: bytes) -> Iterator[MailEvent]:
-        """The events of a verified webhook body; what is not understood is passed over."""
+        """The events of a verified webhook body; what is not understood is passed over.
+
+        Raises ValueError where the body as a whole is none of the provider's: it is kept, with the reason.
+        """
         return iter(())
 
     def close(self) -> None:

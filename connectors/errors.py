@@ -47,6 +47,13 @@ class Permanent(ConnectorError):
     """The request was refused and would be refused again: it must change first."""
 
 
+class SharedFault(Permanent):
+    """What all letters of a mailing have in common was refused, such as its sender: that must be mended first.
+
+    No letter is to blame, and other mailings may go.
+    """
+
+
 class AuthFailed(Permanent):
     """The credentials are wrong, expired, or lack a permission: a person must act."""
 

@@ -125,6 +125,8 @@ class Mailed:
     def __init__(self) -> None:
         self.days: dict[str, list[date]] = {}
         self.surveys: dict[str, date] = {}
+        #: What each step of an enrollment has sent: the address, the day, and whether it was a survey.
+        self._by_step: dict[tuple[int, str], list[tuple[str, date, bool]]] = {}
 
     def load(self, connection: sa.Connection, addresses: Iterable[str], since: date) -> None:
         """Claimed, accepted and unsure marketing mail of these addresses since a local day."""
@@ -134,12 +136,27 @@ class Mailed:
             return
         counting = sends.c.state.in_(["claimed", "accepted", "unsure"])
         rows = connection.execute(
-            sa.select(sends.c.address, sends.c.local_day, sends.c.action).where(
+            sa.select(sends.c.address, sends.c.local_day, sends.c.action, sends.c.enrollment_id, sends.c.step).where(
                 sends.c.address.in_(wanted), counting, sends.c.local_day > since, sends.c.purpose == "marketing"
             )
         )
-        for address, day, action in rows:
+        for address, day, action, enrollment, step in rows:
             self.add(address, day, survey=action == "survey")
+            self._by_step.setdefault((enrollment, step), []).append((address, day, action == "survey"))
+
+    def for_(self, due: Due) -> Mailed:
+        """What counts for this one: a letter that is sent again is still one letter."""
+        earlier = self._by_step.get((due.id, due.step), ())
+        if not due.attempt or not earlier:
+            return self
+        others = Mailed()
+        others.days = {address: list(days) for address, days in self.days.items()}
+        others.surveys = dict(self.surveys)
+        for address, day, survey in earlier:
+            others.days[address].remove(day)
+            if survey and others.surveys.get(address) == day:
+                del others.surveys[address]
+        return others
 
     def add(self, address: str, day: date, *, survey: bool) -> None:
         self.days.setdefault(address, []).append(day)
@@ -294,11 +311,12 @@ _DUE = (
         enrollments.c.version == sa.bindparam("in"),
         enrollments.c.step == sa.bindparam("at"),
         enrollments.c.due_at <= sa.bindparam("now", type_=Instant()),
+        ~sa.exists().where(playbooks.c.id == sa.bindparam("of"), playbooks.c.paused_at.is_not(None)),
     )
     .order_by(enrollments.c.due_at, enrollments.c.id)
     .limit(sa.bindparam("most", type_=sa.BigInteger()))
 )
-_DUE_LOCKED = _DUE.with_for_update(skip_locked=True)
+_DUE_LOCKED = _DUE.with_for_update(skip_locked=True, of=enrollments)
 
 
 def due_steps(connection: sa.Connection, now: datetime) -> list[tuple[str, str, str]]:

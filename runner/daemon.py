@@ -106,6 +106,8 @@ class Daemon:
             log.info("ticked", action=name, exit_code=int(ticked.exit_code), **_counts(ticked.document()["delivered"]))
             for words in (*map(str, ticked.faults), *ticked.failures, *ticked.waiting):
                 log.warning(words, action=name)
+            for words in ticked.notes:
+                log.info(words, action=name)
         except RegularsError as error:
             log.error(str(error), action=name)
         except SQLAlchemyError as error:

@@ -96,6 +96,11 @@ def _is_for_everybody(action: Action) -> bool:
     )
 
 
+def barred(due: Due, playbook: Playbook, mail: MailAction, facts: Circumstances, settings: Settings) -> Decision | None:
+    """What stands against a letter whatever the hour and the caps: asked at the claim, and again before the call."""
+    return _over(due, playbook, facts) or _may_not(mail, facts, settings)
+
+
 def next_since(due: Due, step: Step, facts: Circumstances, now: datetime, settings: Settings) -> datetime:
     """Since when the following step is next: since a wait was over, however late somebody looked."""
     if not isinstance(step.action, Wait):

@@ -309,7 +309,7 @@ def _mail(since: datetime | None) -> sa.Select[Any]:
             how_many("clicked", sa.and_(accepted, sends.c.clicked == "human")),
             how_many("answered", sends.c.answered_at.is_not(None)),
             how_many("unsubscribed", sends.c.unsubscribed_at.is_not(None)),
-            how_many("unsure", sends.c.state == "unsure"),
+            how_many("unsure", sa.and_(sends.c.state == "unsure", sends.c.settled_at.is_(None))),
         )
         .where(_from(sends.c.claimed_at, since))
         .group_by(sends.c.playbook)

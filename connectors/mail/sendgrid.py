@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from pydantic import ConfigDict, SecretStr, field_validator
 
 from connectors.base import Address, ConnectorSettings, Letter, Mailer, MailEvent, Mailing, Outcome, Verdict
-from connectors.errors import ConnectorError, Permanent, Temporary
+from connectors.errors import ConnectorError, Permanent, SharedFault, Temporary
 from connectors.limits import Caller
 from connectors.mail.message import (
     SEND_HEADER,
@@ -142,17 +142,21 @@ class SendGridMailer(Mailer):
             try:
                 outcomes += self._post(call)
             except Refused as refusal:
+                if _is_shared(refusal, call, mailing):
+                    if not _anything_went(outcomes):
+                        raise _shared(refusal) from refusal
+                    return outcomes + _untried([call, *calls], refusal)
                 refused, rest = _after(refusal, call)
                 outcomes += refused
                 calls.extendleft(reversed(rest))
             except Lost as lost:
                 outcomes += _all(call, Verdict.UNSURE, reason=str(lost))
                 # The next call might be lost as well: better late than in doubt.
-                return outcomes + _returned(calls, lost)
+                return outcomes + _untried(calls, lost)
             except (Temporary, Permanent) as error:
                 if isinstance(error, Permanent) and not _anything_went(outcomes):
                     raise
-                return outcomes + _returned([call, *calls], error)
+                return outcomes + _untried([call, *calls], error)
         return outcomes
 
     def verify(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> bool:
@@ -328,10 +332,20 @@ def _halves(call: Mailing) -> list[Mailing]:
 # What came back
 
 
+def _is_shared(refusal: Refused, call: Mailing, mailing: Mailing) -> bool:
+    """Whether it is about what all letters have in common; a letter written out has words of its own."""
+    fields = {(complaint.field or "").partition(".")[0] for complaint in refusal.complaints} & SHARED_FIELDS
+    own = (call.subject, call.html, call.text) != (mailing.subject, mailing.html, mailing.text)
+    return bool(fields - {"subject", "content"} if own else fields)
+
+
+def _shared(refusal: Refused) -> SharedFault:
+    return SharedFault(refusal.words, system=SYSTEM, request=refusal.request, status=refusal.status)
+
+
 def _after(refusal: Refused, call: Mailing) -> tuple[list[Outcome], list[Mailing]]:
     """The letters that were refused for good, and the calls that may carry the others."""
-    fields = [complaint.field or "" for complaint in refusal.complaints]
-    if len(call.letters) == 1 or any(field.partition(".")[0] in SHARED_FIELDS for field in fields):
+    if len(call.letters) == 1:
         return _all(call, Verdict.REFUSED, reason=str(refusal)), []
     named = _named(refusal, len(call.letters))
     if not named:
@@ -366,10 +380,10 @@ def _all(
     return [Outcome(letter.send_id, verdict, message_id, reason, retry_after) for letter in call.letters]
 
 
-def _returned(calls: Iterable[Mailing], error: ConnectorError) -> list[Outcome]:
+def _untried(calls: Iterable[Mailing], error: ConnectorError) -> list[Outcome]:
     """The letters of calls that did not go out, or that were certainly not taken."""
     after = error.retry_after if isinstance(error, Temporary) else None
-    return [outcome for call in calls for outcome in _all(call, Verdict.RETURNED, reason=str(error), retry_after=after)]
+    return [outcome for call in calls for outcome in _all(call, Verdict.UNTRIED, reason=str(error), retry_after=after)]
 
 
 def _anything_went(outcomes: Sequence[Outcome]) -> bool:

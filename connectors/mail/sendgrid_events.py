@@ -62,12 +62,16 @@ def is_signed(key: ec.EllipticCurvePublicKey, headers: Mapping[str, str], body: 
 
 
 def events_in(body: bytes) -> Iterator[MailEvent]:
-    """The events that we understand; whatever else a row is, it stops no other."""
+    """The events that we understand, whatever the others are. Raises ValueError for no list of rows."""
     try:
         rows = json.loads(body)
-    except (ValueError, RecursionError):
-        return
-    for row in rows if isinstance(rows, list) else [rows]:
+    except RecursionError as error:
+        raise ValueError("nested too deep to be a list of events") from error
+    if isinstance(rows, dict) and "event" in rows:
+        rows = [rows]
+    if not isinstance(rows, list):
+        raise ValueError(f"must be a list of events, is {type(rows).__name__}")
+    for row in rows:
         event = _event(row) if isinstance(row, dict) else None
         if event is not None:
             yield event

@@ -15,7 +15,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field, SecretStr, model_validator
 
 from connectors.base import ConnectorSettings, Letter, Mailer, Mailing, Outcome, Verdict
-from connectors.errors import AuthFailed, ConnectorError, Temporary, Unsupported
+from connectors.errors import AuthFailed, ConnectorError, Permanent, SharedFault, Temporary, Unsupported
 from connectors.limits import Caller
 from connectors.mail.message import ascii_address, check, message_id, mime, utc_now
 
@@ -82,7 +82,7 @@ class Smtp(Mailer):
         try:
             connection = self._caller.call(self._connect)
         except Temporary as error:
-            return [_returned(letter, str(error), error.retry_after) for letter in mailing.letters]
+            return [_untried(letter, str(error), error.retry_after) for letter in mailing.letters]
         with _closing(connection):
             return self._hand_over(connection, mailing)
 
@@ -135,15 +135,15 @@ class Smtp(Mailer):
                 words = f"{letter.to.email!r} is not an address that every mail server takes"
                 outcomes.append(_refused(letter, words))
             elif lost is not None:
-                outcomes.append(_returned(letter, lost))
+                outcomes.append(_untried(letter, lost))
             else:
                 try:
                     outcome, lost = _deliver(connection, mailing, letter, at)
-                except AuthFailed as error:
+                except (Temporary, Permanent) as error:
                     if not _anything_went(outcomes):
                         raise
                     lost = str(error)
-                    outcome = _returned(letter, lost)
+                    outcome = _untried(letter, lost)
                 outcomes.append(outcome)
         return outcomes
 
@@ -155,7 +155,7 @@ def _deliver(connection: smtplib.SMTP, mailing: Mailing, letter: Letter, at: dat
         no = _ask_for(connection, mailing, letter)
     except (OSError, smtplib.SMTPException) as error:
         lost = f"{SYSTEM}: the connection was lost ({error})"
-        return _returned(letter, lost), lost
+        return _untried(letter, lost), lost
     if no is not None:
         return _verdict(letter, *no)
     try:
@@ -173,7 +173,7 @@ def _deliver(connection: smtplib.SMTP, mailing: Mailing, letter: Letter, at: dat
 def _ask_for(connection: smtplib.SMTP, mailing: Mailing, letter: Letter) -> tuple[int, bytes] | None:
     """Names sender and recipient; the server's code and words where it does not want the letter, else None.
 
-    Raises AuthFailed where it is the sender, not the recipient, whom the server does not want.
+    Raises where it is us or the sender, not the recipient, whom the server does not want: it would say so every time.
     """
     recipient = ascii_address(letter.to.email) or letter.to.email
     for command, yes in (
@@ -184,13 +184,22 @@ def _ask_for(connection: smtplib.SMTP, mailing: Mailing, letter: Letter) -> tupl
         code, words = connection.docmd(command)
         if code in yes:
             continue
-        if code == 530 or (code >= 500 and command.startswith("MAIL")):
-            raise AuthFailed(_words(words), system=SYSTEM, request=command.partition(":")[0], status=code)
+        request = command.partition(":")[0]
+        if code == 530:
+            raise AuthFailed(_words(words), system=SYSTEM, request=request, status=code)
+        if code >= 500 and (request == "MAIL FROM" or _ABOUT_SENDER.search(_words(words))):
+            raise SharedFault(_words(words), system=SYSTEM, request=request, status=code)
+        if request == "MAIL FROM":
+            raise Temporary(_words(words), system=SYSTEM, request=request, status=code)
         # Where the connection breaks here, the next letter notices; this one's verdict stands.
         with suppress(OSError, smtplib.SMTPException):
             connection.rset()
         return code, words
     return None
+
+
+#: Postfix tells of the sender only once it has heard the recipient.
+_ABOUT_SENDER = re.compile(r"\b5\.1\.[78]\b|\bsender address rejected\b", re.IGNORECASE)
 
 
 def _stuffed(text: bytes) -> bytes:
@@ -203,15 +212,21 @@ def _verdict(letter: Letter, code: int, words: bytes) -> tuple[Outcome, str | No
     reason = f"{SYSTEM}: {code} {_words(words)}"
     if code >= 500:
         return _refused(letter, reason), None
-    return _returned(letter, reason), reason if code == 421 else None
+    if code == 421:
+        return _untried(letter, reason), reason
+    return _returned(letter, reason), None
 
 
 def _refused(letter: Letter, reason: str) -> Outcome:
     return Outcome(letter.send_id, Verdict.REFUSED, reason=reason)
 
 
-def _returned(letter: Letter, reason: str, retry_after: float | None = None) -> Outcome:
-    return Outcome(letter.send_id, Verdict.RETURNED, reason=reason, retry_after=retry_after)
+def _returned(letter: Letter, reason: str) -> Outcome:
+    return Outcome(letter.send_id, Verdict.RETURNED, reason=reason)
+
+
+def _untried(letter: Letter, reason: str, retry_after: float | None = None) -> Outcome:
+    return Outcome(letter.send_id, Verdict.UNTRIED, reason=reason, retry_after=retry_after)
 
 
 def _unsure(letter: Letter, words: str) -> Outcome:

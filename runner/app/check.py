@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from runner import kpis
 from runner.app.app import App
 from runner.app.connections import faults_of, faults_of_keys
 from runner.app.soundness import with_templates
+from runner.app.stuck import faults_inside
 from runner.conditions import Fields
 from runner.conditions.fields import known_fields
 from runner.errors import Fault, Faults
@@ -54,6 +57,9 @@ def check(app: App) -> Checked:
     for reading in readings:
         faults += reading.faults
         warnings += reading.warnings
+    with _store(app, settings) as connection:
+        if connection is not None:
+            warnings += faults_inside(connection, readings, app.folder, settings, fields)
     return Checked(tuple(sorted(set(faults))), tuple(sorted(set(warnings))), tuple(readings))
 
 
@@ -65,15 +71,24 @@ def _of_connectors(folder: Path) -> list[Fault]:
 
 def fields_of_store(app: App, settings: Settings | None) -> Fields:
     """The fields of the store where there is one; none is made."""
+    with _store(app, settings) as connection:
+        if settings is None or connection is None:
+            return known_fields(None)
+        return known_fields(connection, settings.currency)
+
+
+@contextmanager
+def _store(app: App, settings: Settings | None) -> Iterator[sa.Connection | None]:
+    """A look at the store where there is one with tables in it."""
     if settings is None:
-        return known_fields(None)
+        yield None
+        return
     store = Store(settings.store, workspace=app.folder)
     try:
         if store.is_sqlite and not Path(store.url.database or "").exists():
-            return known_fields(None)
+            yield None
+            return
         with store.read() as connection:
-            if not sa.inspect(connection).has_table("custom_fields"):
-                return known_fields(None)
-            return known_fields(connection, settings.currency)
+            yield connection if sa.inspect(connection).has_table("custom_fields") else None
     finally:
         store.close()

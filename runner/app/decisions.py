@@ -135,8 +135,8 @@ def unsure(app: App, send: str | None, playbook: str | None) -> list[dict[str, A
 
 
 def _unsure(table: sa.Table, to: sa.Column[Any], send: str | None, playbook: str | None) -> sa.Select[Any]:
-    """Mails, or messages, of which nobody knows whether they went out."""
-    where = [table.c.state == "unsure"]
+    """Mails, or messages, of which nobody knows whether they went out, and for which somebody waits."""
+    where = [table.c.state == "unsure", table.c.settled_at.is_(None)]
     if send is not None:
         where.append(table.c.id == send)
     if playbook is not None:

@@ -22,6 +22,7 @@ from runner.store.tables import (
     contacts,
     cursors,
     enrollments,
+    inbox,
     playbooks,
     sends,
     set_aside,
@@ -73,6 +74,7 @@ def examine(app: App) -> Examined:
             *_connectors(app, connection),
             *_people(connection, invalid),
             *_sends(connection),
+            *_webhooks(app),
             *_playbooks(connection),
             *_overdue(connection, last_moment(app)),
         ]
@@ -197,7 +199,9 @@ def _commonest(zones: Mapping[str, int], most: int = 5) -> str:
 
 
 def _sends(connection: sa.Connection) -> Iterator[Finding]:
-    unsure = sum(_count(connection, table, table.c.state == "unsure") for table in (sends, writes))
+    unsure = sum(
+        _count(connection, table, table.c.state == "unsure", table.c.settled_at.is_(None)) for table in (sends, writes)
+    )
     words = f"unsure: {unsure}; `regulars settle` lists them" if unsure else "none is unsure"
     yield Finding("sends", Health.FAULT if unsure else Health.OK, words)
     stuck = connection.scalar(
@@ -218,6 +222,23 @@ def _sends(connection: sa.Connection) -> Iterator[Finding]:
 
 def _count(connection: sa.Connection, table: sa.Table, *where: sa.ColumnElement[bool]) -> int:
     return int(connection.scalar(sa.select(sa.func.count()).select_from(table).where(*where)) or 0)
+
+
+def _webhooks(app: App) -> Iterator[Finding]:
+    """Signed bodies that could not be read: they stay in the inbox."""
+    with app.store.inbox.begin() as connection:
+        last = connection.execute(
+            sa.select(inbox.c.connector, inbox.c.received_at, inbox.c.fault)
+            .where(inbox.c.fault.is_not(None))
+            .order_by(inbox.c.id.desc())
+            .limit(1)
+        ).first()
+        count = connection.scalar(sa.select(sa.func.count()).select_from(inbox).where(inbox.c.fault.is_not(None)))
+    if last is not None:
+        words = (
+            f"could not be read and are kept in the inbox: {count:,}; the last at {last.received_at:%Y-%m-%d %H:%M} UTC"
+        )
+        yield Finding(f"webhooks of {last.connector}", Health.WARNING, f"{words}: {last.fault}")
 
 
 def _overdue(connection: sa.Connection, now: datetime) -> Iterator[Finding]:

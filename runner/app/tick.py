@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,9 @@ from connectors.errors import ConnectorError
 from runner import collect
 from runner.app import clockwork
 from runner.app.app import App
+from runner.app.stuck import stuck
 from runner.deliver import Delivered, deliver
+from runner.edge import Edge
 from runner.enroll import Entered, enroll, register, zones_in_use
 from runner.errors import ExitCode, Fault
 from runner.playbook import Playbook
@@ -41,6 +43,8 @@ class Ticked:
     failures: list[str] = field(default_factory=list)
     #: What waits for a person, in words.
     waiting: list[str] = field(default_factory=list)
+    #: What is worth knowing, and nobody need mend.
+    notes: list[str] = field(default_factory=list)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -71,6 +75,7 @@ class Ticked:
             "faults": [fault.document() for fault in self.faults],
             "failures": self.failures,
             "waiting": self.waiting,
+            "notes": self.notes,
         }
 
 
@@ -122,7 +127,7 @@ def tick(app: App, now: datetime, *, full: bool = False, stop: Callable[[], bool
     news = sync_all(app, now, full=full)
     ticked.synced, ticked.failures, ticked.waiting = news.synced, news.failures, news.waiting
     if not stop():
-        _drain(app, now, ticked)
+        _drain(app, now)
         _run_playbooks(app, now, ticked, stop)
     app.remember("last_tick_at", now.isoformat())
     ticked.waiting += _unsettled(app)
@@ -174,20 +179,27 @@ def _run_playbooks(app: App, now: datetime, ticked: Ticked, stop: Callable[[], b
     readings = app.readings(fields)
     ticked.faults = [fault for reading in readings for fault in reading.faults]
     running = [reading.playbook for reading in readings if reading.playbook and reading.playbook.keys.enabled]
+    edge = Edge()
     register(app.store, running, now)
-    ticked.entered = enroll_all(app, running, now)
+    ticked.entered = enroll_all(app, running, now, edge)
     ticked.waiting += _braked(app)
     if not stop():
-        ticked.delivered = deliver(app.office(running, fields), now, stop=stop)
-        ticked.failures += ticked.delivered.failures + ticked.delivered.troubles
+        office = replace(app.office(running, fields), listen=lambda: _drain(app, now))
+        ticked.delivered = deliver(office, now, stop=stop, edge=edge)
+        ticked.failures += ticked.delivered.failures + ticked.delivered.refusals + ticked.delivered.troubles
+        ticked.waiting += ticked.delivered.waiting
+        for found in stuck(app.store, readings, office.versions):
+            (ticked.waiting if found.needs_person else ticked.notes).append(str(found))
+    ticked.waiting += edge.told()
 
 
-def enroll_all(app: App, running: Sequence[Playbook], now: datetime) -> list[Entered]:
-    brakes = brakes_of(app, running)
-    return [
-        enroll(app.store, playbook, window, app.settings, brake=brakes[playbook.id])
-        for playbook, window in windows(app, running, now)
-    ]
+def enroll_all(app: App, running: Sequence[Playbook], now: datetime, edge: Edge | None = None) -> list[Entered]:
+    edge, brakes = edge or Edge(), brakes_of(app, running)
+    entered = []
+    for playbook, window in windows(app, running, now):
+        with edge.of(playbook.id, "enroll"):
+            entered.append(enroll(app.store, playbook, window, app.settings, brake=brakes[playbook.id]))
+    return entered
 
 
 def brakes_of(app: App, running: Sequence[Playbook]) -> dict[str, Brake | None]:
@@ -215,8 +227,8 @@ def windows(app: App, running: Sequence[Playbook], now: datetime) -> list[tuple[
     return found
 
 
-def _drain(app: App, now: datetime, ticked: Ticked) -> None:
-    """Webhook bodies that came since the last tick."""
+def _drain(app: App, now: datetime) -> None:
+    """Webhook bodies that came since the last look."""
     for name, mailer in mailers(app).items():
         collect.drain(app.store, name, mailer, now)
 
@@ -241,8 +253,8 @@ def _braked(app: App) -> list[str]:
 
 def _unsettled(app: App) -> list[str]:
     with app.store.read() as connection:
-        count = sum(
-            connection.scalar(sa.select(sa.func.count()).select_from(table).where(table.c.state == "unsure")) or 0
-            for table in (sends, writes)
-        )
+        count = 0
+        for table in (sends, writes):
+            waiting = (table.c.state == "unsure", table.c.settled_at.is_(None))
+            count += connection.scalar(sa.select(sa.func.count()).select_from(table).where(*waiting)) or 0
     return [f"{count} {'send is' if count == 1 else 'sends are'} unsure; `regulars settle` lists them"] if count else []

@@ -128,7 +128,7 @@ def _tell(ticked: Ticked, *, as_json: bool) -> None:
         console().print(line)
     for fault in ticked.faults:
         say(str(fault))
-    for words in (*ticked.failures, *ticked.waiting):
+    for words in (*ticked.failures, *ticked.waiting, *ticked.notes):
         say(words)
 
 

@@ -68,8 +68,8 @@ def claim(office: Office, playbook: Playbook, step: Step, now: datetime, limit: 
             _write(office, book, written, batch, one, facts, decision)
         batch.messages = written.keep(connection)
         batch.done += written.done
+        batch.claims = _claim_sends(office, connection, book, batch.claims)
         book.write(connection, office.store)
-        _claim_sends(office, connection, playbook, step, batch.claims, now)
     return batch
 
 
@@ -98,7 +98,7 @@ def judge(
     judged = []
     for one in due:
         facts = replace(known[one.contact_id], passage=passed[one.id])
-        decision = decide(one, playbook, step, facts, mailed, now, office.settings)
+        decision = decide(one, playbook, step, facts, mailed.for_(one), now, office.settings)
         if isinstance(decision, Do) and _counts(step) and facts.address:
             mailed.add(facts.address, local_day(now, facts.zone), survey=step.action.name == "survey")
         judged.append((one, facts, decision))
@@ -153,14 +153,36 @@ def _write(
             book.advance(one, "done", reason, since=since, branch=branch)
 
 
-def _claim_sends(
-    office: Office, connection: sa.Connection, playbook: Playbook, step: Step, claims: Sequence[Claim], now: datetime
-) -> None:
+def _claim_sends(office: Office, connection: sa.Connection, book: ledger.Book, claims: Sequence[Claim]) -> list[Claim]:
+    """The claims that are ours now; where a step has its send already, that one decides how it goes on."""
     if not claims:
-        return
-    assert isinstance(step.action, MailAction)
+        return []
     until = office.machine_now() + LASTS
-    connection.execute(sends.insert(), [_row(office, playbook, step, claim, now, until) for claim in claims])
+    rows = [_row(office, book.playbook, book.step, claim, book.now, until) for claim in claims]
+    insert = office.store.insert(sends).on_conflict_do_nothing().returning(sends.c.id)
+    ours = set(connection.scalars(insert, rows))
+    if len(ours) < len(claims):
+        _take_up(connection, book, [claim for claim in claims if claim.send_id not in ours])
+    return [claim for claim in claims if claim.send_id in ours]
+
+
+def _take_up(connection: sa.Connection, book: ledger.Book, claims: Sequence[Claim]) -> None:
+    """What was claimed before is not sent again; one that is claimed still is its holder's, or the sweep's."""
+    due = {(claim.due.id, claim.due.attempt): claim.due for claim in claims}
+    there = sa.select(sends).where(
+        sends.c.enrollment_id.in_([claim.due.id for claim in claims]), sends.c.step == book.step.id
+    )
+    for send in connection.execute(there):
+        one = due.get((send.enrollment_id, send.attempt))
+        if one is None:
+            continue
+        match send.state:
+            case "accepted":
+                book.advance(one, "done", "accepted before", send_id=send.id)
+            case "refused":
+                book.advance(one, "failed", f"refused: {send.reason}", send_id=send.id)
+            case "unsure":
+                book.unsure(one, send.reason or "nobody knows whether it went out", send.id)
 
 
 def _row(

@@ -2,43 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeVar
 
 from connectors.base import Address, Letter, Mailing, Outcome, Verdict
 from runner.actions import MailAction
 from runner.circumstances import due_steps
 from runner.deliver import outcomes, settle
-from runner.deliver.claim import Claim, claim
+from runner.deliver.claim import Batch, Claim, claim
+from runner.deliver.heartbeat import beating
+from runner.deliver.last_look import LastLook
 from runner.deliver.office import Office
 from runner.deliver.outcomes import Delivered
 from runner.deliver.post import hand_in
+from runner.deliver.works import Handing
 from runner.deliver.writes import Round
+from runner.edge import Edge
 from runner.passage import wake
 from runner.playbook import Playbook
-from runner.render import Group, Person, unsubscribe_headers
+from runner.render import Group, Person, RenderFault, unsubscribe_headers
 from runner.steps import Step
 
-#: Enrollments decided in one transaction, and letters of a mailing at the most.
+T = TypeVar("T")
+#: Letters of a mailing at the most.
 BATCH = 1000
+#: People of one transaction: pages and webhooks must not wait longer than some 50 ms for the write lock.
+CHUNK = 125
 
 
-def deliver(office: Office, now: datetime, *, stop: Callable[[], bool] = lambda: False) -> Delivered:
-    """Everything due at `now`, step after step, until nothing is; `stop` ends it after the batch in hand."""
+def deliver(
+    office: Office, now: datetime, *, stop: Callable[[], bool] = lambda: False, edge: Edge | None = None
+) -> Delivered:
+    """Everything due at `now`, step after step, until nothing is; `stop` ends it after the batch in hand.
+
+    A playbook that fails at the `edge` is left out, and the others go on.
+    """
+    with beating(office):
+        return _deliver(office, now, stop, edge or Edge())
+
+
+def _deliver(office: Office, now: datetime, stop: Callable[[], bool], edge: Edge) -> Delivered:
     settle.sweep(office, now)
     settle.take_up(office, now)
     wake(office.store, now)
     total, messages = Delivered(), Round(office)
+    refused: set[tuple[str, str]] = set()
     while not stop() and not total.failures:
         with office.store.read() as connection:
             steps = due_steps(connection, now)
         looked_at = 0
         for playbook, step in _known(office, steps):
-            while not stop() and not total.failures:
-                seen, did = _batch(office, messages, playbook, step, now)
+            while not (stop() or total.failures or edge.has_failed(playbook.id) or (playbook.id, step.id) in refused):
+                seen, did = 0, Delivered()
+                with edge.of(playbook.id, "deliver"):
+                    seen, did = _batch(office, messages, playbook, step, now)
                 looked_at += seen
                 total += did
+                if did.refusals:
+                    refused.add((playbook.id, step.id))
                 if seen < BATCH:
                     break
         if not looked_at:
@@ -58,15 +81,28 @@ def _known(office: Office, steps: Sequence[tuple[str, str, str]]) -> list[tuple[
 
 
 def _batch(office: Office, messages: Round, playbook: Playbook, step: Step, now: datetime) -> tuple[int, Delivered]:
-    batch = claim(office, playbook, step, now, BATCH)
-    did = Delivered(done=batch.done, held=batch.held, skipped=batch.skipped, ended=batch.ended)
-    if batch.claims:
-        with office.lease.holding():
-            did += hand_over(office, playbook, step, batch.claims, now)
-    if batch.messages:
-        with office.lease.holding():
-            did += messages.hand_over(playbook, step, batch.messages, now)
-    return batch.looked_at, did
+    """Claims chunk after chunk, and hands over in one go what they have claimed."""
+    looked_at, did = 0, Delivered()
+    claims: list[Claim] = []
+    handings: list[Handing] = []
+    with office.lease.holding():
+        while looked_at < BATCH:
+            batch = claim(office, playbook, step, now, CHUNK)
+            looked_at += batch.looked_at
+            did += _counted(batch)
+            claims += batch.claims
+            handings += batch.messages
+            if batch.looked_at < CHUNK:
+                break
+        if claims:
+            did += hand_over(office, playbook, step, claims, now)
+        if handings:
+            did += messages.hand_over(playbook, step, handings, now)
+    return looked_at, did
+
+
+def _counted(batch: Batch) -> Delivered:
+    return Delivered(done=batch.done, held=batch.held, skipped=batch.skipped, ended=batch.ended)
 
 
 def hand_over(office: Office, playbook: Playbook, step: Step, claims: Sequence[Claim], now: datetime) -> Delivered:
@@ -85,21 +121,58 @@ def hand_over(office: Office, playbook: Playbook, step: Step, claims: Sequence[C
     )
     total = Delivered()
     if rendered.faults:
-        broken = [
-            Outcome(fault.send_id, Verdict.REFUSED, reason=f"template: {fault.message}") for fault in rendered.faults
-        ]
-        total += outcomes.write(office, playbook, step, by_id, broken, now)
+        total += _unwritten(office, playbook, step, by_id, rendered.faults, now)
     for group in _in_mailings(rendered.groups, office.mailer.batch_size):
-        ours = outcomes.renew(office, [send_id for send_id, _ in group.letters])
+        office.listen()
+        ours, taken_back = _renew(office, playbook, step, [by_id[send_id] for send_id, _ in group.letters], now)
+        total += taken_back
         group = replace(group, letters=[letter for letter in group.letters if letter[0] in ours])
-        if group.letters and not total.failures:
-            told, failure = _send(office, playbook, mail, group, by_id)
+        if group.letters and not total.failures and not total.refusals:
+            told, trouble = _send(office, playbook, mail, group, by_id)
         else:
-            told, failure = [Outcome(id, Verdict.RETURNED, reason="not tried") for id, _ in group.letters], None
-        total += outcomes.write(office, playbook, step, by_id, told, now, group=group)
-        if failure:
-            total += Delivered(failures=(failure,))
+            told, trouble = [Outcome(id, Verdict.UNTRIED, reason="not tried") for id, _ in group.letters], Delivered()
+        for part in _chunks(told):
+            total += outcomes.write(office, playbook, step, by_id, part, now, group=group)
+        total += trouble
     return total
+
+
+def _renew(
+    office: Office, playbook: Playbook, step: Step, claims: Sequence[Claim], now: datetime
+) -> tuple[set[str], Delivered]:
+    """Those that are still ours and whom nothing bars; and what became of the others."""
+    ours: set[str] = set()
+    taken_back = Delivered()
+    for part in _chunks(claims):
+        look = LastLook(office, playbook, step, part, now)
+        ours |= outcomes.renew(office, [claim.send_id for claim in part], look=look)
+        taken_back += _counted(look.batch)
+    return ours, taken_back
+
+
+def _chunks(whole: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(whole), CHUNK):
+        yield whole[start : start + CHUNK]
+
+
+def _unwritten(
+    office: Office,
+    playbook: Playbook,
+    step: Step,
+    by_id: dict[str, Claim],
+    faults: Sequence[RenderFault],
+    now: datetime,
+) -> Delivered:
+    """Letters that could not be made: where the template is to blame they wait for its author, until it is too late."""
+    failed = [Outcome(f.send_id, Verdict.REFUSED, reason=f"template: {f.message}") for f in faults if not f.of_template]
+    waiting = {fault.send_id: f"template: {fault.message}" for fault in faults if fault.of_template}
+    told = tuple(dict.fromkeys(f"{playbook.id}: {step.id} waits; {words}" for words in waiting.values()))
+    did = Delivered()
+    for part in _chunks(failed):
+        did += outcomes.write(office, playbook, step, by_id, part, now)
+    for ids in _chunks(list(waiting)):
+        outcomes.keep_back(office, playbook, step, by_id, {id: waiting[id] for id in ids}, now)
+    return did + Delivered(held=len(waiting), waiting=told)
 
 
 def _person(office: Office, playbook: Playbook, claim: Claim, now: datetime) -> Person:
@@ -125,8 +198,8 @@ def _in_mailings(groups: Sequence[Group], size: int) -> list[Group]:
 
 def _send(
     office: Office, playbook: Playbook, mail: MailAction, group: Group, by_id: dict[str, Claim]
-) -> tuple[Sequence[Outcome], str | None]:
-    """The mailer's verdicts, one a letter; and in words why nothing more should be tried now."""
+) -> tuple[Sequence[Outcome], Delivered]:
+    """The mailer's verdicts, one a letter; and in words why nothing more should be tried now, or what else failed."""
     mailing = Mailing(
         sender=office.sender(mail.sender),
         reply_to=Address(mail.reply_to) if mail.reply_to else None,
@@ -136,7 +209,8 @@ def _send(
         letters=[_letter(office, by_id[send_id], texts) for send_id, texts in group.letters],
         categories=[playbook.id],
     )
-    return hand_in(office, mailing)
+    told, trouble = hand_in(office, mailing)
+    return told, replace(trouble, refusals=tuple(f"{playbook.id}: {words}" for words in trouble.refusals))
 
 
 def _letter(office: Office, claim: Claim, texts: object) -> Letter:

@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
-#: Longer than any call to a mailer may take.
+#: How long a claim holds after its holder's last sign of life.
 LASTS = timedelta(minutes=5)
+#: Seconds between two signs of life.
+BEAT = 60.0
 
 
 class Lease:
@@ -20,6 +22,7 @@ class Lease:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.beat = BEAT
         folder.mkdir(parents=True, exist_ok=True)
         self._begin()
 

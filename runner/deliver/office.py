@@ -82,6 +82,8 @@ class Office:
     #: Connectors whose CRM is told what playbooks write, once that is in; the one whose word goes first at the head.
     crms: Sequence[str] = ()
     machine_now: Callable[[], datetime] = field(default=clock.machine_now)
+    #: Reads what came back meanwhile; asked between two mailings.
+    listen: Callable[[], object] = field(default=lambda: None)
 
     def send_id(self, enrollment: int, step: str, attempt: int) -> str:
         """The same for the same letter, so that a mailer which recognises it sends it once."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from connectors.base import Outcome, Verdict
+from runner.circumstances import Due
 from runner.deliver import ledger
 from runner.deliver.claim import Claim
 from runner.deliver.lease import LASTS
@@ -33,25 +34,42 @@ class Delivered:
     held: int = 0
     skipped: int = 0
     ended: int = 0
-    #: Mailer errors in words, each once.
+    #: Mailer errors in words, each once: nothing more is handed in for now.
     failures: tuple[str, ...] = ()
+    #: Mailings that were refused as a whole, in words: nothing more of their step is handed in for now.
+    refusals: tuple[str, ...] = ()
     #: Receivers of webhooks that failed, in words: they keep nobody else waiting.
     troubles: tuple[str, ...] = ()
+    #: What waits for a person, in words.
+    waiting: tuple[str, ...] = ()
 
     def __add__(self, other: Delivered) -> Delivered:
         told = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)}
-        once = {name: tuple(dict.fromkeys(told[name])) for name in ("failures", "troubles")}
+        once = {name: tuple(dict.fromkeys(told[name])) for name in ("failures", "refusals", "troubles", "waiting")}
         return Delivered(**{**told, **once})
 
 
 #: When a letter that came back is tried again where nobody said.
 RETRY = timedelta(minutes=5)
+#: What the log says of a send whose event came before the mailer's own word.
+PROVED = "accepted: the provider told of it"
+#: Past this tick, and before the next one.
+SOON = timedelta(seconds=30)
+#: And how long it waits at the most.
+LONGEST = timedelta(hours=1)
 
 
-def renew(office: Office, ids: Sequence[str], table: sa.Table = sends) -> set[str]:
+def renew(
+    office: Office,
+    ids: Sequence[str],
+    table: sa.Table = sends,
+    *,
+    look: Callable[[sa.Connection], object] = lambda _: None,
+) -> set[str]:
     """Takes the lease anew right before the call; what somebody else has swept meanwhile is not ours any more.
 
-    From here on nobody knows whether it goes out; whoever dies before has certainly sent nothing.
+    From here on nobody knows whether it goes out; whoever dies before has certainly sent nothing. `look` is the last
+    chance to take some back.
     """
     if not ids:
         return set()
@@ -59,6 +77,7 @@ def renew(office: Office, ids: Sequence[str], table: sa.Table = sends) -> set[st
     mine = {"ids": list(ids), "owner": office.lease.owner}
     to_renew, still_ours = _RENEWING[table.name]
     with office.store.write() as connection:
+        look(connection)
         connection.execute(to_renew, {**mine, "at": at, "until": at + LASTS})
         return set(connection.scalars(still_ours, mine))
 
@@ -89,7 +108,7 @@ def write(
     """Settles each letter by its verdict; a rejected one concerns that one only."""
     book = ledger.Book(playbook, step, now)
     settled: list[dict[str, Any]] = []
-    back: list[str] = []
+    back: dict[str, Outcome] = {}
     texts = dict(group.letters) if group else {}
     for outcome in told:
         claim = claims[outcome.send_id]
@@ -100,10 +119,8 @@ def write(
                 book.advance(claim.due, "failed", f"refused: {outcome.reason}", send_id=claim.send_id)
             case Verdict.UNSURE:
                 book.unsure(claim.due, f"nobody knows whether it went out: {outcome.reason}", claim.send_id)
-            case Verdict.RETURNED:
-                back.append(claim.send_id)
-                wait = timedelta(seconds=max(60, outcome.retry_after)) if outcome.retry_after else RETRY
-                book.hold(claim.due, now + wait, f"came back: {outcome.reason}")
+            case Verdict.RETURNED | Verdict.UNTRIED:
+                back[claim.send_id] = outcome
                 continue
         settled.append(_settled(outcome, now, group, texts))
     with office.store.write() as connection:
@@ -112,19 +129,77 @@ def write(
             rows = [row | {"in_skeleton": skeleton} for row in settled]
             connection.execute(_SETTLE, rows)
         if back:
-            connection.execute(sends.delete().where(sends.c.id.in_(back), sends.c.state.in_(_OPEN)))
+            taken = take_back(connection, office, list(back))
+            for id in taken:
+                due = claims[id].due
+                book.hold(due, now + _pause(back[id], due, now), f"came back: {back[id].reason}")
+            proved = accepted(connection, [id for id in back if id not in taken])
+            for id in proved:
+                book.advance(claims[id].due, "done", PROVED, send_id=id)
         book.write(connection, office.store)
     counts = {verdict: sum(o.verdict is verdict for o in told) for verdict in Verdict}
     return Delivered(
         accepted=counts[Verdict.ACCEPTED],
         refused=counts[Verdict.REFUSED],
-        returned=counts[Verdict.RETURNED],
+        returned=counts[Verdict.RETURNED] + counts[Verdict.UNTRIED],
         unsure=counts[Verdict.UNSURE],
     )
 
 
+def keep_back(
+    office: Office,
+    playbook: Playbook,
+    step: Step,
+    claims: Mapping[str, Claim],
+    why: Mapping[str, str],
+    now: datetime,
+) -> None:
+    """Letters that cannot be made yet wait for the next tick, each with its reason."""
+    if not why:
+        return
+    book = ledger.Book(playbook, step, now)
+    with office.store.write() as connection:
+        for id in take_back(connection, office, list(why)):
+            book.hold(claims[id].due, now + SOON, why[id])
+        book.write(connection, office.store)
+
+
+def take_back(connection: sa.Connection, office: Office, ids: Sequence[str]) -> set[str]:
+    """Deletes claims of which certainly nothing went out; those that were still there to delete."""
+    return set(connection.scalars(_TAKE_BACK, {"ids": list(ids), "owner": office.lease.owner}))
+
+
+def accepted(connection: sa.Connection, ids: Sequence[str]) -> set[str]:
+    """Those that an event has proved meanwhile, whatever the mailer said."""
+    return set(connection.scalars(_ACCEPTED, {"ids": list(ids)}))
+
+
+def _pause(outcome: Outcome, due: Due, now: datetime) -> timedelta:
+    """How long a letter waits until it is tried again. One that itself came back waits longer every time."""
+    if outcome.retry_after:
+        return timedelta(seconds=max(60, outcome.retry_after))
+    if outcome.verdict is Verdict.UNTRIED:
+        return RETRY
+    return min(max(now - due.step_since, RETRY), LONGEST)
+
+
 #: Claimed; or, where our call took longer than its lease, swept up by somebody else meanwhile.
 _OPEN = ("claimed", "unsure")
+
+_THESE = sends.c.id.in_(sa.bindparam("ids", expanding=True))
+#: Not what another process has swept and claimed again since.
+_TAKE_BACK = (
+    sends.delete()
+    .where(
+        _THESE,
+        sa.or_(
+            sends.c.state == "unsure",
+            sa.and_(sends.c.state == "claimed", sends.c.lease_owner == sa.bindparam("owner")),
+        ),
+    )
+    .returning(sends.c.id)
+)
+_ACCEPTED = sa.select(sends.c.id).where(_THESE, sends.c.state == "accepted")
 
 _SETTLE = (
     sends.update()
@@ -150,7 +225,7 @@ def _settled(
     return {
         "send": outcome.send_id,
         "to_state": str(outcome.verdict),
-        "at": now,
+        "at": None if outcome.verdict is Verdict.UNSURE else now,
         "why": outcome.reason,
         "message": outcome.message_id,
         "own_texts": dict(texts.get(outcome.send_id, {})),

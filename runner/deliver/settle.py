@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from runner.circumstances import as_due
 from runner.deliver import ledger
 from runner.deliver.office import Office
+from runner.deliver.outcomes import PROVED
 from runner.store.tables import enrollments, sends, writes
 
 LOST = "the process ended while it was handed over; nobody knows whether it went out"
@@ -54,7 +55,8 @@ def _sweep(office: Office, table: sa.Table, now: datetime) -> int:
 def _resend_by_rule(office: Office, table: sa.Table, now: datetime) -> None:
     """`on_unsure: resend`: once more, as another attempt; what is unsure again waits for a person."""
     with office.store.write() as connection:
-        first = _joined(table).where(table.c.state == "unsure", enrollments.c.state == "unsure", table.c.attempt == 0)
+        unsure = (table.c.state == "unsure", table.c.settled_at.is_(None))
+        first = _joined(table).where(*unsure, enrollments.c.state == "unsure", table.c.attempt == 0)
         rows = connection.execute(first.with_for_update(of=table)).mappings()
         _again(connection, table, [dict(row) for row in rows], now, same=False)
 
@@ -71,7 +73,7 @@ def take_up(office: Office, now: datetime) -> int:
         for table in CLAIMED:
             proved = enrollments.c.state.in_(["sending", "unsure"]), table.c.state == "accepted"
             found = [dict(row) for row in connection.execute(_joined(table).where(*proved)).mappings()]
-            _advance(office, connection, found, "done", "accepted: the provider told of it", now)
+            _advance(office, connection, found, "done", PROVED, now)
             count += len(found)
     return count
 
@@ -116,9 +118,6 @@ def resend(office: Office, ids: Sequence[str], now: datetime) -> int:
         for table in CLAIMED:
             found = _unsettled(connection, table, ids, "unsure")
             _again(connection, table, found, now, same=False)
-            # Who asks for it days later means it: it is not too late then.
-            mine = enrollments.c.id.in_([row["id"] for row in found])
-            connection.execute(enrollments.update().where(mine).values(step_since=now))
             count += len(found)
     return count
 
@@ -157,7 +156,8 @@ def _unsettled(connection: sa.Connection, table: sa.Table, ids: Sequence[str], s
     found: list[Mapping[str, Any]] = []
     for start in range(0, len(ids), 1000):
         part = ids[start : start + 1000]
-        mine = _joined(table).where(table.c.id.in_(part), table.c.state == state).with_for_update(of=table)
+        waiting = (table.c.state == state, table.c.settled_at.is_(None))
+        mine = _joined(table).where(table.c.id.in_(part), *waiting).with_for_update(of=table)
         found += [dict(row) for row in connection.execute(mine).mappings()]
     return found
 
@@ -165,7 +165,11 @@ def _unsettled(connection: sa.Connection, table: sa.Table, ids: Sequence[str], s
 def _again(
     connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]], now: datetime, *, same: bool
 ) -> None:
-    """Back to due: with the same id, which the receiver recognises, or as another attempt."""
+    """Back to due: with the same id, which the receiver recognises, or as another attempt.
+
+    What was tried before stays unsure and counts for the caps, but waits for nobody any more. For the other attempt it
+    is not too late, however long it took to decide on it.
+    """
     if not rows:
         return
     ids = [row["send_id"] for row in rows]
@@ -175,12 +179,13 @@ def _again(
     elif same:
         connection.execute(writes.update().where(mine).values(state="waiting", lease_owner=None, lease_until=None))
     else:
-        again = {"state": "refused", "settled_at": now, "reason": "sent again: " + LOST}
-        connection.execute(table.update().where(mine).values(again))
+        connection.execute(table.update().where(mine).values(settled_at=now, reason="sent again: " + LOST))
     connection.execute(
         enrollments.update()
         .where(enrollments.c.id.in_([row["id"] for row in rows]))
-        .values(state="active", due_at=now, attempt=enrollments.c.attempt + (0 if same else 1))
+        .values(
+            state="active", due_at=now, **({} if same else {"attempt": enrollments.c.attempt + 1, "step_since": now})
+        )
     )
 
 

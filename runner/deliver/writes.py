@@ -43,29 +43,29 @@ class Round:
             part = handings[start : start + SOME]
             ours = outcomes.renew(self._office, [handing.write_id for handing in part], writes)
             mine = [handing for handing in part if handing.write_id in ours]
-            told, failures = self._given(playbook, mine, stopped=bool(total.failures))
+            told, trouble = self._given(playbook, mine, stopped=bool(total.failures or total.refusals))
             total += write(self._office, playbook, step, mine, told, now)
-            total += Delivered(failures=tuple(failures), troubles=tuple(self._troubles(told)))
+            total += trouble + Delivered(troubles=tuple(self._troubles(told)))
         return total
 
     def _given(
         self, playbook: Playbook, mine: Sequence[Handing], *, stopped: bool
-    ) -> tuple[dict[str, Outcome], list[str]]:
-        """The outcomes by id, and in words why no mail should be tried any more."""
+    ) -> tuple[dict[str, Outcome], Delivered]:
+        """The outcomes by id, and why no mail should be tried any more."""
         told: dict[str, Outcome] = {}
-        failures: list[str] = []
+        trouble = Delivered()
         for handing in (handing for handing in mine if is_mail(handing.target)):
-            if stopped or failures:
+            if stopped or trouble.failures or trouble.refusals:
                 told[handing.write_id] = Outcome(handing.write_id, Verdict.RETURNED, reason=_NOT_TRIED)
                 continue
             mailing = as_mailing(self._office, playbook.id, handing.write_id, handing.target, handing.payload)
-            (told[handing.write_id],), failure = hand_in(self._office, mailing)
-            failures += [failure] if failure else []
+            (told[handing.write_id],), failed = hand_in(self._office, mailing)
+            trouble += failed
         posted = [handing for handing in mine if not is_mail(handing.target)]
         if posted:
             with ThreadPoolExecutor(min(AT_ONCE, len(posted))) as pool:
                 told |= {outcome.send_id: outcome for outcome in pool.map(self._post, posted)}
-        return told, failures
+        return told, trouble
 
     def _post(self, handing: Handing) -> Outcome:
         target = handing.target
@@ -77,7 +77,7 @@ class Round:
             return Outcome(handing.write_id, Verdict.RETURNED, reason=words)
         body, at = as_body(handing.payload), self._office.machine_now()
         outcome = self._office.hooks.post(hook, handing.write_id, body, at=at)
-        if outcome.verdict in (Verdict.RETURNED, Verdict.UNSURE):
+        if outcome.verdict in (Verdict.RETURNED, Verdict.UNTRIED, Verdict.UNSURE):
             self._away[target] = f"webhook {target}: {outcome.reason}"
         return outcome
 
@@ -112,7 +112,7 @@ def write(
     return Delivered(
         accepted=counts[Verdict.ACCEPTED],
         refused=counts[Verdict.REFUSED],
-        returned=counts[Verdict.RETURNED],
+        returned=counts[Verdict.RETURNED] + counts[Verdict.UNTRIED],
         unsure=counts[Verdict.UNSURE],
     )
 
@@ -126,9 +126,10 @@ def _settled(book: ledger.Book, handing: Handing, outcome: Outcome, lateness: ti
             book.advance(handing.due, "failed", f"refused: {outcome.reason}", send_id=handing.write_id)
         case Verdict.UNSURE:
             book.unsure(handing.due, f"nobody knows whether it arrived: {outcome.reason}", handing.write_id)
-        case Verdict.RETURNED:
+        case Verdict.RETURNED | Verdict.UNTRIED:
             return _came_back(book, handing, outcome, lateness)
-    return _row(outcome, str(outcome.verdict), at=book.now)
+    # Who is unsure waits for a person: settled it is when that one has spoken.
+    return _row(outcome, str(outcome.verdict), at=None if outcome.verdict is Verdict.UNSURE else book.now)
 
 
 def _came_back(book: ledger.Book, handing: Handing, outcome: Outcome, lateness: timedelta) -> dict[str, Any]:

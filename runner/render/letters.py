@@ -71,6 +71,8 @@ class RenderFault:
 
     send_id: str
     message: str
+    #: Whether it is the template that must be mended, whoever is written to: a file that is gone, a name nobody knows.
+    of_template: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +142,11 @@ class Templates:
                 version = self._version(file, subject, preheader)
                 wording = self._wording(subject), self._wording(preheader or "")
             except TemplateError as error:
-                faults += [RenderFault(person.send_id, self._told(error)) for person in readers]
+                faults += [RenderFault(person.send_id, self._told(error), of_template=True) for person in readers]
                 continue
             except (UnicodeDecodeError, OSError) as error:
                 told = f"{self.label(file)} or what it includes cannot be read: {error}"
-                faults += [RenderFault(person.send_id, told) for person in readers]
+                faults += [RenderFault(person.send_id, told, of_template=True) for person in readers]
                 continue
             drafts, batch = self._drafts(version, wording, readers, faults, max_keys, max_bytes)
             made, unmade = grouped(drafts, batch)
@@ -304,7 +306,8 @@ class Templates:
                     except KeyTaken:
                         raise
                     except Exception as error:  # a template may raise anything
-                        failed.append(RenderFault(person.send_id, self._told(error)))
+                        of_template = isinstance(error, TemplateError)
+                        failed.append(RenderFault(person.send_id, self._told(error), of_template=of_template))
             except KeyTaken:
                 continue
             faults += failed

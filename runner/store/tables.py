@@ -414,6 +414,7 @@ sends = sa.Table(
     sa.Column("local_day", sa.Date, nullable=False),
     #: Until when a survey may be answered.
     sa.Column("closes_at", Instant),
+    #: An unsure one that has it was sent again: nobody need settle it.
     sa.Column("settled_at", Instant),
     sa.Column("reason", sa.Text),
     sa.Column("message_id", sa.Text),

@@ -17,7 +17,7 @@ import pytest
 from pydantic import ValidationError
 
 from connectors.base import Actor, Address, Letter, MailEventKind, Outcome, Verdict
-from connectors.errors import AuthFailed, Permanent
+from connectors.errors import AuthFailed, Permanent, SharedFault
 from connectors.limits import Caller
 from connectors.mail.sendgrid import SendGridMailer, SendGridSettings
 from tests.connectors.test_mailer_contract import Delivered, MailerContract, by_send, letter, mailing
@@ -196,9 +196,8 @@ def test_a_refusal_without_a_name_is_narrowed_down(sendgrid: LoopbackSendGrid, m
 def test_a_fault_of_the_mailing_is_not_looked_for_in_a_thousand_letters(
     sendgrid: LoopbackSendGrid, mailer: SendGridMailer
 ) -> None:
-    outcomes = mailer.send(replace(mailing(letters(1000)), subject=""))
-    assert tally(outcomes) == {Verdict.REFUSED: 1000}
-    assert "The subject is required" in (outcomes[0].reason or "")
+    with pytest.raises(SharedFault, match="400 The subject is required"):
+        mailer.send(replace(mailing(letters(1000)), subject=""))
     assert len(sendgrid.requests) == 1
 
 
@@ -227,7 +226,7 @@ def test_a_wrong_key_takes_nothing(sendgrid: LoopbackSendGrid, mailer: SendGridM
 def test_a_key_that_is_revoked_halfway_loses_no_outcome(sendgrid: LoopbackSendGrid, mailer: SendGridMailer) -> None:
     sendgrid.inject("401", after=1)
     outcomes = mailer.send(mailing(letters(1500)))
-    assert tally(outcomes) == {Verdict.ACCEPTED: 1000, Verdict.RETURNED: 500}
+    assert tally(outcomes) == {Verdict.ACCEPTED: 1000, Verdict.UNTRIED: 500}
 
 
 # Trouble
@@ -246,7 +245,7 @@ def test_what_was_certainly_not_taken_is_tried_again(sendgrid: LoopbackSendGrid,
 def test_what_stays_refused_for_now_is_returned_with_sendgrids_pause(sendgrid: LoopbackSendGrid) -> None:
     sendgrid.inject("429", times=9)
     outcomes = connected(sendgrid.url).send(mailing(letters(1001)))
-    assert tally(outcomes) == {Verdict.RETURNED: 1001}
+    assert tally(outcomes) == {Verdict.UNTRIED: 1001}
     assert 0 <= (outcomes[0].retry_after or -1) <= 2
     assert "429 too many requests" in (outcomes[0].reason or "")
     assert len(sendgrid.requests) == 4
@@ -258,14 +257,14 @@ def test_a_closed_door_returns_the_letters() -> None:
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
         pauses: list[float] = []
         outcomes = connected(url, pauses=pauses).send(mailing(letters(2)))
-    assert tally(outcomes) == {Verdict.RETURNED: 2}
+    assert tally(outcomes) == {Verdict.UNTRIED: 2}
     assert "cannot be reached" in (outcomes[0].reason or "")
     assert len(pauses) == 3
 
 
 def test_a_handshake_that_fails_returns_the_letters(sendgrid: LoopbackSendGrid) -> None:
     outcomes = connected(sendgrid.url.replace("http:", "https:")).send(mailing(letters(2)))
-    assert tally(outcomes) == {Verdict.RETURNED: 2}
+    assert tally(outcomes) == {Verdict.UNTRIED: 2}
 
 
 @pytest.mark.parametrize(
@@ -286,7 +285,7 @@ def test_what_nobody_can_know_is_unsure_and_never_sent_again(
 def test_a_lost_call_puts_no_other_in_doubt(sendgrid: LoopbackSendGrid, mailer: SendGridMailer) -> None:
     sendgrid.inject("502 after", after=1)
     outcomes = mailer.send(mailing(letters(2003)))
-    assert tally(outcomes) == {Verdict.ACCEPTED: 1000, Verdict.UNSURE: 1000, Verdict.RETURNED: 3}
+    assert tally(outcomes) == {Verdict.ACCEPTED: 1000, Verdict.UNSURE: 1000, Verdict.UNTRIED: 3}
     assert len(sendgrid.requests) == 2
 
 
@@ -393,8 +392,9 @@ def test_garbage_among_events_stops_no_other(mailer: SendGridMailer) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"nonsense", b"[" * 100_000, b'"text"', b"null", b'{"errors": 1}'])
-def test_a_body_that_is_no_event_list_holds_no_events(mailer: SendGridMailer, body: bytes) -> None:
-    assert list(mailer.events(body)) == []
+def test_a_body_that_is_no_event_list_is_a_fault(mailer: SendGridMailer, body: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        list(mailer.events(body))
 
 
 def test_an_event_without_an_id_is_recognised_when_it_comes_again(mailer: SendGridMailer) -> None:

@@ -13,7 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from connectors.base import Address, Letter, Verdict
-from connectors.errors import AuthFailed, Permanent, Unsupported
+from connectors.errors import AuthFailed, Permanent, SharedFault, Temporary, Unsupported
 from connectors.limits import Caller
 from connectors.mail.smtp import Smtp, SmtpSettings
 from tests.connectors.test_mailer_contract import Delivered, MailerContract, by_send, letter, mailing
@@ -111,8 +111,8 @@ def test_a_line_that_breaks_after_the_text_leaves_one_letter_in_doubt(
     assert [outcome.verdict for outcome in outcomes] == [
         Verdict.ACCEPTED,
         Verdict.UNSURE,
-        Verdict.RETURNED,
-        Verdict.RETURNED,
+        Verdict.UNTRIED,
+        Verdict.UNTRIED,
     ]
     assert len(server.mails) == (2 if taken else 1)
 
@@ -120,20 +120,35 @@ def test_a_line_that_breaks_after_the_text_leaves_one_letter_in_doubt(
 def test_a_line_that_breaks_before_the_text_leaves_no_doubt(server: LoopbackSmtp, mailer: Smtp) -> None:
     server.break_at_recipient.add("p2@people.example")
     verdicts = [outcome.verdict for outcome in mailer.send(mailing(letters(3)))]
-    assert verdicts == [Verdict.ACCEPTED, Verdict.RETURNED, Verdict.RETURNED]
+    assert verdicts == [Verdict.ACCEPTED, Verdict.UNTRIED, Verdict.UNTRIED]
 
 
 def test_a_server_that_closes_down_returns_the_rest(server: LoopbackSmtp, mailer: Smtp) -> None:
     server.answers["p2@people.example"] = "421 4.3.2 closing"
     outcomes = mailer.send(mailing(letters(3)))
-    assert [outcome.verdict for outcome in outcomes] == [Verdict.ACCEPTED, Verdict.RETURNED, Verdict.RETURNED]
+    assert [outcome.verdict for outcome in outcomes] == [Verdict.ACCEPTED, Verdict.UNTRIED, Verdict.UNTRIED]
     assert server.connections == 1
 
 
 def test_a_sender_that_may_not_send_is_for_a_person_to_mend(server: LoopbackSmtp, mailer: Smtp) -> None:
     server.sender_answer = "553 5.7.1 not your address"
-    with pytest.raises(AuthFailed, match=r"SMTP: MAIL FROM: 553 5\.7\.1 not your address"):
+    with pytest.raises(SharedFault, match=r"SMTP: MAIL FROM: 553 5\.7\.1 not your address"):
         mailer.send(mailing(letters(2)))
+
+
+def test_a_sender_that_is_refused_when_the_recipient_is_named_is_no_fault_of_the_recipients(
+    server: LoopbackSmtp, mailer: Smtp
+) -> None:
+    server.answers["p1@people.example"] = "553 5.7.1 <hello@acme.example>: Sender address rejected: not owned by user"
+    with pytest.raises(SharedFault, match="RCPT TO: 553"):
+        mailer.send(mailing(letters(2)))
+
+
+def test_a_server_that_takes_no_mail_from_us_now_is_asked_once(server: LoopbackSmtp, mailer: Smtp) -> None:
+    server.sender_answer = "452 4.3.1 out of space"
+    with pytest.raises(Temporary, match="MAIL FROM: 452"):
+        mailer.send(mailing(letters(200)))
+    assert server.connections == 1
 
 
 def test_a_closed_door_returns_the_letters_after_some_tries() -> None:
@@ -141,7 +156,7 @@ def test_a_closed_door_returns_the_letters_after_some_tries() -> None:
         unused.bind(("127.0.0.1", 0))
         pauses: list[float] = []
         outcomes = connected(unused.getsockname()[1], pauses=pauses).send(mailing(letters(2)))
-    assert [outcome.verdict for outcome in outcomes] == [Verdict.RETURNED] * 2
+    assert [outcome.verdict for outcome in outcomes] == [Verdict.UNTRIED] * 2
     assert "Connection refused" in (outcomes[0].reason or "")
     assert len(pauses) == 3
 
@@ -202,7 +217,7 @@ def test_a_server_without_tls_is_not_written_to_in_the_clear(server: LoopbackSmt
 def test_a_certificate_nobody_knows_returns_the_letters(tmp_path: Path) -> None:
     with LoopbackSmtp(certificate=self_signed(tmp_path)) as server:
         [outcome] = connected(server.port, tls="starttls").send(mailing(letters(1)))
-    assert outcome.verdict is Verdict.RETURNED
+    assert outcome.verdict is Verdict.UNTRIED
     assert "certificate verify failed" in (outcome.reason or "")
 
 

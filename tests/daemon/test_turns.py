@@ -92,7 +92,8 @@ def test_a_tick_that_crashes_is_told_and_the_next_one_makes_up_for_it(folder: Pa
         rename(daemon, "enrollments", "elsewhere")
         daemon.tick()
         rename(daemon, "elsewhere", "enrollments")
-        assert [(record["log_level"], record["event"]) for record in told] == [("error", "the store failed")]
+        assert {record["log_level"] for record in told} == {"error"}
+        assert told[-1]["event"] == "the store failed"
         moments.append(NOON + timedelta(minutes=5))
         daemon.tick()
         assert mails_of(daemon) == 6

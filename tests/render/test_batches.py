@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runner.render import Person, Templates
+from runner.render import Person, RenderFault, Templates
 from tests.render.given import LINKS, REPOSITORY, SENDER, mailings, mjml, person, received, shared, written
 
 STARTERS = Templates(REPOSITORY / "templates", LINKS, SENDER)
@@ -187,14 +187,15 @@ def test_who_cannot_be_rendered_is_told_of_and_stops_nobody(tmp_path: Path) -> N
     templates = written(tmp_path, a_mjml=mjml(text="\n{{ 10 / contact.nps_score }}"))
     rendered = mailings(templates, [person(1, nps_score=0.0), person(2, nps_score=5.0)])
     assert list(received(rendered)) == ["send-2"]
-    assert str(rendered.faults[0]) == (
-        "RenderFault(send_id='send-1', message='templates/email/a.mjml:2: ZeroDivisionError: float division by zero')"
-    )
+    assert rendered.faults == [
+        RenderFault("send-1", "templates/email/a.mjml:2: ZeroDivisionError: float division by zero", of_template=False)
+    ]
 
 
 def test_an_unknown_field_is_named_with_its_place(tmp_path: Path) -> None:
     templates = written(tmp_path, a_mjml=mjml(text="\n\n{{ contact.frist_name }}"))
     (fault,) = mailings(templates, [person()]).faults
+    assert fault.of_template
     assert fault.message == "templates/email/a.mjml:3: contact has no 'frist_name'; did you mean 'first_name'?"
 
 

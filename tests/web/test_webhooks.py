@@ -60,6 +60,17 @@ def test_repeated_and_reordered_posts_lead_to_the_same_state(
     assert len(rows(desk.store, suppressions)) == 1
 
 
+def test_a_signed_body_that_is_no_list_of_events_stays_in_the_inbox_with_its_fault(
+    client: TestClient, desk: Desk, sendgrid: LoopbackSendGrid
+) -> None:
+    body = b"<html>not today</html>"
+    assert client.post("/webhooks/sendgrid", content=body, headers=sendgrid.sign(body, AT)).status_code == 200
+    assert collect.drain(desk.store, "sendgrid", desk.mailers["sendgrid"], LATER).faults == 1
+    with desk.store.inbox.begin() as connection:
+        kept = connection.execute(sa.select(inbox)).one()
+    assert (bytes(kept.body), kept.fault) == (body, "JSONDecodeError: Expecting value: line 1 column 1 (char 0)")
+
+
 def test_an_unsigned_or_altered_body_is_refused_and_not_kept(
     client: TestClient, desk: Desk, sendgrid: LoopbackSendGrid
 ) -> None:

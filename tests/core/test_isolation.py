@@ -1,0 +1,72 @@
+"""Whatever goes wrong in one playbook, however unforeseen, stops no other."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from runner.errors import ExitCode
+from tests.core.test_deliver import WISH
+from tests.core.world import TEMPLATE, World
+
+
+class Templates:
+    """Those of the workspace, and one at which our own code breaks."""
+
+    def __init__(self, templates: Any) -> None:
+        self._templates = templates
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._templates, name)
+
+    def mailings(self, template: str, *args: Any, **named: Any) -> Any:
+        if template == "email/odd":
+            raise KeyError("nobody thought of this")
+        return self._templates.mailings(template, *args, **named)
+
+
+@pytest.fixture
+def both(world: World) -> World:
+    """Playbooks a and b want to write to Ada; a's template is odd."""
+    world.person("ada", birthday=date(1990, 5, 4))
+    world.write("templates/email/odd.html", TEMPLATE)
+    world.playbook("a", f"{WISH}\nactions:\n  - send_email: {{id: odd, template: email/odd, subject: Hi}}\n")
+    world.playbook("b", WISH)
+    return world
+
+
+def test_a_letter_that_fails_in_a_way_nobody_foresaw_stops_no_other_playbook(both: World) -> None:
+    both.app.__dict__["templates"] = Templates(both.app.templates)
+    ticked = both.tick("2026-05-04 09:00")
+    assert [letter.playbook for letter in both.got()] == ["b"]
+    assert (ticked.exit_code, ticked.waiting) == (
+        ExitCode.PERSON,
+        ["a: could not go on, the others did: KeyError: 'nobody thought of this'"],
+    )
+
+
+def test_who_was_claimed_when_it_failed_is_tried_again_and_written_to_once(both: World) -> None:
+    templates = both.app.templates
+    both.app.__dict__["templates"] = Templates(templates)
+    both.ticks("2026-05-04 09:00", "2026-05-04 09:05")
+    both.app.__dict__["templates"] = templates
+    both.ticks("2026-05-04 09:10", "2026-05-04 09:15")
+    assert [letter.playbook for letter in both.got()] == ["b", "a"]
+
+
+@pytest.mark.parametrize("table", ["enrollments", "sends"])
+def test_a_playbook_that_the_database_refuses_stops_no_other(both: World, table: str) -> None:
+    refuse = f"CREATE TRIGGER no BEFORE INSERT ON {table} WHEN NEW.playbook = 'a' BEGIN {{}} END"
+    both.do(sa.text(refuse.format("SELECT RAISE(ABORT, 'out of order');")))
+    ticked = both.tick("2026-05-04 09:00")
+    assert [letter.playbook for letter in both.got()] == ["b"]
+    assert (ticked.exit_code, ticked.waiting) == (
+        ExitCode.PERSON,
+        ["a: could not go on, the others did: out of order"],
+    )
+    both.do(sa.text("DROP TRIGGER no"))
+    both.tick("2026-05-04 09:05")
+    assert [letter.playbook for letter in both.got()] == ["b", "a"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -35,6 +35,7 @@ class Due:
 
     #: Of one that is not stored a number beyond all that are.
     id: int
+    #: Who it is about today: of somebody merged the survivor.
     contact_id: int
     occasion: str
     anchor: date | None
@@ -49,6 +50,8 @@ class Due:
     due_at: datetime
     #: Until when a survey may be answered that `plan` imagines to have gone out.
     asked_until: datetime | None = None
+    #: Who entered, where that is somebody who has been merged since.
+    entered_as: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,8 @@ class Passage:
     happened_at: datetime | None = None
     #: Whether what the last `wait` was for has come.
     happened: bool | None = None
+    #: Who entered for the same occasion, is the same person by a merge, and goes first.
+    rival: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +155,12 @@ class Mailed:
     def within(self, address: str, day: date, days: int) -> list[date]:
         """The days of mails in the rolling span that ends with this day, oldest first."""
         return sorted(mailed for mailed in self.days.get(address, ()) if day - timedelta(days=days) < mailed <= day)
+
+
+def living(contact_id: Any) -> sa.ScalarSelect[int]:
+    """Who a contact is today: itself, or whom it was merged into."""
+    one = contacts.alias("living")
+    return sa.select(sa.func.coalesce(one.c.merged_into, one.c.id)).where(one.c.id == contact_id).scalar_subquery()
 
 
 # What every batch asks is written once: building a statement takes longer than answering it.
@@ -242,14 +253,17 @@ _NOES = (
 
 
 def _consents(connection: sa.Connection, ids: Sequence[int], topic: str) -> dict[int, str]:
-    """The latest word of each person on the topic, or on marketing as a whole."""
+    """The latest word of each person on the topic, or on marketing as a whole, whoever they were when they said it."""
     return dict(connection.execute(_WORDS, {"ids": list(ids), "topic": topic}).all())
 
 
 _WORDS = (
-    sa.select(consents.c.contact_id, consents.c.answer)
+    sa.select(living(consents.c.contact_id), consents.c.answer)
     .where(
-        consents.c.contact_id.in_(_SOME),
+        sa.or_(
+            consents.c.contact_id.in_(_SOME),
+            consents.c.contact_id.in_(sa.select(contacts.c.id).where(contacts.c.merged_into.in_(_SOME))),
+        ),
         sa.or_(consents.c.topic == sa.bindparam("topic"), consents.c.topic == "marketing"),
     )
     .order_by(consents.c.at, consents.c.id)
@@ -279,13 +293,16 @@ def due_enrollments(
 
 def as_due(row: Mapping[Any, Any]) -> Due:
     """A row of enrollments, or one that has its columns, as what may be looked at."""
-    return Due(**{field.name: row[field.name] for field in fields(Due) if field.name in row})
+    due = Due(**{field.name: row[field.name] for field in fields(Due) if field.name in row})
+    return replace(due, contact_id=row["living"], entered_as=due.contact_id) if "living" in row else due
 
 
+#: Enrollments, with whom each is about today.
+ENROLLED = sa.select(enrollments, living(enrollments.c.contact_id).label("living"))
 #: More than there are.
 _MANY = 2**62
 _DUE = (
-    sa.select(enrollments)
+    ENROLLED
     .where(
         enrollments.c.state == "active",
         enrollments.c.playbook == sa.bindparam("of"),

@@ -156,8 +156,8 @@ def _over(due: Due, playbook: Playbook, facts: Circumstances) -> End | None:
     contact, keys = facts.contact, playbook.keys
     if contact["deleted_at"] is not None:
         return End("the contact was deleted")
-    if contact["merged_into"] is not None:
-        return End("the contact was merged into another one")
+    if facts.passage.rival is not None:
+        return End(f"the same occasion as contact {facts.passage.rival}, who is the same person by a merge")
     if (reached := facts.passage.goal_at) is not None and keys.goal is not None:
         what = keys.goal.event.replace("_", " ")
         article = "an" if what[:1] in "aeiou" else "a"

@@ -113,7 +113,7 @@ def _one(
     )
     inside = connection.execute(
         sa.select(enrollments)
-        .where(enrollments.c.playbook == playbook.id, enrollments.c.contact_id == contact)
+        .where(enrollments.c.playbook == playbook.id, enrollments.c.contact_id.in_(log.selves(contact)))
         .order_by(enrollments.c.entered_at.desc(), enrollments.c.id.desc())
         .limit(1)
     ).one_or_none()

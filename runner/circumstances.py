@@ -160,7 +160,8 @@ class Mailed:
 def living(contact_id: Any) -> sa.ScalarSelect[int]:
     """Who a contact is today: itself, or whom it was merged into."""
     one = contacts.alias("living")
-    return sa.select(sa.func.coalesce(one.c.merged_into, one.c.id)).where(one.c.id == contact_id).scalar_subquery()
+    today = sa.select(sa.func.coalesce(one.c.merged_into, one.c.id)).where(one.c.id == contact_id)
+    return today.correlate_except(one).scalar_subquery()
 
 
 # What every batch asks is written once: building a statement takes longer than answering it.
@@ -302,8 +303,7 @@ ENROLLED = sa.select(enrollments, living(enrollments.c.contact_id).label("living
 #: More than there are.
 _MANY = 2**62
 _DUE = (
-    ENROLLED
-    .where(
+    ENROLLED.where(
         enrollments.c.state == "active",
         enrollments.c.playbook == sa.bindparam("of"),
         enrollments.c.version == sa.bindparam("in"),

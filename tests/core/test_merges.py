@@ -101,3 +101,17 @@ def test_a_no_said_before_the_merge_binds_the_survivor(each_world: World) -> Non
     merge(each_world, "old", "ada", "2026-05-03 10:00")
     each_world.tick("2026-05-04 09:00")
     assert each_world.why("ada") == ["hello: ended, said no to this topic"]
+
+
+def test_who_begins_anew_leaves_what_began_as_another_contact(each_world: World) -> None:
+    each_world.playbook("sorry", "trigger: {low_score: {kind: nps, at_most: 6}}\nmode: restart" + TWO)
+    each_world.people("old", "ada")
+    each_world.tick("2026-05-03 09:00")
+    each_world.answer("old", 3, utc("2026-05-04 08:00"))
+    each_world.tick("2026-05-04 09:00")
+    each_world.person("old", merged_into="ada")
+    each_world.answer("ada", 2, utc("2026-05-04 10:00"))
+    each_world.ticks("2026-05-04 11:00", "2026-05-05 12:00", "2026-05-06 12:00")
+    assert [(letter.who, letter.step) for letter in each_world.got()] == [
+        ("old", "first"), ("ada", "first"), ("ada", "second"),
+    ]  # fmt: skip

@@ -123,11 +123,13 @@ def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Mailed:
-    """How much mail each address has had, kept up to date while a batch is decided: what the caps count."""
+    """What mail each address has had, kept up to date while a batch is decided: what the caps count, and for whom."""
 
     def __init__(self) -> None:
         self.days: dict[str, list[date]] = {}
         self.surveys: dict[str, date] = {}
+        #: Address, local day, playbook, step and occasion → the contact that had this letter.
+        self._letters: dict[tuple[str, date, str, str, str], int] = {}
 
     def load(self, connection: sa.Connection, addresses: Iterable[str], since: date) -> None:
         """Claimed, accepted and unsure marketing mail of these addresses since a local day."""
@@ -135,7 +137,7 @@ class Mailed:
         self.days |= {address: [] for address in wanted}
         if not wanted:
             return
-        counting = sends.c.state.in_(["claimed", "accepted", "unsure"])
+        counting = sends.c.state.in_(OUT)
         rows = connection.execute(
             sa.select(sends.c.address, sends.c.local_day, sends.c.action).where(
                 sends.c.address.in_(wanted), counting, sends.c.local_day > since, sends.c.purpose == "marketing"
@@ -143,6 +145,24 @@ class Mailed:
         )
         for address, day, action in rows:
             self.add(address, day, survey=action == "survey")
+
+    def recall(
+        self, connection: sa.Connection, playbook: str, step: str, addresses: Iterable[str], now: datetime
+    ) -> None:
+        """Who had this step's letter of late at one of these addresses."""
+        rows = connection.execute(
+            _LETTERS,
+            {"addresses": list(addresses), "of": playbook, "at": step, "since": now.date() - timedelta(days=2)},
+        )
+        for address, day, occasion, contact_id in rows:
+            self.note(address, day, playbook, step, occasion, contact_id)
+
+    def note(self, address: str, day: date, playbook: str, step: str, occasion: str, contact_id: int) -> None:
+        self._letters.setdefault((address, day, playbook, step, occasion), contact_id)
+
+    def had(self, address: str, day: date, playbook: str, step: str, occasion: str) -> int | None:
+        """The contact for whom this letter went to the address that day."""
+        return self._letters.get((address, day, playbook, step, occasion))
 
     def add(self, address: str, day: date, *, survey: bool) -> None:
         self.days.setdefault(address, []).append(day)
@@ -209,6 +229,21 @@ def look_at(
         )
         for id, person in people.items()
     }
+
+
+#: What has gone out, or may have.
+OUT = ("claimed", "accepted", "unsure")
+_LETTERS = (
+    sa.select(sends.c.address, sends.c.local_day, enrollments.c.occasion, living(sends.c.contact_id))
+    .join_from(sends, enrollments, enrollments.c.id == sends.c.enrollment_id)
+    .where(
+        sends.c.address.in_(sa.bindparam("addresses", expanding=True)),
+        sends.c.local_day >= sa.bindparam("since", type_=sa.Date()),
+        sends.c.playbook == sa.bindparam("of"),
+        sends.c.step == sa.bindparam("at"),
+        sends.c.state.in_(OUT),
+    )
+)
 
 
 def source_ids(connection: sa.Connection, ids: Sequence[int]) -> dict[int, str]:

@@ -176,7 +176,7 @@ def _mail(
     now: datetime,
     settings: Settings,
 ) -> Decision:
-    if (no := _may_not(mail, facts, settings)) is not None:
+    if (no := _may_not(mail, facts, settings) or _had(due, playbook, facts, mailed, now)) is not None:
         return no
     lateness = playbook.keys.max_lateness or settings.max_lateness
     wait = _wait(playbook, mail, facts, mailed, now, settings)
@@ -208,6 +208,16 @@ def _may_not(mail: MailAction, facts: Circumstances, settings: Settings) -> Deci
     if settings.consent == "required" and facts.consent != "yes":
         return Skip("no consent on record; consent: required")
     return None
+
+
+def _had(due: Due, playbook: Playbook, facts: Circumstances, mailed: Mailed, now: datetime) -> Skip | None:
+    """Of two contacts with one address one gets an occasion's letter that day."""
+    assert facts.address is not None  # or it may not be written to
+    today = clock.local(now, facts.zone).date()
+    other = mailed.had(facts.address, today, playbook.id, due.step, due.occasion)
+    if other is None or other == due.contact_id:
+        return None
+    return Skip(f"the address had this letter today for contact {other}, who shares it")
 
 
 def _staged(facts: Circumstances, settings: Settings) -> Skip | None:

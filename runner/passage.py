@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from runner.actions import Wait
-from runner.circumstances import ENROLLED, Due, Passage, as_due, living
+from runner.circumstances import ENROLLED, OUT, Due, Passage, as_due, living
 from runner.playbook import Playbook
 from runner.steps import Step
 from runner.store import Store, changed
@@ -56,7 +56,7 @@ def _rivals(connection: sa.Connection, playbook: Playbook, due: Sequence[Due]) -
         return {}
     merged |= {survivor: survivor for survivor in merged.values()}
     one = enrollments.c
-    sent = sa.exists().where(sends.c.enrollment_id == one.id, sends.c.state.in_(["claimed", "accepted", "unsure"]))
+    sent = sa.exists().where(sends.c.enrollment_id == one.id, sends.c.state.in_(OUT))
     rows = connection.execute(
         sa.select(one.id, one.contact_id, one.occasion, sent.label("sent")).where(
             one.playbook == playbook.id, one.contact_id.in_(sorted(merged))

@@ -350,7 +350,7 @@ class Settings(Part):
 #: Characters of a secret: links that can be forged are worth nothing.
 SHORTEST_SECRET = 8
 #: Keys that the language knows and this version does not act on yet.
-NOT_YET = ("breakers", "churn", "webhooks", "retention")
+NOT_YET = ("churn", "webhooks", "retention")
 
 
 @dataclass(frozen=True, slots=True)

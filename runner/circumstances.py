@@ -19,6 +19,7 @@ from runner.store.tables import (
     contact_sources,
     contacts,
     enrollments,
+    meta,
     playbooks,
     sends,
     suppressions,
@@ -333,6 +334,16 @@ def as_due(row: Mapping[Any, Any]) -> Due:
     return replace(due, contact_id=row["living"], entered_as=due.contact_id) if "living" in row else due
 
 
+#: The key in `meta` under which stands since when everything is paused.
+ALL_PAUSED = "paused_at"
+
+
+def paused(playbook: Any) -> sa.ColumnElement[bool]:
+    """Whether a playbook is paused, or everything: asked at the door, at the claim and right before a call."""
+    itself = sa.exists().where(playbooks.c.id == playbook, playbooks.c.paused_at.is_not(None))
+    return sa.or_(itself, sa.exists().where(meta.c.key == ALL_PAUSED).correlate(None))
+
+
 #: Enrollments, with whom each is about today.
 ENROLLED = sa.select(enrollments, living(enrollments.c.contact_id).label("living"))
 #: More than there are.
@@ -344,6 +355,7 @@ _DUE = (
         enrollments.c.version == sa.bindparam("in"),
         enrollments.c.step == sa.bindparam("at"),
         enrollments.c.due_at <= sa.bindparam("now", type_=Instant()),
+        sa.not_(paused(sa.bindparam("of"))),
     )
     .order_by(enrollments.c.due_at, enrollments.c.id)
     .limit(sa.bindparam("most", type_=sa.BigInteger()))
@@ -354,11 +366,10 @@ _DUE_LOCKED = _DUE.with_for_update(skip_locked=True)
 def due_steps(connection: sa.Connection, now: datetime) -> list[tuple[str, str, str]]:
     """Playbook, version and step of everything that is due, paused playbooks left out; in a stable order."""
     one = enrollments.c
-    paused = sa.select(playbooks.c.id).where(playbooks.c.paused_at.is_not(None))
     rows = connection.execute(
         sa.select(one.playbook, one.version, one.step)
         .distinct()
-        .where(one.state == "active", one.due_at <= now, one.playbook.not_in(paused))
+        .where(one.state == "active", one.due_at <= now, sa.not_(paused(one.playbook)))
         .order_by(one.playbook, one.version, one.step)
     )
     return [tuple(row) for row in rows]

@@ -142,6 +142,10 @@ class App:
             upsert = self.store.insert(meta).values(key=key, value=value)
             connection.execute(upsert.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
 
+    def forget(self, key: str) -> None:
+        with self.store.write() as connection:
+            connection.execute(meta.delete().where(meta.c.key == key))
+
     def close(self) -> None:
         opened = self.__dict__
         for source in opened.get("sources", {}).values():

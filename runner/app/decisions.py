@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 from runner import log
 from runner.app.app import PRIVATE, App
 from runner.app.clockwork import last_moment
+from runner.circumstances import ALL_PAUSED
 from runner.deliver import drop, resend, sent
 from runner.enroll import BRAKED, braked_plan
 from runner.errors import NeedsPerson, WrongUsage
@@ -91,23 +93,38 @@ def settle(app: App, send: str | None, playbook: str | None, verb: str) -> int:
     return {"sent": sent, "resend": resend, "drop": drop}[verb](office, ids, last_moment(app))
 
 
-def pause(app: App, playbook: str | None) -> Sequence[str]:
-    return _switch(app, playbook, paused=True)
+def pause(app: App, playbook: str | None) -> None:
+    """Stops one playbook, or everything: whatever runs today and whatever is added before `resume`."""
+    at = last_moment(app)
+    if playbook is not None:
+        _switch(app, playbook, at)
+    elif paused_since(app) is None:
+        app.remember(ALL_PAUSED, at.isoformat())
 
 
 def resume(app: App, playbook: str | None) -> Sequence[str]:
-    return _switch(app, playbook, paused=False)
+    """Lets one playbook, or everything, run again. Returns the playbooks that are still paused by name."""
+    if playbook is not None:
+        _switch(app, playbook, None)
+    else:
+        app.forget(ALL_PAUSED)
+    with app.store.read() as connection:
+        still = sa.select(playbooks.c.id).where(playbooks.c.paused_at.is_not(None))
+        return connection.scalars(still.order_by(playbooks.c.id)).all()
 
 
-def _switch(app: App, playbook: str | None, *, paused: bool) -> Sequence[str]:
+def paused_since(app: App) -> datetime | None:
+    """Since when everything is paused; None where it is not."""
+    at = app.remembered(ALL_PAUSED)
+    return datetime.fromisoformat(at) if at else None
+
+
+def _switch(app: App, playbook: str, at: datetime | None) -> None:
     with app.store.write() as connection:
         known = set(connection.scalars(sa.select(playbooks.c.id)))
-        if playbook is not None and playbook not in known:
+        if playbook not in known:
             raise WrongUsage(f"no playbook {playbook!r} has run here; there are {', '.join(sorted(known)) or 'none'}")
-        ids = [playbook] if playbook else sorted(known)
-        at = last_moment(app) if paused else None
-        connection.execute(playbooks.update().where(playbooks.c.id.in_(ids)).values(paused_at=at))
-    return ids
+        connection.execute(playbooks.update().where(playbooks.c.id == playbook).values(paused_at=at))
 
 
 def suppress(app: App, address: str) -> bool:

@@ -14,7 +14,7 @@ from runner import clock
 from runner.app.app import App
 from runner.app.check import check
 from runner.app.clockwork import last_moment
-from runner.app.tick import SYNC_FAILED
+from runner.app.tick import SYNC_FAILED, all_paused
 from runner.settings import zone_advice
 from runner.store.migrate import HEAD
 from runner.store.tables import (
@@ -69,6 +69,7 @@ def examine(app: App) -> Examined:
             *_settings(app),
             Finding("store", Health.OK, f"schema {HEAD}, clock {app.remembered('clock') or 'not started'}"),
             *_last_tick(app, now),
+            *(Finding("playbooks", Health.WARNING, words) for words in all_paused(app)),
             *_connectors(app, connection),
             *_people(connection, invalid),
             *_sends(connection),

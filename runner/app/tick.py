@@ -15,6 +15,7 @@ from connectors.errors import ConnectorError
 from runner import collect
 from runner.app import clockwork
 from runner.app.app import App
+from runner.circumstances import ALL_PAUSED
 from runner.deliver import Delivered, deliver
 from runner.enroll import Entered, enroll, register, zones_in_use
 from runner.errors import ExitCode, Fault
@@ -121,6 +122,7 @@ def tick(app: App, now: datetime, *, full: bool = False, stop: Callable[[], bool
         return ticked
     news = sync_all(app, now, full=full)
     ticked.synced, ticked.failures, ticked.waiting = news.synced, news.failures, news.waiting
+    ticked.waiting += all_paused(app)
     if not stop():
         _drain(app, now, ticked)
         _run_playbooks(app, now, ticked, stop)
@@ -196,6 +198,14 @@ def brakes_of(app: App, running: Sequence[Playbook]) -> dict[str, Brake | None]:
     return {playbook.id: playbook.keys.brake or usual for playbook in running}
 
 
+def all_paused(app: App) -> list[str]:
+    """The words for it, where everything is paused."""
+    at = app.remembered(ALL_PAUSED)
+    if at is None:
+        return []
+    return [f"everything is paused since {at[:10]}: nobody enters, nothing is sent; `regulars resume` lifts it"]
+
+
 def windows(app: App, running: Sequence[Playbook], now: datetime) -> list[tuple[Playbook, Window]]:
     """What each playbook's tick looks at; paused ones are left out."""
     with app.store.read() as connection:
@@ -203,6 +213,8 @@ def windows(app: App, running: Sequence[Playbook], now: datetime) -> list[tuple[
             sa.select(playbooks.c.id, playbooks.c.first_tick_at, playbooks.c.last_tick_at, playbooks.c.paused_at)
         ).all()
         zones = zones_in_use(connection)
+    if all_paused(app):
+        return []
     known = {row.id: row for row in rows}
     fields = app.fields()
     found = []

@@ -143,7 +143,7 @@ def _split(playbook: Playbook, step: Step, facts: Circumstances, settings: Setti
 
 def arm_of(playbook: Playbook, step: Step, unit: str) -> Branch:
     """The arm of a split that a person, or a company, draws by their key."""
-    drawn, below = draw_of(f"split:{playbook.id}:{step.id}:{unit}"), 0.0
+    drawn, below = draw_of(f"split:{playbook.drawn_as}:{step.id}:{unit}"), 0.0
     for branch in step.branches:
         below += branch.share
         if drawn < below:

@@ -394,7 +394,11 @@ def _take_over(connection: sa.Connection, playbook: Playbook) -> None:
         return
     if connection.scalar(sa.select(playbooks.c.id).where(playbooks.c.id == playbook.id)) is not None:
         return
-    connection.execute(playbooks.update().where(playbooks.c.id == was).values(id=playbook.id))
+    connection.execute(
+        playbooks.update()
+        .where(playbooks.c.id == was)
+        .values(id=playbook.id, salt=sa.func.coalesce(playbooks.c.salt, was))
+    )
     for table in (playbook_versions, enrollments, decisions, sends):
         connection.execute(table.update().where(table.c.playbook == was).values(playbook=playbook.id))
 

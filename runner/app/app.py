@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +26,7 @@ from runner.playbook import Playbook, Reading, read_playbooks
 from runner.render import Templates
 from runner.settings import Settings, SettingsFile, load_settings
 from runner.store import Store, migrate
-from runner.store.tables import meta
+from runner.store.tables import meta, playbooks
 
 #: What is the workspace's own business: leases, the daemon's pid.
 PRIVATE = ".regulars"
@@ -90,11 +91,17 @@ class App:
         """Every playbook, with all that keeps it from running; read again when a file or the fields have changed."""
         files = [*(self.folder / "playbooks").glob("*.yaml"), *(self.folder / "templates" / "email").glob("*")]
         stats = tuple((path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(files))
-        seen = (stats, fields.signature)
+        salts = self._salts()
+        seen = (stats, fields.signature, salts)
         if self._read is None or self._read[0] != seen:
             found = with_templates(read_playbooks(self.folder, fields), self.folder, self.settings, fields)
-            self._read = (seen, found)
+            self._read = (seen, [_salted(reading, salts) for reading in found])
         return self._read[1]
+
+    def _salts(self) -> dict[str, str | None]:
+        """By what the people of each playbook were drawn first, where that is not its id."""
+        with self.store.read() as connection:
+            return dict(connection.execute(sa.select(playbooks.c.id, playbooks.c.salt)).all())
 
     def office(self, running: list[Playbook], fields: Fields) -> Office:
         with self.store.read() as connection:
@@ -159,3 +166,13 @@ class App:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _salted(reading: Reading, salts: Mapping[str, str | None]) -> Reading:
+    """The playbook as it draws its people: after a rename, also one that has not run yet, as before."""
+    playbook = reading.playbook
+    if playbook is None:
+        return reading
+    was = playbook.keys.was
+    salt = salts[playbook.id] if playbook.id in salts else salts[was] or was if was in salts else None
+    return replace(reading, playbook=replace(playbook, salt=salt)) if salt else reading

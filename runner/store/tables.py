@@ -235,6 +235,8 @@ playbooks = sa.Table(
     metadata,
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("version", sa.Text, nullable=False),
+    #: The id by which people were drawn first, where it is an older one: a rename draws nobody anew.
+    sa.Column("salt", sa.Text),
     sa.Column("paused_at", Instant),
     sa.Column("first_tick_at", Instant, nullable=False),
     #: The cut-off of the last tick that evaluated the trigger.

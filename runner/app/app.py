@@ -72,7 +72,9 @@ class App:
 
     @cached_property
     def links(self) -> Links:
-        return Links(self.settings.public_url, self.settings.secrets)
+        """Real mail's links are signed by the secret alone, so that they open for ever."""
+        simulated = self.remembered("clock") == "simulated"
+        return Links(self.settings.public_url, self.settings.secrets, world=self.epoch if simulated else "")
 
     @cached_property
     def templates(self) -> Templates:
@@ -174,5 +176,8 @@ def _salted(reading: Reading, salts: Mapping[str, str | None]) -> Reading:
     if playbook is None:
         return reading
     was = playbook.keys.was
-    salt = salts[playbook.id] if playbook.id in salts else salts[was] or was if was in salts else None
+    if playbook.id in salts or was is None or was not in salts:
+        salt = salts.get(playbook.id)
+    else:
+        salt = salts[was] or was
     return replace(reading, playbook=replace(playbook, salt=salt)) if salt else reading

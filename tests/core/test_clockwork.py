@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from runner import collect
 from runner.app import clockwork, decisions
 from runner.errors import ExitCode, NeedsPerson, WrongUsage
-from runner.store.tables import inbox
+from runner.links import BadLink, Links
+from runner.store.tables import inbox, sends
 from tests.core.world import Postbox, World, utc
 
 WISH = "trigger: {anniversary: {of: contact.birthday}}"
@@ -80,6 +81,30 @@ def test_a_copy_lives_on_alone(world: World, tmp_path: Path) -> None:
     world.reopen()
     assert world.log() == []
     assert world.app.remembered("clock") == "real"
+
+
+def test_what_a_copy_sends_is_nothing_to_the_real_store(world: World, tmp_path: Path) -> None:
+    born(world, "ada")
+    world.playbook("wish", WISH)
+    clockwork.allow(world.app, at=None)
+    before, real = world.app.epoch, world.app.links
+    mine = real.unsubscribe("s-1", 1).rpartition("/")[2]
+    clockwork.move_to_copy(world.app, tmp_path / "copy.db")
+    world.tick("2026-05-04 09:00")
+    (send_id,) = (row.id for row in world.rows(sa.select(sends.c.id)))
+    theirs = world.app.links.unsubscribe(send_id, 1).rpartition("/")[2]
+    assert not send_id.startswith(before)
+    assert world.app.links.read("unsubscribe", theirs).send_id == send_id
+    for links, token in ((real, theirs), (world.app.links, mine)):
+        with pytest.raises(BadLink):
+            links.read("unsubscribe", token)
+
+
+def test_the_first_simulated_run_signs_what_no_real_store_opens(world: World) -> None:
+    clockwork.allow(world.app, at=utc("2026-05-04 09:00"))
+    token = world.app.links.unsubscribe("s-1", 1).rpartition("/")[2]
+    with pytest.raises(BadLink):
+        Links("https://hello.acme.example", world.app.settings.secrets).read("unsubscribe", token)
 
 
 def test_a_copy_leaves_the_webhooks_of_the_real_store_alone(world: World, tmp_path: Path) -> None:

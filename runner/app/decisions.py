@@ -15,22 +15,26 @@ from runner import log
 from runner.app.app import PRIVATE, App
 from runner.app.clockwork import last_moment
 from runner.circumstances import ALL_PAUSED
+from runner.collect.consent import PAGE
 from runner.deliver import drop, resend, sent
 from runner.enroll import BRAKED, braked_plan
 from runner.errors import NeedsPerson, WrongUsage
 from runner.store import changed
 from runner.store.tables import (
+    REHEARSED,
     answers,
+    consents,
+    contacts,
     decisions,
     enrollments,
-    mail_events,
     meta,
+    metadata,
     playbooks,
     sends,
-    skeletons,
     suppressions,
-    tasks,
 )
+from runner.sync import advance
+from runner.sync.pointers import mark_stale
 
 
 def approve(app: App, playbook: str, plan: str | None) -> int:
@@ -161,8 +165,10 @@ def rehearsal_in_words(app: App) -> str:
     with app.store.read() as connection:
         count = connection.scalar(sa.select(sa.func.count()).select_from(sends))
     return (
-        f"The log and {count} sends of the rehearsal go to an archive, suppressions and answers of real people stay, "
-        "and every playbook starts afresh. Go live?"
+        f"The log and {count} sends of the rehearsal go to an archive, and every playbook starts afresh. Answers on our "
+        "own pages are deleted, and so is a yes to our mail given there: whoever tried the mails gave them. Scores are "
+        "made anew without them. Answers, consents and noes that connectors told stay, and every no said to us. "
+        "Go live?"
     )
 
 
@@ -170,7 +176,8 @@ def go_live(app: App) -> Path:
     """Archives what was rehearsed and forgets it; contacts, facts and every no stay. Returns the archive."""
     if app.remembered("clock") == "simulated":
         raise NeedsPerson("this store has a simulated clock; go live with a store of its own")
-    archive = app.folder / PRIVATE / f"rehearsal-{app.now():%Y%m%dT%H%M%S}.jsonl.gz"
+    now = app.now()
+    archive = app.folder / PRIVATE / f"rehearsal-{now:%Y%m%dT%H%M%S}.jsonl.gz"
     archive.parent.mkdir(parents=True, exist_ok=True)
     with app.store.write() as connection:
         if not connection.scalar(sa.select(sa.func.count()).select_from(enrollments)):
@@ -178,8 +185,22 @@ def go_live(app: App) -> Path:
         with gzip.open(archive, "wt", encoding="utf-8") as file:
             for row in log.rows(connection):
                 file.write(json.dumps(row.document(), default=str) + "\n")
-        for table in (tasks, answers, mail_events, decisions, sends, skeletons, enrollments, playbooks):
-            connection.execute(table.delete())
-        connection.execute(meta.delete().where(meta.c.key.in_(["clock", "last_tick_at", "epoch"])))
+        _forget_rehearsal(app, connection, now)
     app.__dict__.pop("epoch", None)
+    advance(app.store, None, now, app.settings)
     return archive
+
+
+def _forget_rehearsal(app: App, connection: sa.Connection, now: datetime) -> None:
+    mark_stale(connection, app.store, sa.select(answers.c.contact_id))
+    clicked = contacts.update().where(contacts.c.last_click_at.is_not(None))
+    connection.execute(clicked.values(last_click_at=None, changed_at=now))
+    connection.execute(consents.delete().where(consents.c.source == PAGE, consents.c.answer == "yes"))
+    paused = connection.execute(sa.select(playbooks).where(playbooks.c.paused_at.is_not(None))).mappings().all()
+    for table in reversed(metadata.sorted_tables):
+        if table in REHEARSED:
+            connection.execute(table.delete())
+    connection.execute(meta.delete().where(meta.c.key.in_(["clock", "last_tick_at", "epoch"])))
+    if paused:  # Whoever stopped one did not ask for it to begin.
+        afresh = {"first_tick_at": now, "last_tick_at": now, "braked_at": None, "braked_people": None}
+        connection.execute(playbooks.insert(), [{**row, **afresh, "braked_hash": None} for row in paused])

@@ -91,8 +91,15 @@ def _fired(playbook: Playbook, window: Window, settings: Settings) -> sa.Select[
         )
         .join_from(match, contacts, contacts.c.id == match.c.contact_id)
         .outerjoin(companies, companies.c.id == contacts.c.company_id)
-        .where(contacts.c.merged_into.is_(None), contacts.c.deleted_at.is_(None), ~inside)
+        .where(contacts.c.merged_into.is_(None), contacts.c.deleted_at.is_(None), ~inside, _is_news(playbook, match))
     )
+
+
+def _is_news(playbook: Playbook, match: Any) -> Any:
+    """Whether a state began after its contact first appeared: what is so by then is existing."""
+    if getattr(playbook.trigger, "existing", "enter") == "enter":
+        return sa.true()
+    return match.c.occurred_at > contacts.c.seen_at
 
 
 def _was_here(playbook: Playbook, match: Any, *like: Any) -> Any:

@@ -165,9 +165,9 @@ def rehearsal_in_words(app: App) -> str:
     with app.store.read() as connection:
         count = connection.scalar(sa.select(sa.func.count()).select_from(sends))
     return (
-        f"The log and {count} sends of the rehearsal go to an archive, and every playbook starts afresh. Answers on our "
-        "own pages are deleted, and so is a yes to our mail given there: whoever tried the mails gave them. Scores are "
-        "made anew without them. Answers, consents and noes that connectors told stay, and every no said to us. "
+        f"The log and {count} sends of the rehearsal go to an archive, and every playbook starts afresh. Answers on "
+        "our own pages are deleted, and so is a yes to our mail given there: whoever tried the mails gave them. Scores "
+        "are made anew without them. Answers, consents and noes that connectors told stay, and every no said to us. "
         "Go live?"
     )
 

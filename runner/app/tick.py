@@ -22,7 +22,7 @@ from runner.errors import ExitCode, Fault
 from runner.playbook import Playbook
 from runner.settings import Brake
 from runner.store.tables import playbooks, sends
-from runner.sync import Synced, TooManyGone, advance, sync
+from runner.sync import ORDERS_SINCE, Synced, TooManyGone, advance, sync
 from runner.triggers import Window
 
 log = structlog.get_logger()
@@ -216,6 +216,7 @@ def windows(app: App, running: Sequence[Playbook], now: datetime) -> list[tuple[
     if all_paused(app):
         return []
     known = {row.id: row for row in rows}
+    orders_since = app.remembered(ORDERS_SINCE)
     fields = app.fields()
     found = []
     for playbook in running:
@@ -223,6 +224,8 @@ def windows(app: App, running: Sequence[Playbook], now: datetime) -> list[tuple[
         if row is not None and row.paused_at is not None:
             continue
         first, since = (row.first_tick_at, row.last_tick_at) if row else (now, now)
+        if orders_since is not None:
+            first = max(first, datetime.fromisoformat(orders_since))
         lateness = playbook.keys.max_lateness or app.settings.max_lateness
         found.append((playbook, Window(first, since, now, lateness, zones, fields)))
     return found

@@ -28,10 +28,12 @@ from runner.sync.mapped import unused
 from runner.sync.rows import Pull
 from runner.sync.summary import Refreshed, advance, out_of_date, refresh
 
-__all__ = ["Counts", "Refreshed", "Synced", "TooManyGone", "advance", "out_of_date", "refresh", "sync"]
+__all__ = ["ORDERS_SINCE", "Counts", "Refreshed", "Synced", "TooManyGone", "advance", "out_of_date", "refresh", "sync"]
 
 #: What contacts and summaries were made with; when it changes they are made again.
 _MADE_WITH = "made_with"
+#: Since when orders come from where they come from today: what was so before is existing, for every playbook.
+ORDERS_SINCE = "orders_since"
 
 
 def sync(
@@ -127,8 +129,15 @@ def _make_again_if_settings_changed(store: Store, pull: Pull) -> None:
     if before is not None:
         _make_again(store, pull)
     with store.write() as connection:
-        upsert = store.insert(meta).values(key=_MADE_WITH, value=today)
-        connection.execute(upsert.on_conflict_do_update(index_elements=["key"], set_={"value": today}))
+        _remember(connection, store, _MADE_WITH, today)
+        if before is not None and before["orders"] != today["orders"]:
+            last = connection.scalar(sa.select(meta.c.value).where(meta.c.key == "last_tick_at"))
+            _remember(connection, store, ORDERS_SINCE, last or pull.now.isoformat())
+
+
+def _remember(connection: sa.Connection, store: Store, key: str, value: Any) -> None:
+    upsert = store.insert(meta).values(key=key, value=value)
+    connection.execute(upsert.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
 
 
 def _made_with(connection: sa.Connection, pull: Pull) -> dict[str, Any]:

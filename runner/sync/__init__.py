@@ -24,6 +24,7 @@ from runner.sync.counts import Counts, Synced
 from runner.sync.derive import derive
 from runner.sync.gone import TooManyGone
 from runner.sync.intake import Intake, Progress
+from runner.sync.kinds import kept_kinds
 from runner.sync.mapped import unused
 from runner.sync.rows import Pull
 from runner.sync.summary import Refreshed, advance, out_of_date, refresh
@@ -56,7 +57,9 @@ def sync(
     deletions is kept; `yes_delete` means them).
     """
     known = _known_fields(store)
-    pull = Pull(name, settings, now, rank, match, known)
+    with store.read() as connection:
+        kinds = kept_kinds(connection, name, list(rank))
+    pull = Pull(name, settings, now, rank, match, known, kinds)
     intake = Intake(store, pull, yes_delete=yes_delete, progress=progress)
     calls, cursor = source.calls, _cursor(store, name)
     try:

@@ -142,10 +142,13 @@ def backtest_lines(told: Backtest) -> Iterator[RenderableType]:
     yield _numbers("Month", ("Entered", "Mails"), {m: (n["entered"], n["mails"]) for m, n in told.by_month.items()})
     statuses = sorted({status for counts in told.actions.values() for status in counts})
     steps = {step: tuple(counts.get(status, 0) for status in statuses) for step, counts in told.actions.items()}
+    yield Text()
     yield _numbers("Step", [status.capitalize() for status in statuses], steps)
     for words, reasons in (("Held, each once", told.held), ("Kept out", told.kept_out)):
         if reasons:
+            yield Text()
             yield _numbers(words, ("Times",), {reason: (count,) for reason, count in reasons.items()})
+    yield Text()
     if told.unknown:
         since = f"{told.known_since:%Y-%m-%d}" if told.known_since else "the first sync"
         yield Text(f"Before {since} only later values are known of {', '.join(told.unknown)}.", "yellow")

@@ -9,10 +9,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from runner.links import Kind, Links
+from runner.render.page_words import WORDS
 from runner.store.tables import answers, consents, contacts, enrollments, sends, suppressions
 from runner.web import Desk, create_app
 from runner.web.guard import BURST, FORM_BYTES, WEBHOOK_BYTES
-from runner.web.words import WORDS
 from tests.conftest import REPOSITORY
 from tests.web.conftest import PUBLIC_URL, path_of
 from tests.web.given import letter, person, rows

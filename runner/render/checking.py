@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from copy import copy
 from typing import TYPE_CHECKING
 
-from jinja2 import TemplateError, TemplateNotFound, TemplateSyntaxError, nodes
+from jinja2 import FunctionLoader, TemplateError, TemplateNotFound, TemplateSyntaxError, nodes
 from jinja2.meta import find_undeclared_variables
 
 from connectors.base import Address
@@ -42,7 +43,7 @@ def faults_of(
     known: Known,
     sample: Mapping[str, Any],
 ) -> list[Fault]:
-    """Mistakes in the sources; where there are none, what goes wrong with a sample person."""
+    """Mistakes in the sources, then what goes wrong with a sample person."""
     from runner.render.letters import ALWAYS_KNOWN
 
     known = {**dict.fromkeys(ALWAYS_KNOWN), **known}
@@ -62,11 +63,64 @@ def faults_of(
     known = {**known, **dict.fromkeys(_names_set_in(templates, chain))}
     for file in chain:
         faults += _of_file(templates, file, known)
-    if faults:
-        return sorted(set(faults))
-    return sorted(
-        {fault for file in files for fault in _of_sample(templates, template, file, subject, preheader, sample)}
-    )
+    wrong = {fault.where for fault in faults if not fault.file}
+    said = "x" if "subject" in wrong else subject
+    shown = None if "preheader" in wrong else preheader
+    without = _Without(templates, faults)
+    for file in files:
+        faults += without.faults(template, file, said, shown, sample)
+    return sorted(set(faults))
+
+
+class _Without:
+    """Templates without the outputs that were told of, so that what is wrong below them is told as well."""
+
+    def __init__(self, templates: Templates, told: Sequence[Fault]) -> None:
+        self._told = {(fault.file, fault.line) for fault in told}
+        self._whole = not told
+        self._plain = templates
+        self._templates = self._reduced() if told else templates
+
+    def _reduced(self) -> Templates:
+        reduced = copy(self._plain)
+        reduced.environment = self._plain.environment.overlay(loader=FunctionLoader(self._source))
+        return reduced
+
+    def _source(self, name: str) -> tuple[str, str, Callable[[], bool]] | None:
+        path = self._plain.folder / name
+        if not path.is_file():
+            return None
+        lines = {line for file, line in self._told if file == self._plain.label(name)}
+        return _without_outputs(path.read_text(encoding="utf-8"), lines), str(path), lambda: False
+
+    def faults(
+        self, template: str, file: str, subject: str, preheader: str | None, sample: Mapping[str, Any]
+    ) -> Iterator[Fault]:
+        """What goes wrong with a sample person, one after the other, until a line keeps what is below from view."""
+        for _ in range(_MOST):
+            found = list(_of_sample(self._templates, template, file, subject, preheader, sample))
+            new = [fault for fault in found if (fault.file, fault.line) not in self._told]
+            # Where something was left out, an empty letter or broken MJML may come of that.
+            yield from (fault for fault in new if self._whole or fault.line > 1)
+            if not new or any(not fault.file for fault in new):
+                return
+            self._whole = False
+            self._told |= {(fault.file, fault.line) for fault in new}
+            self._templates = self._reduced()
+
+
+#: Faults of one letter that are told of.
+_MOST = 20
+_OUTPUT = re.compile(r"\{\{.*?\}\}")
+
+
+def _without_outputs(source: str, lines: Collection[int]) -> str:
+    """The source with what these lines print left out; the rest stands where it stood."""
+    written = source.splitlines(keepends=True)
+    for line in lines:
+        if 0 < line <= len(written) and "{%" not in written[line - 1]:
+            written[line - 1] = _OUTPUT.sub(lambda found: " " * len(found.group()), written[line - 1])
+    return "".join(written)
 
 
 def _names_set_in(templates: Templates, files: Sequence[str]) -> Iterator[str]:
@@ -96,15 +150,13 @@ def _of_file(templates: Templates, file: str, known: Known) -> Iterator[Fault]:
     label = templates.label(file)
     try:
         source = (templates.folder / file).read_text(encoding="utf-8")
-        tree = templates.environment.parse(source, file)
-        words = _unknown_words(templates, tree)
-        if not words:
-            templates.environment.compile(source, file)
     except UnicodeDecodeError:
         yield Fault(label, 1, 1, "", "is not UTF-8 text", "save it as UTF-8")
         return
-    except TemplateSyntaxError as error:
-        yield Fault(label, error.lineno, 1, "", *_syntax(error))
+    tree, words, broken = _parsed(templates, file, source)
+    for line, message, advice in broken:
+        yield Fault(label, line, 1, "", message, advice)
+    if tree is None:
         return
     for name, field, line in _unknown(tree, known):
         written = f"{name}.{field}" if field else name
@@ -112,6 +164,8 @@ def _of_file(templates: Templates, file: str, known: Known) -> Iterator[Fault]:
     for kind, name, line, advice in words:
         yield Fault(label, line, _column(source, line, name), "", f"there is no {kind} {name!r}", advice)
     for other, line in _references(tree):
+        if other == file:
+            yield Fault(label, line, _column(source, line, other), "", "extends or includes itself", "name another one")
         if not (templates.folder / other).is_file():
             near = closest(
                 other, (path.relative_to(templates.folder).as_posix() for path in templates.folder.rglob("*.*"))
@@ -121,10 +175,30 @@ def _of_file(templates: Templates, file: str, known: Known) -> Iterator[Fault]:
         yield from _of_tags(label, source)
 
 
+def _parsed(
+    templates: Templates, file: str, source: str
+) -> tuple[nodes.Template | None, list[tuple[str, str, int, str]], list[tuple[int, str, str]]]:
+    """The tree, its unknown filters and tests, and what Jinja cannot read: it is left out and the rest read on."""
+    readable, broken = source, list[tuple[int, str, str]]()
+    while True:
+        try:
+            tree = templates.environment.parse(readable, file)
+            words = _unknown_words(templates, tree)
+            if not words:
+                templates.environment.compile(readable, file)
+            return tree, words, broken
+        except TemplateSyntaxError as error:
+            broken.append((error.lineno, *_syntax(error)))
+            rest = _without_outputs(source, {line for line, *_ in broken})
+            if rest == readable:
+                return None, [], broken
+            readable = rest
+
+
 def _of_sample(
     templates: Templates, template: str, file: str, subject: str, preheader: str | None, sample: Mapping[str, Any]
 ) -> Iterator[Fault]:
-    from runner.render.letters import Person, words
+    from runner.render.letters import Person
 
     language = file.removeprefix(f"{template}.").rpartition(".")[0] or None
     person = Person("sample", Address("sample@example.com"), language, sample)
@@ -135,7 +209,7 @@ def _of_sample(
     except (OSError, ValueError) as error:
         if templates.place(error) is None:
             yield Fault(
-                templates.label(file), 1, 1, "", words(error), "look for a tag that is not closed or out of place"
+                templates.label(file), 1, 1, "", _words(error), "look for a tag that is not closed or out of place"
             )
             return
         yield _at_place(templates, file, error)
@@ -151,13 +225,45 @@ def _of_sample(
 
 
 def _at_place(templates: Templates, file: str, error: Exception) -> Fault:
-    from runner.render.letters import words
-
     place = templates.place(error)
     if place is None:
-        return Fault("", 0, 0, "subject", words(error))
-    message, _, advice = words(error).partition("; ")
+        return Fault("", 0, 0, "subject", _words(error))
+    message, _, advice = _words(error).partition("; ")
     return Fault(place[0], place[1], 1, "", message, advice)
+
+
+def _words(error: Exception) -> str:
+    """What went wrong, for somebody who knows no Python."""
+    from runner.render.letters import words
+
+    match error:
+        case ZeroDivisionError():
+            return "divides by zero; ask first: {% if contact.orders_count %}"
+        case RecursionError():
+            return "extends or includes itself without end; name another template"
+        case OverflowError():
+            return "reckons with too large a number"
+        case TypeError() if (found := _MISFIT.search(str(error))) is not None:
+            sign, left, right = found.groups()
+            return f"cannot be worked out: {_KINDS.get(left, left)} {sign} {_KINDS.get(right, right)}"
+        case TypeError() | AttributeError() | LookupError():
+            return f"cannot be worked out: {error}"
+    return words(error)
+
+
+_MISFIT = re.compile(r"for (\S+): '([\w.]+)' and '([\w.]+)'")
+#: What Python's names for kinds of values mean to people.
+_KINDS = {
+    "NoneType": "nothing",
+    "Markup": "a text",
+    "date": "a date",
+    "datetime.date": "a date",
+    "datetime.datetime": "a time",
+    "decimal.Decimal": "a number",
+    "float": "a number",
+    "int": "a number",
+    "str": "a text",
+}
 
 
 def _syntax(error: TemplateError) -> tuple[str, str]:

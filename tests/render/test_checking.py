@@ -44,7 +44,7 @@ def test_a_good_template_has_no_faults(tmp_path: Path) -> None:
         ("{% if contact.nps_score = 3 %}{% endif %}", "compare with =="),
         ("{% if contact.email %}", "close each {% if %}"),
         ("{% include 'email/foot.mjml' %}", "there is no template 'email/foot.mjml'; did you mean 'email/_foot.mjml'?"),
-        ("{{ 1 / 0 }}", "ZeroDivisionError: division by zero"),
+        ("{{ 1 / 0 }}", "divides by zero"),
         ("<mj-buton href='x'>y</mj-buton>", "MJML has no <mj-buton>; did you mean 'mj-button'?"),
     ],
 )

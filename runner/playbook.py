@@ -21,7 +21,7 @@ from runner.settings import Brake, NotYet, Part, Share
 from runner.steps import Step, read_condition, read_steps, single
 from runner.triggers import Anchor, Trigger
 from runner.triggers.naming import misnamed
-from runner.yaml_file import YamlFile, read_yaml, validate
+from runner.yaml_file import YamlFile, read_yaml, salvaged, validate
 
 
 class Limits(Part):
@@ -275,11 +275,11 @@ def _read_trigger(
         return None
     name, below = found
     path = ("trigger", name)
-    trigger = validate(file, triggers.TRIGGERS[name], below or {}, at=path)
-    if isinstance(trigger, list):
-        faults += trigger
-        return None
-    wrong = list(misnamed(file, path, trigger, fields))
+    read = validate(file, triggers.TRIGGERS[name], below or {}, at=path)
+    # One that is at fault is looked at without its wrong keys; the playbook does not run.
+    trigger = salvaged(triggers.TRIGGERS[name], below or {}) if isinstance(read, list) else read
+    faults += read if isinstance(read, list) else []
+    wrong = list(misnamed(file, path, trigger, fields)) if trigger else []
     for one in wrong:
         (warnings if one.learned else faults).append(one.fault)
     return None if wrong else trigger

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from runner import actions
 from runner.actions import Action, Choose, Split
 from runner.conditions import Condition, ConditionFault, Fields
+from runner.conditions.parts import faults_in
 from runner.errors import Fault
-from runner.yaml_file import YamlFile, closest, validate
+from runner.yaml_file import YamlFile, closest, line_breaks, salvaged, validate, with_lines
 
 #: Where something stands in a document.
 KeyPath = tuple[str | int, ...]
@@ -98,48 +99,62 @@ class _Reader:
 
     def block(self, written: Any, path: KeyPath) -> tuple[_Entry, ...]:
         entries = written if isinstance(written, list) else []
-        read = [self._entry(entry, (*path, index)) for index, entry in enumerate(entries)]
-        return tuple(entry for entry in read if entry is not None)
+        read = [self._entries(entry, (*path, index)) for index, entry in enumerate(entries)]
+        return tuple(entry for some in read for entry in some)
 
-    def _entry(self, written: Any, path: KeyPath) -> _Entry | None:
+    def _entries(self, written: Any, path: KeyPath) -> tuple[_Entry, ...]:
+        """The step; of one that is at fault what can be looked at all the same, since such a playbook does not run."""
         found = single(self.file, path, "an action", written, actions.ACTIONS, actions.NOT_YET, self.faults)
         if found is None:
-            return None
+            return ()
         name, below = found
         action = validate(self.file, actions.ACTIONS[name], below if below is not None else {}, at=(*path, name))
         if isinstance(action, list):
             self.faults += action
-            self._within(name, below, (*path, name))
-            return None
+            return (*self._rest(name, below, path), *self._within(name, below, (*path, name)))
         id = self._id(action, (*path, name))
         match action:
             case Choose():
-                return _Entry(id, action, path, tuple(self._options(action, (*path, name))))
+                return (_Entry(id, action, path, tuple(self._options(action, (*path, name)))),)
             case Split(arms=arms):
                 ways = tuple(
                     (arm.name, None, arm.share, self.block(arm.actions, (*path, name, "arms", index, "actions")))
                     for index, arm in enumerate(arms)
                 )
-                return _Entry(id, action, path, ways)
-        return _Entry(id, action, path)
+                return (_Entry(id, action, path, ways),)
+        return (_Entry(id, action, path),)
 
-    def _within(self, name: str, below: Any, path: KeyPath) -> None:
-        """The mistakes of the steps inside one that is at fault itself."""
+    def _rest(self, name: str, below: Any, path: KeyPath) -> Iterator[_Entry]:
+        """A step without its keys that are at fault: its template, subject and id are looked at."""
+        if name in ("choose", "split"):
+            return
+        if (rest := salvaged(actions.ACTIONS[name], below)) is not None:
+            yield _Entry(self._id(rest, (*path, name)), rest, path)
+        elif isinstance(below, Mapping) and isinstance(below.get("id"), str):
+            self._take(below["id"], (*path, name))
+
+    def _within(self, name: str, below: Any, path: KeyPath) -> tuple[_Entry, ...]:
+        """The steps inside one that is at fault itself."""
+        inside: list[_Entry] = []
         ways = below.get("arms") if name == "split" and isinstance(below, Mapping) else below
         where = (*path, "arms") if name == "split" else path
         for index, way in enumerate(ways if name in ("choose", "split") and isinstance(ways, list) else ()):
             for key in ("actions", OTHERWISE):
                 if isinstance(way, Mapping) and key in way:
-                    self.block(way[key], (*where, index, key))
+                    inside += self.block(way[key], (*where, index, key))
+        return tuple(inside)
 
     def _id(self, action: Action, path: KeyPath) -> str:
         self._counts[action.name] = self._counts.get(action.name, 0) + 1
         id = action.id or f"{action.name}-{self._counts[action.name]}"
+        self._take(id, path)
+        return id
+
+    def _take(self, id: str, path: KeyPath) -> None:
         if id in self._ids:
             words = f"the id {id!r} is taken by an earlier step"
             self.faults.append(self.file.fault((*path, "id"), words, "give it another one"))
         self._ids.add(id)
-        return id
 
     def _options(self, choose: Choose, path: KeyPath) -> list[tuple[str, Condition | None, float, tuple[_Entry, ...]]]:
         ways = []
@@ -162,9 +177,12 @@ def read_condition(
         condition = Condition(source, fields)
         warnings += [file.fault(path, message, advice, value=False) for message, advice in condition.doubts]
         return condition
-    except ConditionFault as error:
-        fault = file.fault(path, error.message, error.advice)
-        (warnings if error.unknown_field and not fields.complete else faults).append(fault)
+    except ConditionFault:
+        for line, wrong in faults_in(with_lines(source), fields):
+            fault = file.fault(path, wrong.message, wrong.advice)
+            if line_breaks(source):
+                fault = replace(fault, line=fault.line + line, column=1)
+            (warnings if wrong.unknown_field and not fields.complete else faults).append(fault)
         return None
 
 

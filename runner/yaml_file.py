@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.scalarstring import FoldedScalarString, LiteralScalarString
 
 from runner.errors import Fault
 
@@ -79,6 +81,59 @@ def validate(file: YamlFile, model: type[M], document: Any, *, at: Sequence[str 
         return model.model_validate(document)
     except ValidationError as error:
         return [_as_fault(file, detail, at, model, document) for detail in error.errors(include_url=False)]
+
+
+def salvaged(model: type[M], document: Any, instead: Mapping[str, Any] | None = None) -> M | None:
+    """What remains of a document without what is at fault, for a look at the rest; `instead` fills what is missing."""
+    filled = deepcopy(document)
+    for _ in range(_ROUNDS):
+        try:
+            return model.model_validate(filled)
+        except ValidationError as error:
+            before = deepcopy(filled)
+            for detail in sorted(error.errors(), key=lambda found: str(found["loc"]), reverse=True):
+                filled = _without(filled, _in_document(filled, detail["loc"]), instead or {})
+            if filled == before:
+                return None
+    return None
+
+
+#: Faults within faults that are looked behind.
+_ROUNDS = 5
+
+
+def _without(document: Any, path: Sequence[str | int], instead: Mapping[str, Any]) -> Any:
+    """The document without what stands at the path, or with something else in its place."""
+    if len(path) == 1 and path[0] in instead:
+        return {**document, path[0]: instead[str(path[0])]} if isinstance(document, Mapping) else document
+    node = document
+    for part in path[:-1]:
+        try:
+            node = node[part]
+        except (KeyError, IndexError, TypeError):
+            return document
+    try:
+        node.pop(path[-1])
+    except (KeyError, IndexError, TypeError, AttributeError):
+        # It is missing: then what lacks it goes.
+        return _without(document, path[:-1], instead) if path[:-1] else document
+    return document
+
+
+def line_breaks(text: str) -> bool:
+    """Whether a text begins below its key, as `audience: >` and `audience: |` do."""
+    return isinstance(text, FoldedScalarString | LiteralScalarString)
+
+
+def with_lines(text: str) -> str:
+    """The text with the line breaks it had in the file, where it was folded."""
+    if not isinstance(text, FoldedScalarString):
+        return text
+    signs = list(text)
+    for place in getattr(text, "fold_pos", ()):
+        if signs[place : place + 1] == [" "]:
+            signs[place] = "\n"
+    return "".join(signs)
 
 
 def closest(word: str, known: Iterable[str]) -> str:
@@ -215,6 +270,8 @@ def _in_words(problem: str, text: str, line: int) -> tuple[str, str]:
         "flow mapping" in problem or "block end" in problem or "comment or a line break" in problem
     ):
         return "braces at the start of a text", 'put the text in quotes: "{{ contact.first_name }}"'
+    if "${" in written:
+        return "braces in braces", 'put the variable in quotes: {api_key: "${NAME}"}'
     if "\\t" in problem or "\t" in written:
         return "a tab", "indent with spaces"
     if "duplicate key" in problem:

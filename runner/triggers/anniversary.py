@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, time
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import sqlalchemy as sa
+from pydantic import Field
 
 from runner.conditions import Fields
 from runner.duration import Duration, SomeTime
@@ -45,7 +46,7 @@ class Anniversary(Trigger):
     #: How late the day may still be kept after the machine was off.
     catch_up: SomeTime = Duration(3, "day")
     #: Only these years: the first, the fifth.
-    years: tuple[int, ...] | None = None
+    years: tuple[Annotated[int, Field(ge=1)], ...] | None = None
 
     def lateness(self, window: Window) -> Lateness:
         return Lateness("catch_up", self.catch_up)

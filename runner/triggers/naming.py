@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from runner.conditions import Condition, ConditionFault, Fields, Kind
+from runner.conditions import Fields, Kind
+from runner.conditions.parts import faults_in
 from runner.errors import Fault
 from runner.triggers.base import Named, Trigger
 from runner.yaml_file import YamlFile, closest
@@ -32,9 +33,7 @@ def misnamed(file: YamlFile, path: Sequence[str | int], trigger: Trigger, fields
         if (found := _misnamed(file, (*path, named.key), named, fields)) is not None:
             yield found
     for key, (source, known) in trigger.asks(fields).items():
-        try:
-            Condition(source, known)
-        except ConditionFault as error:
+        for _, error in faults_in(source, known):
             fault = file.fault((*path, key), error.message, error.advice)
             yield Misnamed(fault, error.unknown_field and not fields.complete)
 

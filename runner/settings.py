@@ -29,7 +29,7 @@ from connectors.hooks.signing import key_of
 from runner import business, clock
 from runner.duration import Days, Duration, SomeTime, Span
 from runner.errors import Fault, Faults
-from runner.yaml_file import YamlFile, closest, read_yaml, validate
+from runner.yaml_file import YamlFile, closest, read_yaml, salvaged, validate
 
 FILE = "regulars.yaml"
 
@@ -428,22 +428,32 @@ class SettingsFile:
 
 def load_settings(workspace: Path, environment: Mapping[str, str] | None = None) -> SettingsFile:
     """The workspace's settings. Raises Faults with every mistake found."""
+    told, faults = read_settings(workspace, environment)
+    if faults or told is None:
+        raise Faults(faults)
+    return told
+
+
+def read_settings(
+    workspace: Path, environment: Mapping[str, str] | None = None
+) -> tuple[SettingsFile | None, list[Fault]]:
+    """The settings as far as they can be read, with every mistake in them: what is at fault is as if not written."""
     path = workspace / FILE
     if not path.exists():
-        raise Faults(
-            [Fault(FILE, 0, 0, "", f"there is none in {workspace}", "run `regulars init DIR` or give one with -C DIR")]
-        )
+        words, advice = f"there is none in {workspace}", "run `regulars init DIR` or give one with -C DIR"
+        return None, [Fault(FILE, 0, 0, "", words, advice)]
     file = read_yaml(path, FILE)
     if isinstance(file, Fault):
-        raise Faults([file])
+        return None, [file]
     if not isinstance(file.document, dict):
-        raise Faults([Fault(FILE, 1, 1, "", "is empty", "`regulars init DIR` writes one to start from")])
+        return None, [Fault(FILE, 1, 1, "", "is empty", "`regulars init DIR` writes one to start from")]
     document, missing = _with_variables(file, file.document, (), _variables(workspace, environment))
     settings = validate(file, Settings, document)
-    if missing or isinstance(settings, list):
-        told = {fault.where for fault in missing}
-        raise Faults(missing + [f for f in (settings if isinstance(settings, list) else []) if f.where not in told])
-    assert isinstance(settings, Settings)
+    told = {fault.where for fault in missing}
+    wrong = [fault for fault in settings if fault.where not in told] if isinstance(settings, list) else []
+    readable = salvaged(Settings, document, _INSTEAD) if isinstance(settings, list) else settings
+    if readable is None:
+        return None, [*missing, *wrong]
     warnings = [
         file.fault((key,), "not in this version yet: it is ignored", value=False)
         for key in NOT_YET
@@ -451,10 +461,19 @@ def load_settings(workspace: Path, environment: Mapping[str, str] | None = None)
     ]
     warnings += [
         file.fault(("webhooks", name), "has no secret: its receiver cannot tell that a message is ours", _NEW_SECRET)
-        for name, hook in settings.webhooks.items()
+        for name, hook in readable.webhooks.items()
         if not hook.secrets and hook.style == "standard"
     ]
-    return SettingsFile(settings, file, tuple(warnings))
+    return SettingsFile(readable, file, tuple(warnings)), [*missing, *wrong]
+
+
+#: What stands for a key that is missing or at fault while the others are looked at.
+_INSTEAD = {
+    "public_url": "https://hello.acme.example",
+    "secret": "signs nothing that is sent",
+    "sender": {"name": "Acme", "email": "hello@acme.example", "address": "1 Main St"},
+    "mail": {"type": "outbox"},
+}
 
 
 def _variables(workspace: Path, environment: Mapping[str, str] | None) -> dict[str, str]:

@@ -41,14 +41,15 @@ class App:
         self, folder: Path, *, environment: Mapping[str, str] | None = None, now: Callable[[], datetime] | None = None
     ) -> None:
         self.folder = folder.resolve()
-        self._environment = environment
+        #: Where the settings' variables come from; the process's own environment where it is None.
+        self.environment = environment
         #: The time business rules go by; moved by `--at`.
         self.now = now or clock.machine_now
         self._read: tuple[Any, list[Reading]] | None = None
 
     @cached_property
     def told(self) -> SettingsFile:
-        return load_settings(self.folder, self._environment)
+        return load_settings(self.folder, self.environment)
 
     @property
     def settings(self) -> Settings:

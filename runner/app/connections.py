@@ -39,7 +39,7 @@ class Plugs:
 
 def plug_in(told: SettingsFile) -> Plugs:
     """The connectors of the settings. Raises Faults with every mistake in their keys."""
-    plugs, faults = _read(told)
+    plugs, faults, _ = _read(told)
     if plugs is None or faults:
         raise Faults(faults)
     return plugs
@@ -47,24 +47,34 @@ def plug_in(told: SettingsFile) -> Plugs:
 
 def faults_of(told: SettingsFile) -> tuple[list[Fault], list[Fault]]:
     """The faults and warnings of the connectors' keys and of what belongs together with them."""
-    plugs, faults = _read(told)
-    return faults, list(plugs.warnings) if plugs else []
+    _, faults, warnings = _read(told)
+    return faults, warnings
 
 
-def _read(told: SettingsFile) -> tuple[Plugs | None, list[Fault]]:
+def sources_of(told: SettingsFile) -> Mapping[str, ConnectorSettings]:
+    """The settings of each source that can be read, by its name."""
+    found, nowhere = {}, list[Fault]()
+    for name, keys in told.settings.connectors.items():
+        path = ("connectors", name)
+        source = _one(told.file, path, keys, OURS_OF_SOURCE, connectors.SOURCES, connectors.source, nowhere)
+        if source is not None:
+            found[name] = source[1]
+    return found
+
+
+def _read(told: SettingsFile) -> tuple[Plugs | None, list[Fault], list[Fault]]:
     faults: list[Fault] = []
+    warnings: list[Fault] = []
     sources, file = {}, told.file
     for name, keys in told.settings.connectors.items():
         found = _one(file, ("connectors", name), keys, OURS_OF_SOURCE, connectors.SOURCES, connectors.source, faults)
         if found is not None:
             sources[name] = found
     mailer = _one(file, ("mail",), told.settings.mail, OURS_OF_MAIL, connectors.MAILERS, connectors.mailer, faults)
-    if mailer is None:
-        return None, faults
-    warnings: list[Fault] = []
-    _public_url(told, mailer, faults, warnings)
+    real = mailer[0].real if mailer else told.settings.mail.get("type") != "outbox"
+    _public_url(told, real, faults, warnings)
     # Ignored, these would let out more mail than was meant.
-    unheeded = faults if mailer[0].real else warnings
+    unheeded = faults if real else warnings
     limits: list[tuple[str, ...]] = [("mail", key) for key in ("per_hour", "warm_up") if key in told.settings.mail]
     limits += [("breakers",)] if told.settings.breakers is not None else []
     unheeded += [told.file.fault(path, "is not in this version yet", value=False) for path in limits]
@@ -76,19 +86,8 @@ def _read(told: SettingsFile) -> tuple[Plugs | None, list[Fault]]:
         told.file.fault(("orders_from",), f"there is no connector {name!r}", closest(name, told.settings.connectors))
         for name in unknown
     ]
-    return Plugs(sources, mailer, tuple(faults), tuple(warnings)), faults
-
-
-def faults_of_keys(file: YamlFile, document: Mapping[str, Any]) -> list[Fault]:
-    """The faults of the connectors' keys where the rest of the settings cannot be read."""
-    faults: list[Fault] = []
-    written = document.get("connectors")
-    for name, keys in written.items() if isinstance(written, Mapping) else ():
-        if isinstance(keys, Mapping):
-            _one(file, ("connectors", name), keys, OURS_OF_SOURCE, connectors.SOURCES, connectors.source, faults)
-    if isinstance(keys := document.get("mail"), Mapping):
-        _one(file, ("mail",), keys, OURS_OF_MAIL, connectors.MAILERS, connectors.mailer, faults)
-    return faults
+    plugs = Plugs(sources, mailer, tuple(faults), tuple(warnings)) if mailer else None
+    return plugs, faults, warnings
 
 
 def _one(
@@ -117,9 +116,7 @@ def _one(
     return kind, checked
 
 
-def _public_url(
-    told: SettingsFile, mailer: tuple[type[Mailer], ConnectorSettings], faults: list[Fault], warnings: list[Fault]
-) -> None:
+def _public_url(told: SettingsFile, real: bool, faults: list[Fault], warnings: list[Fault]) -> None:
     """Links in real mail lead to https: mail programs unsubscribe nowhere else."""
     url = urlsplit(told.settings.public_url)
     if url.scheme == "https" or is_loopback(url.hostname):
@@ -127,7 +124,7 @@ def _public_url(
     fault = told.file.fault(
         ("public_url",), "is not https", "mail programs offer one-click unsubscribe over https alone"
     )
-    (faults if mailer[0].real else warnings).append(fault)
+    (faults if real else warnings).append(fault)
 
 
 def is_loopback(host: str | None) -> bool:

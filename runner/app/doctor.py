@@ -9,10 +9,11 @@ from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DatabaseError
 
 from runner import clock
 from runner.app.app import App
-from runner.app.check import check
+from runner.app.check import check, is_away, store_words
 from runner.app.clockwork import last_moment
 from runner.app.tick import SYNC_FAILED, all_paused
 from runner.settings import zone_advice
@@ -65,20 +66,26 @@ class Examined:
 def examine(app: App) -> Examined:
     """Looks everywhere; changes nothing."""
     now = app.now()
-    with app.store.read() as connection:
-        invalid = _invalid(connection)
-        found = [
-            *_settings(app),
-            Finding("store", Health.OK, f"schema {HEAD}, clock {app.remembered('clock') or 'not started'}"),
-            *_last_tick(app, now),
-            *(Finding("playbooks", Health.WARNING, words) for words in all_paused(app)),
-            *_connectors(app, connection),
-            *_people(connection, invalid),
-            *_sends(connection),
-            *_webhooks(app),
-            *_playbooks(connection),
-            *_overdue(connection, last_moment(app)),
-        ]
+    found = list(_settings(app))
+    try:
+        with app.store.read() as connection:
+            invalid = _invalid(connection)
+            found += [
+                Finding("store", Health.OK, f"schema {HEAD}, clock {app.remembered('clock') or 'not started'}"),
+                *_last_tick(app, now),
+                *(Finding("playbooks", Health.WARNING, words) for words in all_paused(app)),
+                *_connectors(app, connection),
+                *_people(connection, invalid),
+                *_sends(connection),
+                *_webhooks(app),
+                *_playbooks(connection),
+                *_overdue(connection, last_moment(app)),
+            ]
+    except DatabaseError as error:
+        if not is_away(error):
+            raise
+        found.append(Finding("store", Health.FAULT, f"cannot be reached: {store_words(error)}"))
+        return Examined(tuple(found), {})
     return Examined(tuple(found), invalid)
 
 
@@ -89,7 +96,7 @@ def _settings(app: App) -> Iterator[Finding]:
             "playbooks and settings", Health.FAULT, f"faults: {len(checked.faults)}; `regulars check` names them"
         )
     else:
-        yield Finding("playbooks and settings", Health.OK, f"{len(checked.readings)} playbooks, no fault")
+        yield Finding("playbooks and settings", Health.OK, f"{checked.counted}, no fault")
     for warning in checked.warnings:
         yield Finding("playbooks and settings", Health.WARNING, str(warning))
 

@@ -23,18 +23,23 @@ from runner.settings import Sender, Settings
 from runner.steps import KeyPath
 from runner.yaml_file import closest
 
+#: Who writes, and in what amounts are, while the settings cannot be read.
+SAMPLE_CURRENCY = "EUR"
+SAMPLE_SENDER = Sender(name="Acme", email="hello@acme.example", address="1 Main St")
+
 
 def with_templates(
     readings: Sequence[Reading], folder: Path, settings: Settings | None, fields: Fields
 ) -> list[Reading]:
     """The readings with the faults of their templates; a playbook whose mails cannot be made does not run."""
-    return [_with_templates(reading, folder, settings, fields) for reading in readings]
+    templates = _templates(folder, settings)
+    return [_with_templates(reading, templates, settings, fields) for reading in readings]
 
 
-def _with_templates(reading: Reading, folder: Path, settings: Settings | None, fields: Fields) -> Reading:
+def _with_templates(reading: Reading, templates: Templates, settings: Settings | None, fields: Fields) -> Reading:
     if reading.draft is None:
         return reading
-    found = template_faults(folder, reading.draft, settings, fields)
+    found = _template_faults(templates, reading.draft, settings, fields)
     # Custom fields are learned by the first sync; until then an unknown name may be one.
     learned = {fault for fault in found if not fields.complete and " has no " in fault.message}
     faults = (*reading.faults, *(fault for fault in found if fault not in learned))
@@ -42,14 +47,31 @@ def _with_templates(reading: Reading, folder: Path, settings: Settings | None, f
     playbook = None if faults else reading.playbook
     if not reading.draft.enabled:
         # Nobody enters a disabled playbook: what is wrong with it does no harm yet.
-        return replace(reading, playbook=playbook, faults=(), warnings=(*warnings, *faults))
+        return replace(reading, playbook=playbook, faults=(), warnings=_briefly(reading.draft, (*faults, *warnings)))
     return replace(reading, playbook=playbook, faults=faults, warnings=warnings)
+
+
+def _briefly(draft: Draft, told: Sequence[Fault]) -> tuple[Fault, ...]:
+    """What is wrong with a disabled playbook, as one warning."""
+    if not told:
+        return ()
+    first = min(told)
+    where = f"{first.where}: " if first.where else ""
+    others = f" (and {len(told) - 1} more)" if len(told) > 1 else ""
+    return (draft.file.fault(("enabled",), f"is off; before it is on: {where}{first.message}{others}", first.advice),)
 
 
 def template_faults(folder: Path, draft: Draft, settings: Settings | None, fields: Fields) -> list[Fault]:
     """Each mail's template and subject rendered for a sample person, and what a step needs of the settings."""
-    sender = settings.sender if settings else Sender(name="Acme", email="hello@acme.example", address="1 Main St")
-    templates = Templates(folder / "templates", Links("https://acme.example", ["check"]), sender)
+    return _template_faults(_templates(folder, settings), draft, settings, fields)
+
+
+def _templates(folder: Path, settings: Settings | None) -> Templates:
+    sender = settings.sender if settings else SAMPLE_SENDER
+    return Templates(folder / "templates", Links("https://acme.example", ["check"]), sender)
+
+
+def _template_faults(templates: Templates, draft: Draft, settings: Settings | None, fields: Fields) -> list[Fault]:
     found: list[Fault] = []
     for step in draft.steps:
         if isinstance(step.action, MailAction):

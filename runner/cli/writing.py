@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
+from textwrap import TextWrapper
 from typing import Annotated, Any
 
 import typer
 
 from runner.cli.options import AsJson, Folder, counted, print_json, say, workspace
-from runner.errors import ExitCode
+from runner.errors import ExitCode, Fault
 
 
 def init(
@@ -64,14 +66,27 @@ def check(folder: Folder = None, as_json: AsJson = False) -> None:
     if as_json:
         print_json(checked.document())
     else:
-        for warning in checked.warnings:
-            print(f"{warning} (warning)")
         for fault in checked.faults:
             print(fault)
-        healthy = sum(reading.playbook is not None for reading in checked.readings)
+        _print_warnings(checked.warnings)
         faults, warnings = counted(len(checked.faults), "fault"), counted(len(checked.warnings), "warning")
-        say(f"{healthy} of {len(checked.readings)} playbooks healthy, {faults}, {warnings}")
+        say(f"{checked.counted}, {faults}, {warnings}")
     sys.exit(ExitCode.FAULT if checked.faults else ExitCode.DONE)
+
+
+def _print_warnings(warnings: Sequence[Fault]) -> None:
+    """Grouped by file, each with its line and column before its words."""
+    for file, told in groupby(warnings, key=lambda warning: warning.file):
+        print(f"{file} (warnings)")
+        for warning in told:
+            place = f"{warning.line}:{warning.column}" if warning.line else ""
+            where = f"{warning.where}: " if warning.where else ""
+            advice = f"; {warning.advice}" if warning.advice else ""
+            print(_WRAP.fill(f"  {place:<7} {where}{warning.message}{advice}"))
+
+
+#: Lines of a small terminal; addresses and names are not cut.
+_WRAP = TextWrapper(80, subsequent_indent=" " * 10, break_long_words=False, break_on_hyphens=False)
 
 
 def schema(

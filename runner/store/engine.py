@@ -18,6 +18,8 @@ from runner.store.types import draw_of
 
 #: Seconds a writer waits for another one before it gives up.
 BUSY_TIMEOUT = 30
+#: Seconds until a server that does not answer is away.
+CONNECT_TIMEOUT = 10
 
 
 def inbox_beside(store: Path) -> Path:
@@ -170,7 +172,8 @@ def _sqlite_engine(path: str, begin: str, *, synchronous: str = "FULL") -> sa.En
 
 
 def _postgresql_engine(url: sa.URL) -> sa.Engine:
-    engine = sa.create_engine(url, pool_pre_ping=True)
+    patience = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_TIMEOUT}
+    engine = sa.create_engine(url, pool_pre_ping=True, connect_args=patience)
 
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: Any, _: object) -> None:

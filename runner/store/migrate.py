@@ -69,7 +69,16 @@ def alembic_config(connection: sa.Connection) -> Config:
 
 def _revision(store: Store) -> str | None:
     with store.writer.connect() as connection:
-        if not sa.inspect(connection).has_table("alembic_version"):
-            return None
-        found: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
-        return found
+        return _revision_of(connection)
+
+
+def is_current(connection: sa.Connection) -> bool:
+    """Whether the store has the tables of this version: nothing is migrated."""
+    return _revision_of(connection) == HEAD
+
+
+def _revision_of(connection: sa.Connection) -> str | None:
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    return found

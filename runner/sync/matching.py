@@ -15,7 +15,7 @@ from runner.sync.person import Fields, address
 from runner.sync.rows import Pull
 
 #: Columns of `contacts` that `match:` may name; other names are custom fields.
-_COLUMNS = ("first_name", "last_name", "country", "language", "owner", "lifecycle_stage")
+COLUMNS = ("first_name", "last_name", "country", "language", "owner", "lifecycle_stage")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def _candidates(connection: sa.Connection, pull: Pull, values: set[str]) -> dict
 def column_of(match: str) -> sa.ColumnElement[str]:
     if match == "email":
         return contacts.c.address
-    return contacts.c[match] if match in _COLUMNS else sa.cast(contacts.c.custom[match].as_string(), sa.Text)
+    return contacts.c[match] if match in COLUMNS else sa.cast(contacts.c.custom[match].as_string(), sa.Text)
 
 
 def _taken(connection: sa.Connection, pull: Pull, people: Sequence[int]) -> dict[int, bool]:

@@ -70,7 +70,7 @@ def folder(tmp_path: Path) -> Path:
     for name, text in {
         "regulars.yaml": SETTINGS,
         "playbooks/birthday.yaml": BIRTHDAY,
-        "templates/email/hello.html": "<p>Dear {{ contact.first_name }}</p>",
+        "templates/email/hello.html": "<p>Dear {{ contact.first_name }}</p>{{ unsubscribe() }}{{ sender.address }}",
         "data/contacts.csv": PEOPLE,
     }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -92,6 +92,25 @@ def call(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
         return Ended(code, *capsys.readouterr())
 
     return called
+
+
+def test_check_tells_warnings_after_faults_by_file_and_for_a_small_terminal(call: Call, folder: Path) -> None:
+    text = BIRTHDAY.replace("contact.birthday", "contact.brithday").replace(
+        '== "customer"', '== "customer" and contact.plan == 1'
+    )
+    (folder / "playbooks/birthday.yaml").write_text(text + "tirgger: x\n", encoding="utf-8")
+    (folder / "playbooks/old").mkdir()
+    (folder / "playbooks/old/x.yaml").write_text("name: X\n", encoding="utf-8")
+    ended = call("check")
+    fault, *warnings = ended.out.splitlines()
+    assert fault == "playbooks/birthday.yaml:6:1: tirgger: there is no key 'tirgger' here; did you mean 'trigger'?"
+    assert [line for line in warnings if not line.startswith(" ")] == [
+        "playbooks/birthday.yaml (warnings)",
+        "playbooks/old/x.yaml (warnings)",
+    ]
+    assert warnings[1].startswith("  2:29    trigger.anniversary.of: there is no 'contact.brithday'; the first")
+    assert max(map(len, warnings)) <= 80
+    assert (ended.code, ended.err) == (1, "0 of 1 playbooks healthy, 1 fault, 3 warnings\n")
 
 
 def test_a_day_from_check_to_log(call: Call, folder: Path) -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from runner.app.doctor import Finding, Health, examine
 from runner.errors import ExitCode
-from tests.core.world import World
+from tests.conftest import REPOSITORY
+from tests.core.world import TEMPLATE, World
 
 FAULTY = Path(__file__).parent / "faulty"
 
@@ -19,6 +21,9 @@ def faulty(world: World) -> World:
     """A workspace with the playbooks of `faulty/`, and somebody who has been synced."""
     for file in FAULTY.glob("*.y*ml"):
         shutil.copyfile(file, world.folder / "playbooks" / file.name)
+    scores = "{% for score in range(11) %}{{ answer_link(score) }} {% endfor %}"
+    world.write("templates/email/nps.html", f"{TEMPLATE}\n{scores}\n")
+    world.write("templates/email/bare.html", "<p>Hello</p>")
     (world.folder / "playbooks/latin.yaml").write_bytes("name: Jürgen".encode("latin-1"))
     world.person("ada", birthday=date(1990, 5, 4))
     return world
@@ -65,3 +70,70 @@ def test_nothing_that_is_written_ends_in_a_traceback(world: World, text: str) ->
     world.write("playbooks/odd.yaml", text)
     assert world.check().faults
     world.tick("2026-05-04 09:00")
+
+
+def test_a_template_is_read_on_after_each_mistake(world: World) -> None:
+    world.person("ada")
+    world.playbook("wish", "trigger: anniversary")
+    lines = ["{{ contact.frist_name }}", "{{ 1 / 0 }}", "{{ contact.email | }}", "{{ contact.orders_count + 'x' }}"]
+    world.write("templates/email/hello.html", "\n".join(["<body>", *lines, TEMPLATE]))
+    assert [(fault.line, fault.message) for fault in world.check().faults] == [
+        (2, "contact has no 'frist_name'"),
+        (3, "divides by zero"),
+        (4, "expected token 'name', got 'end of print statement'"),
+        (5, "cannot be worked out: a number + a text"),
+    ]
+
+
+@pytest.mark.parametrize("tag", ["extends", "include"])
+def test_a_template_within_itself_is_said_in_words(world: World, tag: str) -> None:
+    world.playbook("wish", "trigger: anniversary")
+    world.write("templates/email/hello.html", f"{{% {tag} 'email/hello.html' %}}")
+    (fault,) = world.check().faults
+    assert str(fault) == f"templates/email/hello.html:1:{fault.column}: extends or includes itself; name another one"
+
+
+@pytest.mark.parametrize(
+    ("page", "source", "told"),
+    [
+        ("thanks", "{{ foo }}", "1:4: foo: this page has no 'foo'"),
+        ("survey", "\n{% if kind %}", "2:1: Unexpected end of template"),
+        ("review", "{{ say('review.hedding') }}", "1:1: there are no words for 'review.hedding'"),
+        ("review", "{{ say('review.link') }}", "1:1: say() is not told 'site'"),
+        ("thanks", "\n{{ answered.scor }}", "2:1: it has no attribute 'scor'"),
+        ("base", "{{ company.name }}", "1:1: it has no attribute 'name'"),
+    ],
+)
+def test_a_page_that_could_not_be_shown_is_a_fault(world: World, page: str, source: str, told: str) -> None:
+    world.write(f"templates/pages/{page}.html", source)
+    assert any(str(fault).startswith(f"templates/pages/{page}.html:{told}") for fault in world.check().faults)
+
+
+def test_the_shipped_pages_are_sound(world: World) -> None:
+    shutil.copytree(REPOSITORY / "templates/pages", world.folder / "templates/pages")
+    assert world.check().faults == ()
+
+
+def test_a_disabled_playbook_is_no_unhealthy_one_and_told_of_once(world: World) -> None:
+    world.playbook("wish", "trigger: anniversary")
+    world.playbook("off", "enabled: false\ntrigger: {date: {of: contact.birthdya}}\naudience: contact.plna == 1")
+    checked = world.check()
+    assert (checked.faults, checked.counted) == ((), "1 of 1 playbooks healthy, 1 disabled")
+    (warning,) = checked.warnings
+    assert str(warning).startswith("playbooks/off.yaml:2:10: enabled: is off; before it is on: trigger.date.of: ")
+    assert "(and 1 more)" in warning.message
+
+
+def test_doctor_counts_playbooks_as_check_does(world: World) -> None:
+    world.playbook("off", "enabled: false\ntrigger: anniversary")
+    assert (
+        Finding("playbooks and settings", Health.OK, "0 of 0 playbooks healthy, 1 disabled, no fault")
+        in examine(world.app).checks
+    )
+
+
+def test_a_playbook_in_a_folder_of_its_own_is_not_read_and_told(world: World) -> None:
+    world.write("playbooks/old/wish.yaml", "name: Wish")
+    assert [str(warning) for warning in world.check().warnings] == [
+        "playbooks/old/wish.yaml:1:1: is not read: it lies in a folder; only the files in playbooks/ itself are"
+    ]

@@ -8,8 +8,10 @@ from textwrap import dedent
 import pytest
 
 from runner.app import App, check
+from runner.app.doctor import Health, examine
 from runner.errors import Faults
 from runner.settings import Settings, load_settings
+from tests.core.world import World
 
 GOOD = """\
 public_url: https://hello.acme.example
@@ -70,6 +72,71 @@ def test_every_fault_is_told_at_once_with_line_and_advice(tmp_path: Path) -> Non
         "regulars.yaml:14:15: max_lateness: must be a duration such as '3 days' or '4 hours', is 'soon'",
         "regulars.yaml:15:1: curency: there is no key 'curency' here; did you mean 'currency'?",
     ]
+
+
+def test_no_fault_waits_until_another_is_mended(tmp_path: Path) -> None:
+    text = """\
+        public_url: http://hello.acme.example
+        secret: a secret of some length
+        sender: {name: Acme, email: nonsense, address: "1 Main St"}
+        mail: {type: sendgrid, api_kee: x}
+        orders_from: [shp]
+        connectors: {shop: {type: csv, path: ., match: plan}}
+        kpis: {minimum_n: many, show: [nsp], targets: {crr: {at_least: 85}, nps: {at_least: 40}}}
+        currency: Euro
+        reviews: {sites: {google: search.google.com}}
+        churn: {horizon: 90 days}
+    """
+    assert [fault.partition(": ")[2].partition(":")[0] for fault in faults(tmp_path, text)] == [
+        *("public_url", "sender.email", "mail", "mail.api_kee", "orders_from[0]"[:-3], "kpis.minimum_n"),
+        *("kpis.show[0]", "kpis.targets.crr.at_least", "currency", "reviews.sites.google"),
+    ]
+    with App(tmp_path, environment={}) as app:
+        assert [warning.where for warning in check(app).warnings] == ["churn"]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("currency: EURO", "is no currency of ISO 4217: 'EURO'; did you mean 'EUR'?"),
+        ("reviews: {sites: {google: 'javascript:x'}}", "is no web address: 'javascript:x'"),
+        ("kpis: {targets: {crr: {at_least: 85}}}", "is a share and no percentage, is 85; write 0.85 for 85 %"),
+        ("connectors: {x: {type: hubspot, token: ${TOKEN}}}", "braces in braces; put the variable in quotes"),
+    ],
+)
+def test_what_cannot_be_meant_is_told(tmp_path: Path, line: str, told: str) -> None:
+    assert told in faults(tmp_path, GOOD + line + "\n")[0]
+
+
+def test_a_match_that_no_field_has_is_a_fault_once_the_fields_are_known(world: World) -> None:
+    settings = (world.folder / "regulars.yaml").read_text()
+    world.write("regulars.yaml", settings + "connectors: {shop: {type: csv, path: ., match: emial}}\n")
+    world.reopen()
+    assert world.check().faults == ()
+    world.person("ada")
+    assert "there is no field 'emial' to match by; did you mean 'email'?" in str(world.check().faults[0])
+
+
+def test_a_folder_of_csv_files_that_is_not_there_is_a_warning_with_its_path(tmp_path: Path) -> None:
+    (tmp_path / "regulars.yaml").write_text(GOOD + "connectors: {shop: {type: csv, path: data}}\n")
+    with App(tmp_path, environment={}) as app:
+        (warning,) = check(app).warnings
+    assert f"there is no folder 'data': a sync would fail; make {tmp_path / 'data'}" in str(warning)
+
+
+def test_a_store_that_is_away_hides_no_fault(tmp_path: Path) -> None:
+    text = GOOD + "store: postgresql://nobody@127.0.0.1:1/nothing\n"
+    (tmp_path / "regulars.yaml").write_text(text)
+    (tmp_path / "playbooks").mkdir()
+    (tmp_path / "playbooks/a.yaml").write_text("name: A\ntrigger: aniversary\nactions: [wait: 1 day]\n")
+    with App(tmp_path, environment={}) as app:
+        checked, examined = check(app), examine(app)
+    assert [fault.where for fault in checked.faults] == ["trigger"]
+    (warning,) = checked.warnings
+    assert str(warning).startswith("regulars.yaml:5:8: store: cannot be reached: connection ")
+    assert "\n" not in str(warning)
+    (store,) = [finding for finding in examined.checks if finding.name == "store"]
+    assert (store.status, store.message[:19]) == (Health.FAULT, "cannot be reached: ")
 
 
 def test_what_is_sound_has_no_fault(tmp_path: Path) -> None:

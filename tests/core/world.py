@@ -30,7 +30,7 @@ secret: a secret of some length
 sender: {{name: Acme, email: hello@acme.example, address: "1 Main St"}}
 mail: {{type: outbox}}
 """
-TEMPLATE = "<p>Dear {{ contact.first_name or 'you' }}</p>{{ unsubscribe() }}"
+TEMPLATE = "<p>Dear {{ contact.first_name or 'you' }}</p>{{ unsubscribe() }} {{ sender.address }}"
 #: A step for playbooks whose step does not matter.
 HELLO = "  - send_email: {id: hello, template: email/hello, subject: Hello}\n"
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 import structlog
@@ -16,15 +16,19 @@ from runner import collect
 from runner.app import clockwork
 from runner.app.app import App
 from runner.deliver import Delivered, deliver
-from runner.enroll import Entered, enroll, register, zones_in_use
+from runner.enroll import Entered, enroll, finish, look, register, strangers, zones_in_use
 from runner.errors import ExitCode, Fault
 from runner.playbook import Playbook
 from runner.settings import Brake
+from runner.store.marks import marks_of
 from runner.store.tables import playbooks, sends
 from runner.sync import Synced, TooManyGone, advance, sync
 from runner.triggers import Window
 
 log = structlog.get_logger()
+
+#: Playbooks with what their tick looks at.
+Windows: TypeAlias = "list[tuple[Playbook, Window]]"
 
 
 @dataclass(slots=True)
@@ -123,7 +127,7 @@ def tick(app: App, now: datetime, *, full: bool = False, stop: Callable[[], bool
     ticked.synced, ticked.failures, ticked.waiting = news.synced, news.failures, news.waiting
     if not stop():
         _drain(app, now, ticked)
-        _run_playbooks(app, now, ticked, stop)
+        _run_playbooks(app, now, ticked, stop, all_over=full or _night_has_come(app, now))
     app.remember("last_tick_at", now.isoformat())
     ticked.waiting += _unsettled(app)
     return ticked
@@ -169,25 +173,70 @@ def sync_all(
     return news
 
 
-def _run_playbooks(app: App, now: datetime, ticked: Ticked, stop: Callable[[], bool]) -> None:
+def _run_playbooks(app: App, now: datetime, ticked: Ticked, stop: Callable[[], bool], *, all_over: bool) -> None:
     fields = app.fields()
     readings = app.readings(fields)
     ticked.faults = [fault for reading in readings for fault in reading.faults]
     running = [reading.playbook for reading in readings if reading.playbook and reading.playbook.keys.enabled]
     register(app.store, running, now)
-    ticked.entered = enroll_all(app, running, now)
+    ticked.entered = enroll_all(app, running, now, all_over=all_over)
     ticked.waiting += _braked(app)
     if not stop():
         ticked.delivered = deliver(app.office(running, fields), now, stop=stop)
         ticked.failures += ticked.delivered.failures
 
 
-def enroll_all(app: App, running: Sequence[Playbook], now: datetime) -> list[Entered]:
+def enroll_all(app: App, running: Sequence[Playbook], now: datetime, *, all_over: bool = False) -> list[Entered]:
+    """Who is new at each playbook's door. `all_over`: everybody is looked at once more afterwards."""
+    store, settings = app.store, app.settings
+    looked_at = windows(app, running, now)
+    if not looked_at:
+        return []
+    with store.read() as connection:
+        marks = marks_of(connection)
+        whole = {playbook.id for playbook in running} if marks.many else strangers(connection, looked_at, settings)
+        news = [
+            look(store, connection, playbook, window, settings, marks=None if playbook.id in whole else marks)
+            for playbook, window in looked_at
+        ]
     brakes = brakes_of(app, running)
-    return [
-        enroll(app.store, playbook, window, app.settings, brake=brakes[playbook.id])
-        for playbook, window in windows(app, running, now)
+    entered = [
+        enroll(store, playbook, window, settings, new, brake=brakes[playbook.id])
+        for (playbook, window), new in zip(looked_at, news, strict=True)
     ]
+    finish(store, looked_at, settings, marks, now)
+    if all_over:
+        narrowed = [(playbook, window) for playbook, window in looked_at if playbook.id not in whole]
+        entered += _overlooked(app, narrowed, brakes, now)
+    return entered
+
+
+#: What the nightly look at everybody found, by playbook.
+OVERLOOKED = "overlooked"
+
+
+def _overlooked(app: App, looked_at: Windows, brakes: Mapping[str, Brake | None], now: datetime) -> list[Entered]:
+    """Looks at everybody: who is found has been overlooked by the ticks, which must not be, and enters all the same."""
+    found: dict[str, int] = {}
+    late = []
+    for playbook, window in looked_at:
+        with app.store.read() as connection:
+            news = look(app.store, connection, playbook, window, app.settings)
+            # Who changed just now is for the next tick.
+            changing = set(marks_of(connection).contacts) if news.contacts else set()
+        news = replace(news, contacts=[contact for contact in news.contacts if contact not in changing])
+        if news.contacts:
+            found[playbook.id] = len(news.contacts)
+            log.warning("overlooked so far", action="overlooked", playbook=playbook.id, people=len(news.contacts))
+            late.append(enroll(app.store, playbook, window, app.settings, news, brake=brakes[playbook.id]))
+    app.remember(OVERLOOKED, {"at": now.isoformat(), "found": found})
+    return late
+
+
+def _night_has_come(app: App, now: datetime) -> bool:
+    """Whether nobody has looked at everybody for a day."""
+    last = app.remembered(OVERLOOKED)
+    return last is None or now - datetime.fromisoformat(last["at"]) >= timedelta(days=1)
 
 
 def brakes_of(app: App, running: Sequence[Playbook]) -> dict[str, Brake | None]:
@@ -196,7 +245,7 @@ def brakes_of(app: App, running: Sequence[Playbook]) -> dict[str, Brake | None]:
     return {playbook.id: playbook.keys.brake or usual for playbook in running}
 
 
-def windows(app: App, running: Sequence[Playbook], now: datetime) -> list[tuple[Playbook, Window]]:
+def windows(app: App, running: Sequence[Playbook], now: datetime) -> Windows:
     """What each playbook's tick looks at; paused ones are left out."""
     with app.store.read() as connection:
         rows = connection.execute(

@@ -95,6 +95,8 @@ _MERGED = sa.text("merged_into IS NOT NULL")
 sa.Index("ix_contacts_merged_into", contacts.c.merged_into, sqlite_where=_MERGED, postgresql_where=_MERGED)
 sa.Index("ix_contacts_changed_at", contacts.c.changed_at)
 sa.Index("ix_contacts_zone", contacts.c.zone, contacts.c.draw)
+_EMPLOYED = sa.text("company_id IS NOT NULL")
+sa.Index("ix_contacts_company_id", contacts.c.company_id, sqlite_where=_EMPLOYED, postgresql_where=_EMPLOYED)
 
 #: Identities: one row a person and connector. A fact may name a source row whose contact has not arrived yet.
 contact_sources = sa.Table(
@@ -192,6 +194,16 @@ purchases = sa.Table(
 sa.Index("ix_purchases_contact_id", purchases.c.contact_id, purchases.c.at, purchases.c.net, purchases.c.seen_at)
 sa.Index("ix_purchases_at", purchases.c.at)
 
+#: One row a change that a trigger or condition may see, until a tick has looked: written by the database (`marks`).
+#: Only ever added to and never numbered twice, so that a tick deletes what it has seen and nothing that came since.
+changed_contacts = sa.Table(
+    "changed_contacts",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("contact_id", Id, nullable=False),
+    sqlite_autoincrement=True,
+)
+
 # --- sync
 
 cursors = sa.Table(
@@ -237,6 +249,8 @@ playbooks = sa.Table(
     sa.Column("first_tick_at", Instant, nullable=False),
     #: The cut-off of the last tick that evaluated the trigger.
     sa.Column("last_tick_at", Instant, nullable=False),
+    #: A digest of what that tick went by; another one asks for a look at everybody.
+    sa.Column("looked_by", sa.Text),
     #: Why the last tick was held, and how many people it would have taken in.
     sa.Column("braked_at", Instant),
     sa.Column("braked_people", sa.Integer),
@@ -299,6 +313,7 @@ sa.Index(
     sqlite_where=_LISTENS,
     postgresql_where=_LISTENS,
 )
+sa.Index("ix_enrollments_entered_at", enrollments.c.playbook, enrollments.c.entered_at)
 
 #: The action log: one row an occasion and step, done or not, with its reason.
 decisions = sa.Table(
@@ -325,6 +340,15 @@ decisions = sa.Table(
 )
 sa.Index("ix_decisions_at", decisions.c.at)
 sa.Index("ix_decisions_contact_id", decisions.c.contact_id)
+#: Decisions about entering; a query that repeats these words finds them by the index.
+AT_THE_DOOR = sa.text("step = ''")
+sa.Index(
+    "ix_decisions_at_the_door",
+    decisions.c.playbook,
+    decisions.c.at,
+    sqlite_where=AT_THE_DOOR,
+    postgresql_where=AT_THE_DOOR,
+)
 
 # --- what went out
 

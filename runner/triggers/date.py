@@ -23,6 +23,7 @@ from runner.triggers.base import (
     dated_anchor,
     day_table,
     due_days,
+    lives_in,
     match_columns,
     on_target,
     yearly_anchor,
@@ -79,10 +80,10 @@ class Date(Trigger):
         word = self.of.split(".", 1)[1]
         if self.yearly:
             comes = yearly_table(window, field, self._due, f"{word} {{year}}", leap_day=self.leap_day)
-            days, on_day = comes.days, comes.on_day
+            days, on_day, at_home = comes.days, comes.on_day, lives_in(window, comes.days)
         else:
             days = day_table(window, self._due, f"{word} {{target}}").c
-            on_day = on_target(field, days)
+            on_day, at_home = on_target(field, days), lives_in(window, days, field)
         return sa.select(
             *match_columns(
                 occasion=days.occasion,
@@ -90,7 +91,10 @@ class Date(Trigger):
                 anchor=days.target,
                 facts=json_object("of", field.column),
             )
-        ).join_from(contacts, days.zone.table, sa.and_(contacts.c.zone == days.zone, on_day))
+        ).join_from(contacts, days.zone.table, sa.and_(at_home, on_day))
+
+    def comes_due(self, window: Window) -> bool:
+        return any(self._due(window))
 
     def _due(self, window: Window) -> Iterator[DueDay]:
         return due_days(window, self.at, offset=self.offset, back_to=back_to(window, self.catch_up))

@@ -63,6 +63,9 @@ class Inactivity(Trigger):
             )
         )
 
+    def comes_due(self, window: Window) -> bool:
+        return bool(self._begun(window))
+
     def _without_order(self, window: Window) -> sa.Select[Any]:
         """Whose last order has just become too old."""
         days, at = self._days(window).c, contacts.c.last_order_at

@@ -12,7 +12,7 @@ from runner.duration import Days, Duration, SomeTime
 from runner.settings import Hour, NotYet
 from runner.store.tables import contacts
 from runner.store.types import json_object
-from runner.triggers.base import DueDay, Trigger, Window, back_to, day_table, due_days, match_columns
+from runner.triggers.base import DueDay, Trigger, Window, back_to, day_table, due_days, lives_in, match_columns
 
 
 class Schedule(Trigger):
@@ -50,7 +50,10 @@ class Schedule(Trigger):
                 anchor=day.target,
                 facts=json_object("every", str(self.every)),
             )
-        ).join_from(contacts, day.zone.table, sa.and_(contacts.c.zone == day.zone, mine))
+        ).join_from(contacts, day.zone.table, sa.and_(lives_in(window, day), mine))
+
+    def comes_due(self, window: Window) -> bool:
+        return any(self._due(window))
 
     def _due(self, window: Window) -> Iterator[DueDay]:
         return due_days(window, self.at, offset=0, back_to=back_to(window, self.catch_up))

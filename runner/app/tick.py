@@ -21,7 +21,7 @@ from runner.errors import ExitCode, Fault
 from runner.playbook import Playbook
 from runner.settings import Brake
 from runner.store.marks import marks_of
-from runner.store.tables import playbooks, sends
+from runner.store.tables import OPEN_SENDS, playbooks, sends
 from runner.sync import Synced, TooManyGone, advance, sync
 from runner.triggers import Window
 
@@ -291,5 +291,7 @@ def _braked(app: App) -> list[str]:
 
 def _unsettled(app: App) -> list[str]:
     with app.store.read() as connection:
-        count = connection.scalar(sa.select(sa.func.count()).select_from(sends).where(sends.c.state == "unsure"))
+        count = connection.scalar(
+            sa.select(sa.func.count()).select_from(sends).where(sends.c.state == "unsure", OPEN_SENDS)
+        )
     return [f"{count} {'send is' if count == 1 else 'sends are'} unsure; `regulars settle` lists them"] if count else []

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from runner.circumstances import as_due
 from runner.deliver import ledger
 from runner.deliver.office import Office
-from runner.store.tables import enrollments, sends
+from runner.store.tables import IN_HAND, OPEN_SENDS, enrollments, sends
 
 LOST = "the process ended while it was handed over; nobody knows whether it went out"
 
@@ -22,7 +22,9 @@ def sweep(office: Office, now: datetime) -> int:
         _resend_by_rule(office, now)
     with office.store.read() as connection:
         rows = connection.execute(
-            sa.select(sends.c.id, sends.c.lease_owner, sends.c.lease_until).where(sends.c.state == "claimed")
+            sa.select(sends.c.id, sends.c.lease_owner, sends.c.lease_until).where(
+                sends.c.state == "claimed", OPEN_SENDS
+            )
         ).all()
     gone = [row for row in rows if office.lease.is_over(row.lease_owner, row.lease_until, office.machine_now())]
     if not gone:
@@ -45,7 +47,9 @@ def sweep(office: Office, now: datetime) -> int:
 def _resend_by_rule(office: Office, now: datetime) -> None:
     """`on_unsure: resend`: once more, as another attempt; what is unsure again waits for a person."""
     with office.store.write() as connection:
-        first = _joined().where(sends.c.state == "unsure", enrollments.c.state == "unsure", sends.c.attempt == 0)
+        first = _joined().where(
+            OPEN_SENDS, sends.c.state == "unsure", enrollments.c.state == "unsure", sends.c.attempt == 0
+        )
         rows = connection.execute(first.with_for_update(of=sends)).mappings()
         _again(connection, [dict(row) for row in rows], now, same=False)
 
@@ -57,11 +61,12 @@ def _recognised(office: Office, mailer: str) -> bool:
 
 def take_up(office: Office, now: datetime) -> int:
     """Enrollments whose send was proved accepted by an event go on."""
+    proved = _joined().where(IN_HAND, sends.c.state == "accepted")
+    with office.store.read() as connection:
+        if connection.execute(proved.limit(1)).first() is None:
+            return 0
     with office.store.write() as connection:
-        rows = connection.execute(
-            _joined().where(enrollments.c.state.in_(["sending", "unsure"]), sends.c.state == "accepted")
-        ).mappings()
-        found = [dict(row) for row in rows]
+        found = [dict(row) for row in connection.execute(proved).mappings()]
         _advance(office, connection, found, "done", "accepted: the provider told of it", now)
     return len(found)
 

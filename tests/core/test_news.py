@@ -7,13 +7,12 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
-import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -22,7 +21,7 @@ from connectors.records import Company, Contact, FieldType, Order, Record, Refun
 from runner.app.tick import enroll_all
 from runner.enroll import register
 from runner.playbook import Playbook, read_playbooks
-from runner.store.tables import changed_contacts, contacts, decisions, enrollments, playbooks
+from runner.store.tables import contacts, decisions, enrollments, playbooks
 from runner.sync import advance
 from tests.core.world import World, utc
 from tests.postgres import PostgresServer
@@ -149,7 +148,9 @@ def passing(span: timedelta) -> Happening:
 
 
 near = st.integers(-10, 10).map(lambda days: START.date() + timedelta(days=days))
-in_years = st.builds(lambda day, years: day.replace(year=day.year - years, day=min(day.day, 28)), near, st.integers(0, 3))
+in_years = st.builds(
+    lambda day, years: day.replace(year=day.year - years, day=min(day.day, 28)), near, st.integers(0, 3)
+)
 moments = st.integers(-15 * 24, 10 * 24).map(lambda hours: START + timedelta(hours=hours))
 some = st.sampled_from(WHO)
 
@@ -263,7 +264,10 @@ def live(worlds: Sequence[Twin], life: Sequence[Happening]) -> None:
 
 
 EXAMPLES = settings(
-    phases=[Phase.generate], deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    phases=[Phase.generate],
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 
 

@@ -304,7 +304,7 @@ EXAMPLES = settings(
 
 
 @given(life=lives)
-@settings(EXAMPLES, max_examples=25)
+@settings(EXAMPLES, max_examples=20)
 def test_a_tick_writes_what_a_look_at_everybody_would(
     _sqlite_model: Path,  # noqa: PT019
     life: list[Happening],
@@ -320,7 +320,7 @@ def test_a_tick_writes_what_a_look_at_everybody_would(
 
 
 @given(life=lives)
-@settings(EXAMPLES, max_examples=5)
+@settings(EXAMPLES, max_examples=4)
 def test_a_tick_writes_it_on_postgresql_too(
     _postgres: PostgresServer,  # noqa: PT019
     _postgresql_model: str,  # noqa: PT019

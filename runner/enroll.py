@@ -216,7 +216,7 @@ def _door(store: Store, playbook: Playbook, window: Window, settings: Settings) 
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class Arrivals:
     """Who stands otherwise at a playbook's door than is written down."""
 
     contacts: Sequence[int] = ()
@@ -226,8 +226,8 @@ class News:
     #: Occasions refused, or refused for another reason than before.
     refused: int = 0
 
-    def __add__(self, other: News) -> News:
-        return News(
+    def __add__(self, other: Arrivals) -> Arrivals:
+        return Arrivals(
             [*self.contacts, *other.contacts],
             self.welcome + other.welcome,
             self.treated + other.treated,
@@ -243,7 +243,7 @@ def look(
     settings: Settings,
     *,
     marks: Marks | None = None,
-) -> News:
+) -> Arrivals:
     """What a tick has to write; of those for whom something is new since the last one, without `marks` of everybody."""
     door = _door(store, playbook, window, settings)
     look_by_index(connection)
@@ -251,11 +251,11 @@ def look(
         door.move(window)
         return _told(connection.execute(door.news_of_all))
     people = door.search.people(connection, window, marks)
-    news = News()
+    arrivals = Arrivals()
     for start in range(0, len(people), _LOOKED_AT):
         door.move(window, people[start : start + _LOOKED_AT])
-        news += _told(connection.execute(door.news_of_some))
-    return news
+        arrivals += _told(connection.execute(door.news_of_some))
+    return arrivals
 
 
 #: People looked at by one question, and people who enter in one transaction: others write meanwhile.
@@ -291,35 +291,37 @@ def _number(of: Any) -> Any:
     return sa.func.sum(sa.case((of, 1), else_=0))
 
 
-def _told(rows: sa.Result[Any]) -> News:
+def _told(rows: sa.Result[Any]) -> Arrivals:
     contacts, welcome, treated, refused = array("q"), 0, 0, 0
     for row in rows:
         contacts.append(row.contact_id)
         welcome, treated, refused = welcome + row.welcome, treated + row.treated, refused + row.refused
-    return News(contacts, welcome, treated, refused)
+    return Arrivals(contacts, welcome, treated, refused)
 
 
 def enroll(
-    store: Store, playbook: Playbook, window: Window, settings: Settings, news: News, *, brake: Brake | None
+    store: Store, playbook: Playbook, window: Window, settings: Settings, arrivals: Arrivals, *, brake: Brake | None
 ) -> Entered:
-    """Lets everybody in who is news: one INSERT … SELECT a portion of people, nobody twice for one occasion."""
+    """Lets everybody in who has arrived: one INSERT … SELECT a portion of people, nobody twice for one occasion."""
     door = _door(store, playbook, window, settings)
-    held = bool(news.treated) and _too_many(store, playbook, brake, news.treated)
+    held = bool(arrivals.treated) and _too_many(store, playbook, brake, arrivals.treated)
     did = Entered(playbook.id)
-    portions = [news.contacts[start : start + _AT_ONCE] for start in range(0, len(news.contacts), _AT_ONCE)]
+    portions = [arrivals.contacts[start : start + _AT_ONCE] for start in range(0, len(arrivals.contacts), _AT_ONCE)]
     for portion in portions:
         door.move(window, portion)
         with store.write() as connection:
             look_by_index(connection)
-            did += _let_in(store, connection, door, window, news, held=held)
+            did += _let_in(store, connection, door, window, arrivals, held=held)
             if held and portion is portions[-1]:
                 _note_brake(connection, playbook, window)
     return did
 
 
-def _let_in(store: Store, connection: sa.Connection, door: Door, window: Window, news: News, *, held: bool) -> Entered:
-    refused = changed(connection, door.refuse) if news.refused else 0
-    entered = changed(connection, door.let_in) if news.welcome else 0
+def _let_in(
+    store: Store, connection: sa.Connection, door: Door, window: Window, arrivals: Arrivals, *, held: bool
+) -> Entered:
+    refused = changed(connection, door.refuse) if arrivals.refused else 0
+    entered = changed(connection, door.let_in) if arrivals.welcome else 0
     holdout = braked = 0
     if entered:
         connection.execute(door.forget)

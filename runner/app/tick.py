@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
@@ -16,7 +17,7 @@ from runner import collect
 from runner.app import clockwork
 from runner.app.app import App
 from runner.deliver import Delivered, deliver
-from runner.enroll import Entered, enroll, finish, look, register, strangers, zones_in_use
+from runner.enroll import Arrivals, Entered, enroll, finish, look, register, strangers, zones_in_use
 from runner.errors import ExitCode, Fault
 from runner.playbook import Playbook
 from runner.settings import Brake
@@ -187,7 +188,7 @@ def _run_playbooks(app: App, now: datetime, ticked: Ticked, stop: Callable[[], b
 
 
 def enroll_all(app: App, running: Sequence[Playbook], now: datetime, *, all_over: bool = False) -> list[Entered]:
-    """Who is new at each playbook's door. `all_over`: everybody is looked at once more afterwards."""
+    """Who is new at each playbook's door. `all_over`: everybody is looked at, to see whether anybody is overlooked."""
     store, settings = app.store, app.settings
     looked_at = windows(app, running, now)
     if not looked_at:
@@ -195,19 +196,17 @@ def enroll_all(app: App, running: Sequence[Playbook], now: datetime, *, all_over
     with store.read() as connection:
         marks = marks_of(connection)
         whole = {playbook.id for playbook in running} if marks.many else strangers(connection, looked_at, settings)
-        news = [
-            look(store, connection, playbook, window, settings, marks=None if playbook.id in whole else marks)
-            for playbook, window in looked_at
-        ]
+        look_for = partial(look, store, connection, settings=settings)
+        news = [look_for(one, window, marks=None if one.id in whole else marks) for one, window in looked_at]
+        everybody = [look_for(one, window) for one, window in looked_at] if all_over else news
     brakes = brakes_of(app, running)
     entered = [
         enroll(store, playbook, window, settings, new, brake=brakes[playbook.id])
-        for (playbook, window), new in zip(looked_at, news, strict=True)
+        for (playbook, window), new in zip(looked_at, everybody, strict=True)
     ]
     finish(store, looked_at, settings, marks, now)
     if all_over:
-        narrowed = [(playbook, window) for playbook, window in looked_at if playbook.id not in whole]
-        entered += _overlooked(app, narrowed, brakes, now)
+        _tell_of_overlooked(app, looked_at, news, everybody, now)
     return entered
 
 
@@ -215,22 +214,18 @@ def enroll_all(app: App, running: Sequence[Playbook], now: datetime, *, all_over
 OVERLOOKED = "overlooked"
 
 
-def _overlooked(app: App, looked_at: Windows, brakes: Mapping[str, Brake | None], now: datetime) -> list[Entered]:
-    """Looks at everybody: who is found has been overlooked by the ticks, which must not be, and enters all the same."""
-    found: dict[str, int] = {}
-    late = []
-    for playbook, window in looked_at:
-        with app.store.read() as connection:
-            news = look(app.store, connection, playbook, window, app.settings)
-            # Who changed just now is for the next tick.
-            changing = set(marks_of(connection).contacts) if news.contacts else set()
-        news = replace(news, contacts=[contact for contact in news.contacts if contact not in changing])
-        if news.contacts:
-            found[playbook.id] = len(news.contacts)
-            log.warning("overlooked so far", action="overlooked", playbook=playbook.id, people=len(news.contacts))
-            late.append(enroll(app.store, playbook, window, app.settings, news, brake=brakes[playbook.id]))
+def _tell_of_overlooked(
+    app: App, looked_at: Windows, news: Sequence[Arrivals], everybody: Sequence[Arrivals], now: datetime
+) -> None:
+    """Whom only the look at everybody found: the ticks ought to have. They have entered all the same."""
+    found = {
+        playbook.id: people
+        for (playbook, _), some, all_ in zip(looked_at, news, everybody, strict=True)
+        if (people := len(set(all_.contacts) - set(some.contacts)))
+    }
+    for playbook, people in found.items():
+        log.warning("overlooked so far", action="overlooked", playbook=playbook, people=people)
     app.remember(OVERLOOKED, {"at": now.isoformat(), "found": found})
-    return late
 
 
 def _night_has_come(app: App, now: datetime) -> bool:

@@ -326,7 +326,8 @@ def due_steps(connection: sa.Connection, now: datetime) -> list[tuple[str, str, 
     rows = connection.execute(
         sa.select(one.playbook, one.version, one.step)
         .distinct()
-        .where(one.state == "active", one.due_at <= now, one.playbook.not_in(paused))
+        # In words, as in the index: SQLite does not look into parameters.
+        .where(sa.text("state = 'active'"), one.due_at <= now, one.playbook.not_in(paused))
         .order_by(one.playbook, one.version, one.step)
     )
     return [tuple(row) for row in rows]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 
@@ -34,6 +34,9 @@ PRIVATE = ".regulars"
 
 class App:
     """Everything that a command needs, opened when it is first asked for."""
+
+    #: Whether a tick looks only at those for whom something is new.
+    narrows: ClassVar[bool] = True
 
     def __init__(
         self, folder: Path, *, environment: Mapping[str, str] | None = None, now: Callable[[], datetime] | None = None

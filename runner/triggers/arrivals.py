@@ -26,6 +26,8 @@ class Arrival(Trigger):
 
     def back_to(self, window: Window) -> datetime:
         """Since when facts are looked at again, so that who was kept out may still come in."""
+        if window.newly:
+            return max(window.first, window.since)
         return max(window.first, min(window.since, window.now - self.allowed(window).span))
 
     def arrived(

@@ -67,6 +67,9 @@ class Event(Arrival):
     def looks_at(self, fields: Fields) -> Sequence[str]:
         return ()
 
+    def turns(self, fields: Fields) -> bool:
+        return self.where is not None and bool(Condition(self.where, fields.bringing(*self.brings)).atoms())
+
     def asks(self, fields: Fields) -> Mapping[str, tuple[str, Fields]]:
         return {} if self.where is None else {"where": (self.where, fields.bringing(*self.brings))}
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -18,13 +18,36 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from connectors.records import Company, Contact, FieldType, Order, Record, Refund, Survey
+from connectors.records import (
+    Cart,
+    Company,
+    Contact,
+    Contract,
+    Deal,
+    Event,
+    FieldType,
+    Invoice,
+    Order,
+    Record,
+    Refund,
+    Survey,
+    Ticket,
+)
 from runner.app.doctor import examine
 from runner.app.tick import enroll_all
 from runner.enroll import register
 from runner.playbook import Playbook, read_playbooks
 from runner.store.marks import forget, marks_of
-from runner.store.tables import changed_contacts, companies, contacts, decisions, enrollments, playbooks
+from runner.store.tables import (
+    changed_contacts,
+    companies,
+    contacts,
+    custom_fields,
+    decisions,
+    enrollments,
+    playbooks,
+    trigger_states,
+)
 from runner.sync import advance
 from tests.core.world import World, utc
 from tests.postgres import PostgresServer
@@ -32,7 +55,7 @@ from tests.postgres import PostgresServer
 START = utc("2026-02-20 07:00")
 WHO = ("ada", "bob", "cyd", "dee")
 ZONES = ("UTC", "Asia/Tokyo", "America/New_York", "no/such")
-#: Every trigger, every way of coming again, and audiences that time alone turns: at midnight, and at any time.
+#: Every trigger, every way of coming again, and conditions that time alone turns: at midnight, and at any time.
 PLAYBOOKS = {
     "birthday": """
         trigger: {anniversary: {of: contact.birthday, catch_up: 3 days}}
@@ -78,7 +101,47 @@ PLAYBOOKS = {
         audience: contact.country == "PL" or days_since(contact.last_answer_at) > 1.25
         reenter: after 2 days
     """,
+    "happy": """
+        trigger: {high_score: {kind: nps, at_least: 5}}
+        audience: days_since(last(events.login)) > 1
+    """,
+    "moved": 'trigger: {became: {when: contact.country == "PL" and company.name == "Acme"}}',
+    "quiet": """
+        trigger: {became: {when: days_since(contact.last_order_at) > 2}}
+        audience: contact.country != "PL" or contact.renewal_date < today()
+    """,
+    "settled": 'trigger: {became: {when: contact.country == "US", for: 2 days, existing: enter}}',
+    "busy": """
+        trigger: {became: {when: 'count(events.login, within="1 day") > 1'}}
+        mode: restart
+    """,
+    "risky": "trigger: {churn_risk: {above: 0.7}}",
+    "login": """
+        trigger: {event: {kind: login, where: days_since(contact.last_order_at) > 2.5, max_lateness: 4 days}}
+    """,
+    "pages": "trigger: {event: {kind: login, key: event.page}}",
+    "solved": """
+        trigger: {event: {kind: ticket_solved}}
+        audience: count(events.login, within="20 hours") == 0
+    """,
+    "ordered": "trigger: {event: {kind: order}}\nreenter: after 1 day",
+    "cart": "trigger: {cart_abandoned: {after: 5 hours}}",
+    "won": """
+        trigger: {deal_stage: {stage: won}}
+        audience: contact.country == "PL"
+    """,
+    "overdue": "trigger: {overdue_invoice: {days: 2}}",
+    "contract": "trigger: {date: {of: contract.ends_on, before: 2 days}}",
+    "daily": """
+        trigger: {schedule: {cron: "30 9 * * *"}}
+        audience: days_until(contact.renewal_date) < 3
+        reenter: after 2 days
+    """,
+    "in_hours": "trigger: {schedule: {every: 2 days, stagger: 20 hours}}\nreenter: never",
+    "by_hand": "trigger: {manual: {}}",
 }
+#: How many of them run in a life that chance writes.
+AT_ONCE = 9
 
 
 def _hours(count: float) -> datetime:
@@ -91,7 +154,7 @@ def _days(count: int) -> date:
 
 def _lives(who: str, since: int, renews: int, **told: Any) -> Contact:
     """Somebody whose birthday it is today."""
-    custom = {"renewal_date": _days(renews).isoformat()}
+    custom = {"renewal_date": _days(renews).isoformat(), "churn_risk": 0.5}
     about = {"created_at": utc("2020-01-01"), "company_id": "c", "birthday": date(1990, 2, 20), "custom": custom}
     return Contact(contact_id=who, email=f"{who}@x.example", customer_since=_days(since), **about, **told)
 
@@ -113,6 +176,10 @@ _AT_FIRST: Sequence[Record] = [
     ),
 ]
 
+#: The connector's own fields of contacts, and of events.
+OWN = {"renewal_date": FieldType.DATE, "churn_risk": FieldType.NUMBER}
+PAGE = {"of_table": "events", "name": "page", "type": FieldType.TEXT, "connector": "crm"}
+
 _READ: dict[tuple[str, ...], list[Playbook]] = {}
 
 
@@ -130,29 +197,35 @@ def read(world: Twin) -> list[Playbook]:
 class Twin(World):
     """A world that is evaluated in full at every tick, or only where something is new."""
 
-    def __init__(self, folder: Path, url: str, *, in_full: bool) -> None:
+    def __init__(self, folder: Path, url: str, running: Set[str], *, in_full: bool) -> None:
         super().__init__(folder, url)
         self.in_full = in_full
+        self.running = running
         self.now = START
         for id, text in PLAYBOOKS.items():
             self.playbook(id, text)
-        self.hear(Company(company_id="c", name="Acme"), *_AT_FIRST, fields={"renewal_date": FieldType.DATE})
+        self.do(custom_fields.insert().values(PAGE))
+        seen = login("ada", "first", _hours(-50), "home")
+        self.hear(Company(company_id="c", name="Acme"), *_AT_FIRST, seen, fields=OWN)
 
     def enroll(self) -> None:
         """A tick up to the door."""
         if self.in_full:
             self.do(playbooks.update().values(looked_by=None))
         advance(self.store, None, self.now, self.app.settings)
-        running = read(self)
+        running = [playbook for playbook in read(self) if playbook.id in self.running]
         register(self.store, running, self.now)
         enroll_all(self.app, running, self.now)
 
-    def doors(self) -> tuple[set[tuple[Any, ...]], set[tuple[Any, ...]]]:
-        """Who is inside, and who was turned away and why."""
-        e, d = enrollments.c, decisions.c
+    def doors(self) -> Sequence[set[tuple[Any, ...]]]:
+        """Who is inside, who was turned away and why, and of whom what is watched is so."""
+        e, d, s = enrollments.c, decisions.c, trigger_states.c
         inside = sa.select(e.playbook, contacts.c.key, e.occasion, e.arm, e.entered_at).join_from(enrollments, contacts)
         refused = sa.select(d.playbook, contacts.c.key, d.occasion, d.reason, d.at).join_from(decisions, contacts)
-        return {tuple(row) for row in self.rows(inside)}, {tuple(row) for row in self.rows(refused.where(d.step == ""))}
+        states = sa.select(s.playbook, contacts.c.key, s.episode, s.holds, s.existing, s.since)
+        states = states.join_from(trigger_states, contacts)
+        chosen = (inside, refused.where(d.step == ""), states)
+        return [{tuple(row) for row in self.rows(rows)} for rows in chosen]
 
 
 @dataclass(frozen=True)
@@ -167,7 +240,33 @@ class Happening:
 
 
 def hearing(*records: Record) -> Happening:
-    return Happening(lambda world: world.hear(*records), f"hear {records}")
+    return Happening(lambda world: world.hear(*records, fields=OWN), f"hear {records}")
+
+
+def login(who: str, id: str, at: datetime, page: str) -> Event:
+    return Event(event_id=f"{who}{id}", contact_id=who, kind="login", at=at, custom={"page": page})
+
+
+def ticket(who: str, at: datetime, solved: datetime | None) -> Ticket:
+    return Ticket(ticket_id=f"t{who}", contact_id=who, created_at=at, solved_at=solved)
+
+
+def cart(who: str, id: str, at: datetime) -> Cart:
+    return Cart(cart_id=f"{who}{id}", contact_id=who, created_at=at, total=Decimal(10), currency="EUR")
+
+
+def deal(id: str, stage: str, at: datetime, who: str | None) -> Deal:
+    """A deal of somebody, or of the company: whoever is its primary contact hears of it."""
+    return Deal(deal_id=id, contact_id=who, company_id="c", stage=stage, created_at=at, is_won=False)
+
+
+def bill(who: str, due: date, paid: date | None) -> Invoice:
+    told = {"issued_on": START.date(), "due_on": due, "paid_on": paid, "amount": Decimal(10)}
+    return Invoice(invoice_id=f"i{who}", customer_id=who, **told)
+
+
+def contract(who: str, ends: date) -> Contract:
+    return Contract(contract_id=f"k{who}", customer_id=who, ends_on=ends)
 
 
 def passing(span: timedelta) -> Happening:
@@ -191,17 +290,17 @@ def optional(of: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 people = st.builds(
-    lambda who, zone, country, born, since, renews, company: hearing(
+    lambda who, zone, country, born, since, renews, company, risk, address: hearing(
         Contact(
             contact_id=who,
-            email=f"{who}@x.example",
+            email=f"{who}@x.example" if address else None,
             created_at=utc("2020-01-01"),
             timezone=zone,
             country=country,
             birthday=born,
             customer_since=since,
             company_id=company,
-            custom={"renewal_date": renews.isoformat()} if renews else {},
+            custom={"churn_risk": risk} | ({"renewal_date": renews.isoformat()} if renews else {}),
         )
     ),
     some,
@@ -211,7 +310,18 @@ people = st.builds(
     optional(near),
     optional(near),
     optional(st.just("c")),
+    st.sampled_from([None, 0.2, 0.65, 0.8]),
+    st.sampled_from([True, True, False]),
 )
+lately = st.integers(-4 * 24, 4 * 24).map(lambda hours: START + timedelta(hours=hours))
+others = st.one_of(
+    st.builds(login, some, st.sampled_from("xyz"), lately, st.sampled_from(["home", "shop"])),
+    st.builds(ticket, some, lately, optional(lately)),
+    st.builds(cart, some, st.sampled_from("xy"), lately),
+    st.builds(deal, st.sampled_from("xy"), st.sampled_from(["new", "won"]), lately, optional(some)),
+    st.builds(bill, some, near, optional(near)),
+    st.builds(contract, some, near),
+).map(hearing)
 orders = st.builds(
     lambda who, at, number: hearing(
         Order(order_id=f"{who}{number}", contact_id=who, total=Decimal(10), ordered_at=at.replace(year=at.year))
@@ -269,18 +379,21 @@ changes = st.one_of(
     refunds,
     answers,
     renamed,
+    others,
+    others,
     st.builds(lambda id, away: paused(id, away=away), st.sampled_from(["birthday", "csat"]), st.booleans()),
     st.builds(edited, st.sampled_from(["birthday", "renewal"]), st.sampled_from(["PL", "US"])),
 )
 steps = st.sampled_from([5 / 60, 1, 3, 7, 13, 24, 25, 60, 130]).map(lambda hours: passing(timedelta(hours=hours)))
-lives = st.lists(st.one_of(changes, steps), min_size=6, max_size=30)
+lives = st.lists(st.one_of(changes, steps), min_size=6, max_size=24)
+those_running = st.permutations(sorted(PLAYBOOKS)).map(lambda ids: frozenset(ids[:AT_ONCE]))
 
 
 @contextmanager
-def twins(url: Callable[[str], str], folder: Path) -> Iterator[Sequence[Twin]]:
+def twins(url: Callable[[str], str], folder: Path, running: Set[str] = PLAYBOOKS.keys()) -> Iterator[Sequence[Twin]]:
     with (
-        closing(Twin(folder / "new", url("new"), in_full=False)) as new,
-        closing(Twin(folder / "all", url("all"), in_full=True)) as all_,
+        closing(Twin(folder / "new", url("new"), running, in_full=False)) as new,
+        closing(Twin(folder / "all", url("all"), running, in_full=True)) as all_,
     ):
         yield new, all_
 
@@ -303,36 +416,78 @@ EXAMPLES = settings(
 )
 
 
-@given(life=lives)
+@given(life=lives, running=those_running)
 @settings(EXAMPLES, max_examples=20)
 def test_a_tick_writes_what_a_look_at_everybody_would(
     _sqlite_model: Path,  # noqa: PT019
     life: list[Happening],
+    running: frozenset[str],
 ) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-
-        def url(name: str) -> str:
-            shutil.copytree(_sqlite_model, Path(folder) / f"{name}.store")
-            return f"sqlite:///{folder}/{name}.store/regulars.db"
-
-        with twins(url, Path(folder)) as worlds:
-            live(worlds, life)
+    with tempfile.TemporaryDirectory() as folder, twins(_stores(_sqlite_model, folder), Path(folder), running) as both:
+        live(both, life)
 
 
-@given(life=lives)
-@settings(EXAMPLES, max_examples=4)
-def test_a_tick_writes_it_on_postgresql_too(
+def _stores(model: Path, folder: str) -> Callable[[str], str]:
+    def url(name: str) -> str:
+        shutil.copytree(model, Path(folder) / f"{name}.store")
+        return f"sqlite:///{folder}/{name}.store/regulars.db"
+
+    return url
+
+
+def _a_day_later(*happened: Record) -> list[Happening]:
+    """Things are told, some hours pass in which nothing is, and then more of them."""
+    return [hearing(*happened), *(passing(timedelta(hours=hours)) for hours in (1, 7, 13, 3))]
+
+
+#: Everybody's time comes in it, after a change or by itself.
+FULL_LIFE: Sequence[Happening] = [
+    *_a_day_later(
+        *(login(who, id, _hours(5), "home") for who in WHO for id in "xy"),
+        *(cart(who, "x", _hours(5)) for who in WHO),
+        *(bill(who, _days(place - 1), None) for place, who in enumerate(WHO)),
+        *(contract(who, _days(place + 2)) for place, who in enumerate(WHO)),
+        deal("x", "new", _hours(4), None),
+        deal("y", "won", _hours(5), "cyd"),
+        *(ticket(who, _hours(-9), _hours(8)) for who in WHO),
+        Order(order_id="old", contact_id="dee", total=Decimal(10), ordered_at=START - timedelta(days=365)),
+        Survey(response_id="good", contact_id="bob", kind="nps", scale="0-10", score=9, responded_at=_hours(6)),
+    ),
+    *_a_day_later(
+        replace(_lives("ada", -1, 4, country="PL"), email=None),
+        _lives("bob", -2, 5, country="PL", timezone="Asia/Tokyo"),
+        deal("x", "won", _hours(28), None),
+        replace(_lives("dee", 1, 2, country="US"), custom={"churn_risk": 0.9}),
+        Order(order_id="new", contact_id="cyd", total=Decimal(10), ordered_at=_hours(26)),
+        Order(order_id="more", contact_id="cyd", total=Decimal(10), ordered_at=_hours(27)),
+    ),
+    *_a_day_later(replace(_lives("bob", -2, 5, country="US", timezone="Asia/Tokyo"), company_id=None)),
+    *_a_day_later(Company(company_id="c", name="Gone")),
+    passing(timedelta(days=4)),
+]
+
+
+def test_whatever_a_trigger_waits_for_brings_the_same_people(
+    _sqlite_model: Path,  # noqa: PT019
+    tmp_path: Path,
+) -> None:
+    with twins(_stores(_sqlite_model, str(tmp_path)), tmp_path) as worlds:
+        live(worlds, FULL_LIFE)
+        entered = worlds[0].rows(sa.select(enrollments.c.playbook).distinct())
+        assert {row.playbook for row in entered} == PLAYBOOKS.keys() - {"by_hand"}
+
+
+def test_it_brings_them_on_postgresql_too(
     _postgres: PostgresServer,  # noqa: PT019
     _postgresql_model: str,  # noqa: PT019
-    life: list[Happening],
+    tmp_path: Path,
 ) -> None:
     with (
-        tempfile.TemporaryDirectory() as folder,
         _postgres.fresh_database(model=_postgresql_model) as one,
         _postgres.fresh_database(model=_postgresql_model) as other,
-        twins({"new": one, "all": other}.__getitem__, Path(folder)) as worlds,
+        twins({"new": one, "all": other}.__getitem__, tmp_path) as worlds,
     ):
-        live(worlds, life)
+        live(worlds, FULL_LIFE)
 
 
 WISH = "trigger: {anniversary: {of: contact.birthday}}"

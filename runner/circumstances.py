@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -20,6 +20,7 @@ from runner.store.tables import (
     contact_sources,
     contacts,
     enrollments,
+    meta,
     playbooks,
     sends,
     suppressions,
@@ -36,6 +37,7 @@ class Due:
 
     #: Of one that is not stored a number beyond all that are.
     id: int
+    #: Who it is about today: of somebody merged the survivor.
     contact_id: int
     occasion: str
     anchor: date | None
@@ -50,6 +52,10 @@ class Due:
     due_at: datetime
     #: Until when a survey may be answered that `plan` imagines to have gone out.
     asked_until: datetime | None = None
+    #: Whether what the last `wait` was for has come, where `plan` imagines that wait to be over.
+    happened: bool | None = None
+    #: Who entered, where that is somebody who has been merged since.
+    entered_as: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,8 @@ class Passage:
     happened_at: datetime | None = None
     #: Whether what the last `wait` was for has come.
     happened: bool | None = None
+    #: Who entered for the same occasion, is the same person by a merge, and goes first.
+    rival: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +128,15 @@ def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Mailed:
-    """How much mail each address has had, kept up to date while a batch is decided: what the caps count."""
+    """What mail each address has had, kept up to date while a batch is decided: what the caps count, and for whom."""
 
     def __init__(self) -> None:
         self.days: dict[str, list[date]] = {}
         self.surveys: dict[str, date] = {}
         #: What each step of an enrollment has sent: the address, the day, and whether it was a survey.
         self._by_step: dict[tuple[int, str], list[tuple[str, date, bool]]] = {}
+        #: Address, local day, playbook, step and occasion → the contact that had this letter.
+        self._letters: dict[tuple[str, date, str, str, str], int] = {}
 
     def load(self, connection: sa.Connection, addresses: Iterable[str], since: date) -> None:
         """Claimed, accepted and unsure marketing mail of these addresses since a local day."""
@@ -134,7 +144,7 @@ class Mailed:
         self.days |= {address: [] for address in wanted}
         if not wanted:
             return
-        counting = sends.c.state.in_(["claimed", "accepted", "unsure"])
+        counting = sends.c.state.in_(OUT)
         rows = connection.execute(
             sa.select(sends.c.address, sends.c.local_day, sends.c.action, sends.c.enrollment_id, sends.c.step).where(
                 sends.c.address.in_(wanted), counting, sends.c.local_day > since, sends.c.purpose == "marketing"
@@ -151,12 +161,30 @@ class Mailed:
             return self
         others = Mailed()
         others.days = {address: list(days) for address, days in self.days.items()}
-        others.surveys = dict(self.surveys)
+        others.surveys, others._letters = dict(self.surveys), self._letters
         for address, day, survey in earlier:
             others.days[address].remove(day)
             if survey and others.surveys.get(address) == day:
                 del others.surveys[address]
         return others
+
+    def recall(
+        self, connection: sa.Connection, playbook: str, step: str, addresses: Iterable[str], now: datetime
+    ) -> None:
+        """Who had this step's letter of late at one of these addresses."""
+        rows = connection.execute(
+            _LETTERS,
+            {"addresses": list(addresses), "of": playbook, "at": step, "since": now.date() - timedelta(days=2)},
+        )
+        for address, day, occasion, contact_id in rows:
+            self.note(address, day, playbook, step, occasion, contact_id)
+
+    def note(self, address: str, day: date, playbook: str, step: str, occasion: str, contact_id: int) -> None:
+        self._letters.setdefault((address, day, playbook, step, occasion), contact_id)
+
+    def had(self, address: str, day: date, playbook: str, step: str, occasion: str) -> int | None:
+        """The contact for whom this letter went to the address that day."""
+        return self._letters.get((address, day, playbook, step, occasion))
 
     def add(self, address: str, day: date, *, survey: bool) -> None:
         self.days.setdefault(address, []).append(day)
@@ -169,6 +197,13 @@ class Mailed:
     def within(self, address: str, day: date, days: int) -> list[date]:
         """The days of mails in the rolling span that ends with this day, oldest first."""
         return sorted(mailed for mailed in self.days.get(address, ()) if day - timedelta(days=days) < mailed <= day)
+
+
+def living(contact_id: Any) -> sa.ScalarSelect[int]:
+    """Who a contact is today: itself, or whom it was merged into."""
+    one = contacts.alias("living")
+    today = sa.select(sa.func.coalesce(one.c.merged_into, one.c.id)).where(one.c.id == contact_id)
+    return today.correlate_except(one).scalar_subquery()
 
 
 # What every batch asks is written once: building a statement takes longer than answering it.
@@ -218,6 +253,21 @@ def look_at(
     }
 
 
+#: What has gone out, or may have.
+OUT = ("claimed", "accepted", "unsure")
+_LETTERS = (
+    sa.select(sends.c.address, sends.c.local_day, enrollments.c.occasion, living(sends.c.contact_id))
+    .join_from(sends, enrollments, enrollments.c.id == sends.c.enrollment_id)
+    .where(
+        sends.c.address.in_(sa.bindparam("addresses", expanding=True)),
+        sends.c.local_day >= sa.bindparam("since", type_=sa.Date()),
+        sends.c.playbook == sa.bindparam("of"),
+        sends.c.step == sa.bindparam("at"),
+        sends.c.state.in_(OUT),
+    )
+)
+
+
 def source_ids(connection: sa.Connection, ids: Sequence[int]) -> dict[int, str]:
     """How the first source that told of each person calls them."""
     first = sa.func.min(contact_sources.c.source_id)
@@ -261,14 +311,17 @@ _NOES = (
 
 
 def _consents(connection: sa.Connection, ids: Sequence[int], topic: str) -> dict[int, str]:
-    """The latest word of each person on the topic, or on marketing as a whole."""
+    """The latest word of each person on the topic, or on marketing as a whole, whoever they were when they said it."""
     return dict(connection.execute(_WORDS, {"ids": list(ids), "topic": topic}).all())
 
 
 _WORDS = (
-    sa.select(consents.c.contact_id, consents.c.answer)
+    sa.select(living(consents.c.contact_id), consents.c.answer)
     .where(
-        consents.c.contact_id.in_(_SOME),
+        sa.or_(
+            consents.c.contact_id.in_(_SOME),
+            consents.c.contact_id.in_(sa.select(contacts.c.id).where(contacts.c.merged_into.in_(_SOME))),
+        ),
         sa.or_(consents.c.topic == sa.bindparam("topic"), consents.c.topic == "marketing"),
     )
     .order_by(consents.c.at, consents.c.id)
@@ -298,20 +351,32 @@ def due_enrollments(
 
 def as_due(row: Mapping[Any, Any]) -> Due:
     """A row of enrollments, or one that has its columns, as what may be looked at."""
-    return Due(**{field.name: row[field.name] for field in fields(Due) if field.name in row})
+    due = Due(**{field.name: row[field.name] for field in fields(Due) if field.name in row})
+    return replace(due, contact_id=row["living"], entered_as=due.contact_id) if "living" in row else due
 
 
+#: The key in `meta` under which stands since when everything is paused.
+ALL_PAUSED = "paused_at"
+
+
+def paused(playbook: Any) -> sa.ColumnElement[bool]:
+    """Whether a playbook is paused, or everything: asked at the door, at the claim and right before a call."""
+    itself = sa.exists().where(playbooks.c.id == playbook, playbooks.c.paused_at.is_not(None))
+    return sa.or_(itself, sa.exists().where(meta.c.key == ALL_PAUSED).correlate(None))
+
+
+#: Enrollments, with whom each is about today.
+ENROLLED = sa.select(enrollments, living(enrollments.c.contact_id).label("living"))
 #: More than there are.
 _MANY = 2**62
 _DUE = (
-    sa.select(enrollments)
-    .where(
+    ENROLLED.where(
         enrollments.c.state == "active",
         enrollments.c.playbook == sa.bindparam("of"),
         enrollments.c.version == sa.bindparam("in"),
         enrollments.c.step == sa.bindparam("at"),
         enrollments.c.due_at <= sa.bindparam("now", type_=Instant()),
-        ~sa.exists().where(playbooks.c.id == sa.bindparam("of"), playbooks.c.paused_at.is_not(None)),
+        sa.not_(paused(sa.bindparam("of"))),
     )
     .order_by(enrollments.c.due_at, enrollments.c.id)
     .limit(sa.bindparam("most", type_=sa.BigInteger()))
@@ -322,12 +387,11 @@ _DUE_LOCKED = _DUE.with_for_update(skip_locked=True, of=enrollments)
 def due_steps(connection: sa.Connection, now: datetime) -> list[tuple[str, str, str]]:
     """Playbook, version and step of everything that is due, paused playbooks left out; in a stable order."""
     one = enrollments.c
-    paused = sa.select(playbooks.c.id).where(playbooks.c.paused_at.is_not(None))
     rows = connection.execute(
         sa.select(one.playbook, one.version, one.step)
         .distinct()
         # In words, as in the index: SQLite does not look into parameters.
-        .where(sa.text("state = 'active'"), one.due_at <= now, one.playbook.not_in(paused))
+        .where(sa.text("state = 'active'"), one.due_at <= now, sa.not_(paused(one.playbook)))
         .order_by(one.playbook, one.version, one.step)
     )
     return [tuple(row) for row in rows]

@@ -10,7 +10,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
@@ -24,7 +24,7 @@ from runner.app import App, tick
 from runner.app.app import PRIVATE
 from runner.app.clockwork import allow
 from runner.errors import NeedsPerson, RegularsError, WrongUsage
-from runner.store.tables import runs, schedules
+from runner.store.tables import cursors, runs, schedules
 
 log = structlog.get_logger()
 
@@ -84,23 +84,38 @@ class Daemon:
 
     def tick(self) -> None:
         every = self.app.settings.schedule.tick.span
-        self._claimed("tick", lambda now: (now + every, now.isoformat()), full=False)
+        done = self._claimed("tick", lambda now: (now + every, now.isoformat()), full=False)
+        if done and not self.stopping.is_set() and _is_missing(self.app, self._full_sync_due()):
+            self.full_sync()
 
     def full_sync(self) -> None:
-        """Once a local day: on the day the clocks go back its hour comes twice."""
-        self._claimed("full_sync", lambda now: (now + timedelta(hours=20), self._local_day(now)), full=True)
+        """Once a local day: on the day the clocks go back its hour comes twice. One that was missed is made up for."""
+        due = self._full_sync_due()
+        following = self._full_sync_on(self._local_day(due) + timedelta(days=1))
+        self._claimed(FULL_SYNC, lambda _: (following, self._local_day(due).isoformat()), full=True)
 
-    def _local_day(self, now: datetime) -> str:
-        return clock.local(now, self.app.settings.timezone).date().isoformat()
+    def _full_sync_due(self) -> datetime:
+        """When the last one was to begin."""
+        now = self.app.now()
+        today = self._local_day(now)
+        due = self._full_sync_on(today)
+        return due if due <= now else self._full_sync_on(today - timedelta(days=1))
 
-    def _claimed(self, name: str, due: Callable[[datetime], tuple[datetime, str]], *, full: bool) -> None:
+    def _full_sync_on(self, day: date) -> datetime:
+        settings = self.app.settings
+        return clock.at_local(day, settings.schedule.full_sync, settings.timezone)
+
+    def _local_day(self, at: datetime) -> date:
+        return clock.local(at, self.app.settings.timezone).date()
+
+    def _claimed(self, name: str, due: Callable[[datetime], tuple[datetime, str]], *, full: bool) -> bool:
         """Does the work unless another process has it. Whatever goes wrong is logged, and the next tick comes."""
         now = self.app.now()
         following, mark = due(now)
         try:
             run = claim_run(self.app, name, mark, now, following)
             if run is None:
-                return
+                return False
             ticked = tick(self.app, now, full=full, stop=self.stopping.is_set)
             finish_run(self.app, run, ticked.document(), self.app.now())
             log.info("ticked", action=name, exit_code=int(ticked.exit_code), **_counts(ticked.document()["delivered"]))
@@ -108,12 +123,14 @@ class Daemon:
                 log.warning(words, action=name)
             for words in ticked.notes:
                 log.info(words, action=name)
+            return True
         except RegularsError as error:
             log.error(str(error), action=name)
         except SQLAlchemyError as error:
             log.error("the store failed", action=name, error=str(getattr(error, "orig", error)))
         except Exception:
             log.exception("a tick failed", action=name)
+        return False
 
     @contextmanager
     def doors(self, pages: Any, host: str, port: int) -> Iterator[str]:
@@ -147,6 +164,19 @@ def _listening(host: str, port: int) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             raise NeedsPerson(f"port {port} on {host} is taken; choose another with --port") from None
         raise WrongUsage(f"cannot listen on {host}, port {port}: {error.strerror}") from None
+
+
+FULL_SYNC = "full_sync"
+
+
+def _is_missing(app: App, due: datetime) -> bool:
+    """Whether some connector has not been pulled anew since then, and nobody has tried."""
+    day = clock.local(due, app.settings.timezone).date().isoformat()
+    since = sa.select(cursors.c.connector).where(cursors.c.full_at >= due)
+    with app.store.read() as connection:
+        if connection.scalar(sa.select(runs.c.id).where(runs.c.name == FULL_SYNC, runs.c.due == day)) is not None:
+            return False
+        return not app.settings.connectors.keys() <= set(connection.scalars(since))
 
 
 def due_now(app: App, name: str) -> None:

@@ -148,7 +148,7 @@ def _split(playbook: Playbook, step: Step, facts: Circumstances, settings: Setti
 
 def arm_of(playbook: Playbook, step: Step, unit: str) -> Branch:
     """The arm of a split that a person, or a company, draws by their key."""
-    drawn, below = draw_of(f"split:{playbook.id}:{step.id}:{unit}"), 0.0
+    drawn, below = draw_of(f"split:{playbook.drawn_as}:{step.id}:{unit}"), 0.0
     for branch in step.branches:
         below += branch.share
         if drawn < below:
@@ -161,8 +161,8 @@ def _over(due: Due, playbook: Playbook, facts: Circumstances) -> End | None:
     contact, keys = facts.contact, playbook.keys
     if contact["deleted_at"] is not None:
         return End("the contact was deleted")
-    if contact["merged_into"] is not None:
-        return End("the contact was merged into another one")
+    if facts.passage.rival is not None:
+        return End(f"the same occasion as contact {facts.passage.rival}, who is the same person by a merge")
     if (reached := facts.passage.goal_at) is not None and keys.goal is not None:
         what = keys.goal.event.replace("_", " ")
         article = "an" if what[:1] in "aeiou" else "a"
@@ -181,7 +181,7 @@ def _mail(
     now: datetime,
     settings: Settings,
 ) -> Decision:
-    if (no := _may_not(mail, facts, settings)) is not None:
+    if (no := _may_not(mail, facts, settings) or _had(due, playbook, facts, mailed, now)) is not None:
         return no
     lateness = playbook.keys.max_lateness or settings.max_lateness
     wait = _wait(playbook, mail, facts, mailed, now, settings)
@@ -213,6 +213,16 @@ def _may_not(mail: MailAction, facts: Circumstances, settings: Settings) -> Deci
     if settings.consent == "required" and facts.consent != "yes":
         return Skip("no consent on record; consent: required")
     return None
+
+
+def _had(due: Due, playbook: Playbook, facts: Circumstances, mailed: Mailed, now: datetime) -> Skip | None:
+    """Of two contacts with one address one gets an occasion's letter that day."""
+    assert facts.address is not None  # or it may not be written to
+    today = clock.local(now, facts.zone).date()
+    other = mailed.had(facts.address, today, playbook.id, due.step, due.occasion)
+    if other is None or other == due.contact_id:
+        return None
+    return Skip(f"the address had this letter today for contact {other}, who shares it")
 
 
 def _staged(facts: Circumstances, settings: Settings) -> Skip | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from runner.circumstances import living
 from runner.decide import HELD_OUT
 from runner.news import Search, looked_by
 from runner.playbook import Playbook
@@ -90,11 +91,7 @@ _NO_TEXT = sa.cast(sa.null(), sa.Text)
 
 def _fired(playbook: Playbook, window: Window, settings: Settings) -> sa.Select[Any]:
     match = playbook.trigger.matches(window).cte("matches")
-    inside = sa.exists().where(
-        enrollments.c.playbook == playbook.id,
-        enrollments.c.contact_id == match.c.contact_id,
-        enrollments.c.occasion == match.c.occasion,
-    )
+    inside = _was_here(playbook, match, enrollments.c.occasion == match.c.occasion)
     # One number a person, or a company where that is the customer: nobody learns of the mail from a colleague.
     unit: Any = contacts.c.key
     if settings.customers == "company":
@@ -119,15 +116,30 @@ def _fired(playbook: Playbook, window: Window, settings: Settings) -> sa.Select[
             contacts.c.deleted_at.is_(None),
             window.concerns(match.c.contact_id),
             ~inside,
+            _is_news(playbook, match),
         )
     )
 
 
+def _is_news(playbook: Playbook, match: Any) -> Any:
+    """Whether a state began after its contact first appeared: what is so by then is existing."""
+    if getattr(playbook.trigger, "existing", "enter") == "enter":
+        return sa.true()
+    return match.c.occurred_at > contacts.c.seen_at
+
+
+def _was_here(playbook: Playbook, match: Any, *like: Any) -> Any:
+    """Whether the person entered before under such terms, as they are or as somebody merged into them."""
+    theirs = (enrollments.c.playbook == playbook.id, *like)
+    other = contacts.alias("other")
+    before = sa.exists().where(
+        other.c.merged_into == match.c.contact_id, enrollments.c.contact_id == other.c.id, *theirs
+    )
+    return sa.or_(sa.exists().where(enrollments.c.contact_id == match.c.contact_id, *theirs), before)
+
+
 def _refusal(playbook: Playbook, window: Window, match: Any) -> Any:
     """The first reason that keeps somebody out."""
-    earlier = sa.select(enrollments.c.id).where(
-        enrollments.c.playbook == playbook.id, enrollments.c.contact_id == match.c.contact_id
-    )
     reasons: list[tuple[Any, str]] = []
     if (lateness := playbook.trigger.lateness(window)) is not None:
         span = lateness.allowed.span
@@ -138,16 +150,16 @@ def _refusal(playbook: Playbook, window: Window, match: Any) -> Any:
             (sa.not_(playbook.audience.sql(window.today)), f"not in the audience: {playbook.audience.source}")
         )
     if playbook.keys.mode == "single":
-        inside = earlier.where(enrollments.c.state.in_(INSIDE))
-        reasons.append((sa.exists(inside), "is inside for another occasion; mode: single"))
+        inside = _was_here(playbook, match, enrollments.c.state.in_(INSIDE))
+        reasons.append((inside, "is inside for another occasion; mode: single"))
     if playbook.keys.reenter == "never":
-        reasons.append((sa.exists(earlier), "was here before; reenter: never"))
+        reasons.append((_was_here(playbook, match), "was here before; reenter: never"))
     if (again := playbook.reenter_after) is not None:
         begin = window.value(lambda current: current.now - again.span, Instant())
-        recent = earlier.where(enrollments.c.entered_at > begin)
-        reasons.append((sa.exists(recent), f"was here less than {again} ago"))
+        recent = _was_here(playbook, match, enrollments.c.entered_at > begin)
+        reasons.append((recent, f"was here less than {again} ago"))
     if (same := playbook.trigger.same_occasion(enrollments.c, match.c)) is not None:
-        reasons.append((sa.exists(earlier.where(same[0])), same[1]))
+        reasons.append((_was_here(playbook, match, same[0]), same[1]))
     if not reasons:
         return _NO_TEXT
     return sa.case(*((condition, sa.literal(words)) for condition, words in reasons), else_=_NO_TEXT)
@@ -501,10 +513,10 @@ def _end_earlier(store: Store, connection: sa.Connection, playbook: Playbook, wi
         enrollments.c.playbook == playbook.id,
         enrollments.c.state.in_(["active", "braked"]),
         enrollments.c.entered_at < _now(window),
-        window.concerns(enrollments.c.contact_id),
+        window.concerns(living(enrollments.c.contact_id)),
         sa.exists().where(
             newer.c.playbook == playbook.id,
-            newer.c.contact_id == enrollments.c.contact_id,
+            newer.c.contact_id == living(enrollments.c.contact_id),
             newer.c.entered_at == _now(window),
         ),
     )
@@ -659,7 +671,11 @@ def _take_over(connection: sa.Connection, playbook: Playbook) -> None:
         return
     if connection.scalar(sa.select(playbooks.c.id).where(playbooks.c.id == playbook.id)) is not None:
         return
-    connection.execute(playbooks.update().where(playbooks.c.id == was).values(id=playbook.id))
+    connection.execute(
+        playbooks.update()
+        .where(playbooks.c.id == was)
+        .values(id=playbook.id, salt=sa.func.coalesce(playbooks.c.salt, was))
+    )
     for table in (playbook_versions, enrollments, decisions, sends, trigger_states):
         connection.execute(table.update().where(table.c.playbook == was).values(playbook=playbook.id))
 

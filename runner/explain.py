@@ -10,14 +10,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from runner import log
-from runner.circumstances import Circumstances, look_at, people_of
+from runner.circumstances import ALL_PAUSED, Circumstances, look_at, people_of
 from runner.conditions import Clause, Fields
 from runner.conditions.words import value_in_words
 from runner.enroll import candidates
 from runner.log import LogRow
 from runner.playbook import Playbook, Reading
 from runner.settings import Settings
-from runner.store.tables import contact_sources, contacts, enrollments, playbooks
+from runner.store.tables import contact_sources, contacts, enrollments, meta, playbooks
 from runner.triggers import Window
 
 #: What an enrollment's state means, in words.
@@ -113,7 +113,7 @@ def _one(
     )
     inside = connection.execute(
         sa.select(enrollments)
-        .where(enrollments.c.playbook == playbook.id, enrollments.c.contact_id == contact)
+        .where(enrollments.c.playbook == playbook.id, enrollments.c.contact_id.in_(log.selves(contact)))
         .order_by(enrollments.c.entered_at.desc(), enrollments.c.id.desc())
         .limit(1)
     ).one_or_none()
@@ -159,5 +159,8 @@ def _audience(connection: sa.Connection, playbook: Playbook, window: Window, per
 
 
 def _paused(connection: sa.Connection, id: str) -> str:
+    everything = connection.scalar(sa.select(meta.c.value).where(meta.c.key == ALL_PAUSED))
+    if everything is not None:
+        return f"everything is paused since {everything[:16].replace('T', ' ')}"
     at = connection.scalar(sa.select(playbooks.c.paused_at).where(playbooks.c.id == id))
     return f"paused since {at:%Y-%m-%d %H:%M}" if at else "does not run"

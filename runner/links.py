@@ -48,15 +48,18 @@ class Ticket:
 
 
 class Links:
-    """Makes and reads signed links. The first secret signs, all of them verify; a link never expires."""
+    """Makes and reads signed links. The first secret signs, all of them verify; a link never expires.
 
-    def __init__(self, public_url: str, secrets: Sequence[str]) -> None:
+    Links of one `world` are worth nothing in another: what happens in a simulated store stays there.
+    """
+
+    def __init__(self, public_url: str, secrets: Sequence[str], *, world: str = "") -> None:
         if not secrets or not all(secrets):
             raise ValueError("links need a secret to be signed with")
         self.public_url = public_url.rstrip("/")
         # itsdangerous signs with the last key of its list.
         keys = list(reversed(secrets))
-        self._signers = {kind: _signer(keys, f"regulars.{kind}") for kind in Kind}
+        self._signers = {kind: _signer(keys, f"regulars.{kind}{world and f'.{world}'}") for kind in Kind}
 
     def survey(self, send_id: str, contact_id: int) -> str:
         return self._url(Kind.SURVEY, send_id, contact_id)

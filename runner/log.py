@@ -131,7 +131,7 @@ def rows(
     if playbook is not None:
         chosen = chosen.where(decisions.c.playbook == playbook)
     if contact is not None:
-        chosen = chosen.where(decisions.c.contact_id.in_(_selves(contact)))
+        chosen = chosen.where(decisions.c.contact_id.in_(selves(contact)))
     if status is not None:
         chosen = chosen.where(decisions.c.status == status)
     if since is not None:
@@ -251,7 +251,7 @@ def _written(value: Any) -> Any:
     return value
 
 
-def _selves(contact: int) -> sa.Select[tuple[int]]:
+def selves(contact: int) -> sa.Select[tuple[int]]:
     """A contact's id and the ids of all that were merged into it, directly or by way of others."""
     found = sa.select(sa.literal(contact, contacts.c.id.type).label("id")).cte("selves", recursive=True)
     found = found.union(sa.select(contacts.c.id).where(contacts.c.merged_into == found.c.id))

@@ -14,6 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from runner.circumstances import living
 from runner.conditions import Condition, Fields
 from runner.playbook import Playbook
 from runner.settings import Settings
@@ -66,7 +67,8 @@ class Search:
                 enrollments.c.entered_at <= self._at(lambda w: w.now - again.span),
             )
             entered = sa.or_(entered, over)
-        return sa.select(enrollments.c.contact_id).where(enrollments.c.playbook == self._playbook.id, entered)
+        mine = enrollments.c.playbook == self._playbook.id
+        return sa.select(living(enrollments.c.contact_id)).where(mine, entered)
 
     @cached_property
     def _refused(self) -> sa.Select[Any]:

@@ -10,12 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from runner.actions import Wait
-from runner.circumstances import Due, Passage, as_due
+from runner.circumstances import ENROLLED, OUT, Due, Passage, as_due, living
 from runner.playbook import Playbook
 from runner.steps import Step
 from runner.store import Store, changed
 from runner.store.activity import activity
-from runner.store.tables import answers, decisions, enrollments, sends
+from runner.store.tables import answers, contacts, decisions, enrollments, sends
 
 #: What the log says of a wait for something: it came, or its time was over.
 HAPPENED, TIMED_OUT = "happened", "timed out"
@@ -30,16 +30,45 @@ def passages(
     goals = _goals(connection, playbook, due, now)
     came = _came(connection, step, due, now)
     asked = _asked(connection, due) if playbook.asks else {}
+    rivals = _rivals(connection, playbook, due)
     waited = _waited(connection, due) if _tells_of_waits(step) else {}
     return {
         one.id: Passage(
             goal_at=goals.get(one.id),
             happened_at=came.get(one.id),
-            happened=waited.get(one.id),
+            happened=waited.get(one.id) if one.happened is None else one.happened,
+            rival=rivals.get(one.id),
             **asked.get(one.id, {"asked_until": one.asked_until}),
         )
         for one in due
     }
+
+
+def _rivals(connection: sa.Connection, playbook: Playbook, due: Sequence[Due]) -> dict[int, int]:
+    """Whose occasion another contact has as well who was merged with them: who goes first, by the other's enrollment.
+
+    That is who has been written to, else the survivor, else who entered first.
+    """
+    people = sorted({one.contact_id for one in due})
+    selves = sa.select(contacts.c.id, contacts.c.merged_into).where(contacts.c.merged_into.in_(people))
+    merged: dict[int, int] = dict(connection.execute(selves).all())
+    if not merged:
+        return {}
+    merged |= {survivor: survivor for survivor in merged.values()}
+    one = enrollments.c
+    sent = sa.exists().where(sends.c.enrollment_id == one.id, sends.c.state.in_(OUT))
+    rows = connection.execute(
+        sa.select(one.id, one.contact_id, one.occasion, sent.label("sent")).where(
+            one.playbook == playbook.id, one.contact_id.in_(sorted(merged))
+        )
+    )
+    first: dict[tuple[int, str], tuple[bool, bool, int, int]] = {}
+    for id, contact, occasion, was_sent in rows:
+        place = (not was_sent, contact not in merged.values(), id, contact)
+        at = (merged[contact], occasion)
+        first[at] = min(place, first.get(at, place))
+    found = {one.id: first.get((one.contact_id, one.occasion)) for one in due}
+    return {id: place[3] for id, place in found.items() if place is not None and place[2] != id}
 
 
 def _goals(connection: sa.Connection, playbook: Playbook, due: Sequence[Due], now: datetime) -> dict[int, datetime]:
@@ -162,7 +191,7 @@ def woken(connection: sa.Connection, now: datetime) -> list[tuple[str, str, Due]
     rows = [
         row
         for where in _waiting_for_what_came(connection, now)
-        for row in connection.execute(sa.select(enrollments).where(*where)).mappings()
+        for row in connection.execute(ENROLLED.where(*where)).mappings()
     ]
     return [(row["playbook"], row["version"], replace(as_due(row), due_at=now)) for row in rows]
 
@@ -179,7 +208,9 @@ def _what_came(kind: str, now: datetime) -> sa.Select[Any]:
     if what == "event":
         done = activity(event).subquery("done")
         return sa.select(done.c.at).where(
-            done.c.contact_id == enrollments.c.contact_id, done.c.at > enrollments.c.step_since, done.c.at <= now
+            done.c.contact_id == living(enrollments.c.contact_id),
+            done.c.at > enrollments.c.step_since,
+            done.c.at <= now,
         )
     mine = sa.select(sends.c.id).where(sends.c.enrollment_id == enrollments.c.id)
     if what == "click":

@@ -9,14 +9,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from runner.actions import Survey
+from runner.actions import Survey, Wait
 from runner.circumstances import Circumstances, Due, Mailed, due_enrollments, due_steps, people_of, source_ids
 from runner.decide import HELD_OUT, Decision, Do, End, Hold, Skip, next_since
 from runner.deliver import Office
 from runner.deliver.claim import judge
 from runner.enroll import BRAKED, allowed_by, candidates
 from runner.log import LoggedContact, LogRow
-from runner.passage import woken
+from runner.passage import HAPPENED, woken
 from runner.playbook import Playbook
 from runner.settings import Brake
 from runner.steps import Step
@@ -142,7 +142,11 @@ def _moved(
     asked_until = one.asked_until
     if isinstance(decision, Do) and isinstance(step.action, Survey):
         asked_until = step.action.close_after.after(now, facts.zone)
-    return replace(one, step=to.id, step_since=since, attempt=0, due_at=now, asked_until=asked_until)
+    happened = one.happened
+    if isinstance(decision, Do) and isinstance(step.action, Wait) and step.action.for_ is not None:
+        happened = decision.branch == HAPPENED
+    moved = replace(one, step=to.id, step_since=since, attempt=0, due_at=now)
+    return replace(moved, asked_until=asked_until, happened=happened)
 
 
 def _imagined(row: sa.Row[Any], playbook: Playbook, now: datetime) -> Due:

@@ -127,10 +127,17 @@ class Playbook:
     #: The indexes that find who can be due.
     anchors: Sequence[Anchor]
     file: YamlFile
+    #: An older id, where people were drawn by that before it was renamed.
+    salt: str | None = None
 
     @property
     def name(self) -> str:
         return self.keys.name
+
+    @property
+    def drawn_as(self) -> str:
+        """What people are drawn by in holdout and splits; a rename leaves it."""
+        return self.salt or self.id
 
     def step(self, id: str) -> Step | None:
         return next((step for step in self.steps if step.id == id), None)
@@ -138,7 +145,7 @@ class Playbook:
     @property
     def held_out_as(self) -> str:
         """What the holdout is drawn by: its group's name, else the playbook's own."""
-        return self.keys.holdout.group or self.id
+        return self.keys.holdout.group or self.drawn_as
 
     @property
     def serves(self) -> bool:
@@ -204,7 +211,16 @@ def read_playbooks(workspace: Path, fields: Fields) -> list[Reading]:
         if (first := seen.setdefault(reading.id, reading.file)) != reading.file:
             fault = Fault(reading.file, 1, 1, "id", f"the id {reading.id!r} is taken by {first}", "give it another one")
             readings[index] = replace(reading, playbook=None, faults=(*reading.faults, fault))
-    return readings
+    return [_with_old_name(reading, seen) for reading in readings]
+
+
+def _with_old_name(reading: Reading, files: Mapping[str, str]) -> Reading:
+    """Of two playbooks that are there neither has been renamed to the other."""
+    was = reading.draft.file.document.get("was") if reading.draft else None
+    if reading.draft is None or not isinstance(was, str) or was not in files:
+        return reading
+    fault = reading.draft.file.fault(("was",), f"{files[was]} has this id", "delete that file, or leave was: out")
+    return replace(reading, playbook=None, faults=(*reading.faults, fault))
 
 
 def read_playbook(path: Path, name: str, fields: Fields) -> Reading:

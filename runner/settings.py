@@ -411,7 +411,7 @@ class Settings(Part):
 #: Characters of a secret: links that can be forged are worth nothing.
 SHORTEST_SECRET = 8
 #: Keys that the language knows and this version does not act on yet.
-NOT_YET = ("breakers", "churn", "retention")
+NOT_YET = ("churn", "retention")
 
 
 _NEW_SECRET = "give it one: whsec_ and what `openssl rand -base64 32` prints"

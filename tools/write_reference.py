@@ -131,7 +131,7 @@ def _takes(annotation: Any, key: str = "") -> str:
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return " or ".join(f"`{choice.value}`" for choice in annotation)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return f"[keys](#{key})"
+        return f"[keys](#{key})" if key else "text"
     return "text, kept secret" if "Secret" in str(annotation) else "keys"
 
 
@@ -166,42 +166,33 @@ def _listed(names: Iterable[str]) -> str:
 
 # --- triggers and actions
 
-_OCCASIONS: Mapping[str, tuple[str, str]] = {
-    "anniversary": ("`birthday 2027`", 'anniversary: {of: contact.birthday, at: "08:30", catch_up: 1 day}'),
-    "date": ("`renewal_date 2027-03-31`", "date: {of: contact.renewal_date, before: 30 days}"),
-    "inactivity": ("`lapse shop:536861`, after the last order", "inactivity: {for: 90 days, event: order}"),
-    "low_score": ("the answer", "low_score: {kind: nps, at_most: 6}"),
-    "onboarding": ("`becoming a customer`", 'onboarding: {day: 7, at: "09:30"}'),
-    "schedule": ("`scheduled 2026-11-23`", 'schedule: {every: 90 days, at: "10:00"}'),
-}
-_STEPS: Mapping[str, str] = {
-    "send_email": "send_email: {id: thanks, template: email/anniversary, subject: Thank you}",
-    "survey": "survey: {id: nps, kind: nps, template: email/nps, subject: One question}",
-    "request_review": "request_review: {id: review, template: email/review, site: google}",
-    "request_referral": "request_referral: {id: invite, template: email/referral}",
-    "create_task": 'create_task: {id: call, subject: "Call {{ contact.first_name }}", due: 1 day}',
-    "add_note": 'add_note: {id: noted, body: "Unhappy: {{ contact.nps_score }}"}',
-    "update_contact": "update_contact: {id: stage, set: {lifecycle_stage: evangelist, owner: care@acme.example}}",
-    "notify": 'notify: {id: tell, to: owner, subject: "At risk: {{ contact.first_name }}", body: Call today}',
-    "webhook": 'webhook: {id: told, url: "https://crm.acme.example/in", body: {score: "{{ contact.nps_score }}"}}',
-    "wait": "wait: 3 days",
-}
-
 
 def _triggers() -> str:
     return "\n".join(
-        f"## {name}\n\n{_doc(model)} Its occasion: {_OCCASIONS[name][0]}.\n\n"
-        f"```yaml\ntrigger:\n  {_OCCASIONS[name][1]}\n```\n\n{keys(model)}"
+        f"## {name}\n\n{_doc(model)} Its occasion: {model.its_occasion}.\n\n"
+        f"```yaml\ntrigger:\n  {model.example}\n```\n\n{keys(model)}"
         for name, model in triggers.TRIGGERS.items()
     )
 
 
 def _actions() -> str:
     return "\n".join(
-        f"## {name}\n\n{_doc(model)}\n\n```yaml\nactions:\n  - {_STEPS[name]}\n```\n\n"
-        + ("The duration stands behind the name.\n" if name == "wait" else keys(model))
+        f"## {name}\n\n{_doc(model)}\n\n```yaml\nactions:\n  - {model.example}\n```\n\n{_keys_of_step(model)}"
         for name, model in actions.ACTIONS.items()
     )
+
+
+def _keys_of_step(model: type[actions.Action]) -> str:
+    """Its keys, and those of what it is a list of; of one that is a list itself these alone."""
+    parts = {name: part for name, field in model.model_fields.items() if (part := _listed_model(field)) is not None}
+    hidden = ["id"] if model.model_fields["id"].annotation is type(None) else []
+    own = "" if hidden and parts else keys(model, without=hidden)
+    return own + "\n".join(f"\n{_doc(part)}\n\n{keys(part)}" for part in parts.values())
+
+
+def _listed_model(field: FieldInfo) -> type[BaseModel] | None:
+    inner = get_args(field.annotation) if get_origin(field.annotation) is tuple else ()
+    return next((one for one in inner if isinstance(one, type) and issubclass(one, BaseModel)), None)
 
 
 # --- settings
@@ -211,6 +202,11 @@ def _connectors(known: Mapping[str, str], find: Callable[[str], Any]) -> str:
     return "\n".join(
         f"### {name}\n\n{_doc(find(name))}\n\n{keys(find(name).settings_model, without=['type'])}" for name in known
     )
+
+
+def _not_in_yet() -> list[str]:
+    """The keys of the settings that this version does not act on."""
+    return [name for name, field in settings.Settings.model_fields.items() if _is_awaited(field)]
 
 
 # --- commands
@@ -293,7 +289,7 @@ SECTIONS: Mapping[str, Callable[[], str]] = {
     "actions not yet": lambda: _listed([*actions.NOT_YET, *dict.fromkeys(_awaited(actions.ACTIONS))]),
     "settings keys": lambda: keys(settings.Settings, without=settings.NOT_YET),
     "settings parts": lambda: _parts(settings.Settings),
-    "settings not yet": lambda: _listed(settings.NOT_YET),
+    "settings not yet": lambda: _listed(_not_in_yet()),
     "connectors": lambda: _connectors(connectors.SOURCES, connectors.source),
     "mailers": lambda: _connectors(connectors.MAILERS, connectors.mailer),
     "commands": _commands,

@@ -12,6 +12,7 @@ class AddNote(Work):
     """Keeps a note on the contact, here; the CRM it comes from gets it once it can be written to."""
 
     name: ClassVar[str] = "add_note"
+    example: ClassVar[str] = 'add_note: {id: noted, body: "Unhappy: {{ contact.nps_score }}"}'
     kind: ClassVar[str] = "note"
 
     #: What is written down, with `{{ … }}` as in templates.

@@ -19,6 +19,8 @@ class Action(Part):
 
     #: How YAML calls it.
     name: ClassVar[str]
+    #: As it may be written, for the reference.
+    example: ClassVar[str]
     #: The step's own name, which stays when steps are inserted or moved.
     id: str | None = Field(None, pattern=r"^[a-z][a-z0-9_]*$")
 

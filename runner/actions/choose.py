@@ -33,6 +33,12 @@ class Choose(Action):
     """Takes the first way whose condition holds, then goes on below. One that names `answer` waits for it."""
 
     name: ClassVar[str] = "choose"
+    example: ClassVar[str] = (
+        "choose:\n"
+        "      - when: answer.score <= 6\n"
+        "        actions: [{create_task: {id: call, subject: Call}}]\n"
+        "      - otherwise: [{stop: all is well}]"
+    )
     #: Has no id of its own: YAML gives the ways as a list.
     id: None = None
 

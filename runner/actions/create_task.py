@@ -13,6 +13,7 @@ class CreateTask(Work):
     """Puts a task on the list of the contact's owner."""
 
     name: ClassVar[str] = "create_task"
+    example: ClassVar[str] = 'create_task: {id: call, subject: "Call {{ contact.first_name }}", due: 1 business hour}'
     kind: ClassVar[str] = "task"
 
     #: What is to be done, with `{{ … }}` as in templates.

@@ -18,6 +18,7 @@ class Notify(Work):
     """Writes to the contact's owner, to an address or to a webhook; never to the contact, and no cap counts it."""
 
     name: ClassVar[str] = "notify"
+    example: ClassVar[str] = 'notify: {id: tell, to: owner, subject: "At risk: {{ contact.first_name }}", body: Call}'
     kind: ClassVar[str] = "notify"
 
     #: `owner` (the contact's, where that is an address, else the playbook's), an address, or a webhook's name.

@@ -11,6 +11,7 @@ class RequestReferral(MailAction):
     """Sends the contact a personal code to pass on."""
 
     name: ClassVar[str] = "request_referral"
+    example: ClassVar[str] = "request_referral: {id: invite, template: email/referral}"
 
     subject: str = "Know somebody who would like us?"
 

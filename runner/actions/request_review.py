@@ -12,6 +12,7 @@ class RequestReview(MailAction):
     """Asks for a review on one of the company's sites (`reviews.sites` in the settings)."""
 
     name: ClassVar[str] = "request_review"
+    example: ClassVar[str] = "request_review: {id: review, template: email/review, site: google}"
 
     #: The site's name in the settings.
     site: str = "google"

@@ -11,3 +11,4 @@ class SendEmail(MailAction):
     """Sends the template to the contact."""
 
     name: ClassVar[str] = "send_email"
+    example: ClassVar[str] = "send_email: {id: thanks, template: email/anniversary, subject: Thank you}"

@@ -25,6 +25,13 @@ class Split(Action):
     """Sends each person one of several ways, drawn by a stable hash: the same person always draws the same."""
 
     name: ClassVar[str] = "split"
+    example: ClassVar[str] = (
+        "split:\n"
+        "      id: letter\n"
+        "      arms:\n"
+        "        - {name: plain, share: 50%, actions: [{send_email: {id: a, template: email/welcome, subject: Hi}}]}\n"
+        "        - {name: nothing, share: 50%, actions: []}"
+    )
 
     #: The ways; their shares make 100 % together.
     arms: tuple[Arm, ...] = Field(min_length=2)

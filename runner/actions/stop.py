@@ -13,6 +13,7 @@ class Stop(Action):
     """Ends the playbook here, with a reason for the log."""
 
     name: ClassVar[str] = "stop"
+    example: ClassVar[str] = "stop: has left us for good"
     #: Has no id of its own: YAML gives the reason alone.
     id: None = None
 

@@ -13,6 +13,7 @@ class Survey(MailAction):
     """Sends a mail whose links lead to a page that records a score and words."""
 
     name: ClassVar[str] = "survey"
+    example: ClassVar[str] = "survey: {id: nps, kind: nps, template: email/nps, subject: One question}"
 
     #: `nps` 0-10, `csat` 1-5, `ces` 1-7.
     kind: Literal["nps", "csat", "ces"] = "nps"

@@ -24,6 +24,7 @@ class UpdateContact(Work):
     """Sets fields of the contact, here at once; the CRM it comes from is told once it can be written to."""
 
     name: ClassVar[str] = "update_contact"
+    example: ClassVar[str] = "update_contact: {id: stage, set: {lifecycle_stage: evangelist, owner: care@acme.example}}"
     kind: ClassVar[str] = "property"
     keeps_types: ClassVar[bool] = True
 

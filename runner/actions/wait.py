@@ -80,6 +80,7 @@ class Wait(Action):
     """Waits a time, until an hour or weekday, or for something to happen; in the contact's days, or business days."""
 
     name: ClassVar[str] = "wait"
+    example: ClassVar[str] = "wait: {for: {event: order}, at_most: 7 days}"
 
     #: How long: `wait: 3 days`, `wait: 2 business days`.
     time: Delay | None = None

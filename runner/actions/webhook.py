@@ -15,6 +15,7 @@ class Webhook(Work):
     """Posts JSON to an address, signed as Standard Webhooks says and tried again until it is taken."""
 
     name: ClassVar[str] = "webhook"
+    example: ClassVar[str] = 'webhook: {id: told, url: "https://crm.acme.example/in", body: {level: gold}}'
     kind: ClassVar[str] = "webhook"
     keeps_types: ClassVar[bool] = True
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +27,8 @@ from runner.playbook import Playbook, Reading, read_playbooks
 from runner.render import Templates
 from runner.settings import Settings, SettingsFile, load_settings
 from runner.store import Store, migrate
-from runner.store.tables import meta
+from runner.store.engine import resolved
+from runner.store.tables import meta, playbooks
 
 #: What is the workspace's own business: leases, the daemon's pid.
 PRIVATE = ".regulars"
@@ -65,6 +67,12 @@ class App:
         migrate(store)
         return store
 
+    @property
+    def has_store(self) -> bool:
+        """Whether a store is there already; asking makes none."""
+        url = resolved(self.settings.store, self.folder)
+        return url.get_backend_name() != "sqlite" or Path(url.database or "").exists()
+
     @cached_property
     def sources(self) -> dict[str, Source]:
         return open_sources(self.plugs, self.settings, self.folder)
@@ -81,7 +89,9 @@ class App:
 
     @cached_property
     def links(self) -> Links:
-        return Links(self.settings.public_url, self.settings.secrets)
+        """Real mail's links are signed by the secret alone, so that they open for ever."""
+        simulated = self.has_store and self.remembered("clock") == "simulated"
+        return Links(self.settings.public_url, self.settings.secrets, world=self.epoch if simulated else "")
 
     @cached_property
     def templates(self) -> Templates:
@@ -100,11 +110,17 @@ class App:
         """Every playbook, with all that keeps it from running; read again when a file or the fields have changed."""
         files = [*(self.folder / "playbooks").glob("*.yaml"), *(self.folder / "templates" / "email").glob("*")]
         stats = tuple((path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(files))
-        seen = (stats, fields.signature)
+        salts = self._salts()
+        seen = (stats, fields.signature, salts)
         if self._read is None or self._read[0] != seen:
             found = with_templates(read_playbooks(self.folder, fields), self.folder, self.settings, fields)
-            self._read = (seen, found)
+            self._read = (seen, [_salted(reading, salts) for reading in found])
         return self._read[1]
+
+    def _salts(self) -> dict[str, str | None]:
+        """By what the people of each playbook were drawn first, where that is not its id."""
+        with self.store.read() as connection:
+            return dict(connection.execute(sa.select(playbooks.c.id, playbooks.c.salt)).all())
 
     def office(self, running: list[Playbook], fields: Fields) -> Office:
         with self.store.read() as connection:
@@ -154,6 +170,10 @@ class App:
             upsert = self.store.insert(meta).values(key=key, value=value)
             connection.execute(upsert.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
 
+    def forget(self, key: str) -> None:
+        with self.store.write() as connection:
+            connection.execute(meta.delete().where(meta.c.key == key))
+
     def close(self) -> None:
         opened = self.__dict__
         for source in opened.get("sources", {}).values():
@@ -167,3 +187,16 @@ class App:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _salted(reading: Reading, salts: Mapping[str, str | None]) -> Reading:
+    """The playbook as it draws its people: after a rename, also one that has not run yet, as before."""
+    playbook = reading.playbook
+    if playbook is None:
+        return reading
+    was = playbook.keys.was
+    if playbook.id in salts or was is None or was not in salts:
+        salt = salts.get(playbook.id)
+    else:
+        salt = salts[was] or was
+    return replace(reading, playbook=replace(playbook, salt=salt)) if salt else reading

@@ -65,11 +65,9 @@ def _read(told: SettingsFile) -> tuple[Plugs | None, list[Fault]]:
     _public_url(told, mailer, faults, warnings)
     # Ignored, these would let out more mail than was meant.
     unheeded = faults if mailer[0].real else warnings
-    unheeded += [
-        told.file.fault(("mail", key), "is not in this version yet", value=False)
-        for key in ("per_hour", "warm_up")
-        if key in told.settings.mail
-    ]
+    limits: list[tuple[str, ...]] = [("mail", key) for key in ("per_hour", "warm_up") if key in told.settings.mail]
+    limits += [("breakers",)] if told.settings.breakers is not None else []
+    unheeded += [told.file.fault(path, "is not in this version yet", value=False) for path in limits]
     only_to = told.settings.mail.get("only_to", [])
     if not isinstance(only_to, list) or not all(isinstance(address, str) and "@" in address for address in only_to):
         faults.append(told.file.fault(("mail", "only_to"), f"must be a list of addresses, is {only_to!r}"))

@@ -7,6 +7,7 @@ import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from runner.app.app import PRIVATE, App
 from runner.app.clockwork import last_moment
 from runner.app.looking import contact_called, person
 from runner.app.tick import windows
+from runner.circumstances import ALL_PAUSED
+from runner.collect.consent import PAGE
 from runner.decide import HELD_OUT
 from runner.deliver import drop, resend, sent
 from runner.enroll import BRAKED, braked_plan, register
@@ -25,20 +28,21 @@ from runner.errors import Faults, NeedsPerson, WrongUsage
 from runner.playbook import Playbook
 from runner.store import changed
 from runner.store.tables import (
+    REHEARSED,
     answers,
+    consents,
+    contacts,
     decisions,
     enrollments,
-    mail_events,
     meta,
+    metadata,
     playbooks,
     sends,
-    skeletons,
     suppressions,
-    tasks,
-    trigger_states,
     writes,
 )
-from runner.sync import unset
+from runner.sync import advance, unset
+from runner.sync.pointers import mark_stale
 from runner.triggers.base import BY_HAND
 from runner.yaml_file import closest
 
@@ -156,23 +160,38 @@ def settle(app: App, send: str | None, playbook: str | None, verb: str) -> int:
     return {"sent": sent, "resend": resend, "drop": drop}[verb](office, ids, last_moment(app))
 
 
-def pause(app: App, playbook: str | None) -> Sequence[str]:
-    return _switch(app, playbook, paused=True)
+def pause(app: App, playbook: str | None) -> None:
+    """Stops one playbook, or everything: whatever runs today and whatever is added before `resume`."""
+    at = last_moment(app)
+    if playbook is not None:
+        _switch(app, playbook, at)
+    elif paused_since(app) is None:
+        app.remember(ALL_PAUSED, at.isoformat())
 
 
 def resume(app: App, playbook: str | None) -> Sequence[str]:
-    return _switch(app, playbook, paused=False)
+    """Lets one playbook, or everything, run again. Returns the playbooks that are still paused by name."""
+    if playbook is not None:
+        _switch(app, playbook, None)
+    else:
+        app.forget(ALL_PAUSED)
+    with app.store.read() as connection:
+        still = sa.select(playbooks.c.id).where(playbooks.c.paused_at.is_not(None))
+        return connection.scalars(still.order_by(playbooks.c.id)).all()
 
 
-def _switch(app: App, playbook: str | None, *, paused: bool) -> Sequence[str]:
+def paused_since(app: App) -> datetime | None:
+    """Since when everything is paused; None where it is not."""
+    at = app.remembered(ALL_PAUSED)
+    return datetime.fromisoformat(at) if at else None
+
+
+def _switch(app: App, playbook: str, at: datetime | None) -> None:
     with app.store.write() as connection:
         known = set(connection.scalars(sa.select(playbooks.c.id)))
-        if playbook is not None and playbook not in known:
+        if playbook not in known:
             raise WrongUsage(f"no playbook {playbook!r} has run here; there are {', '.join(sorted(known)) or 'none'}")
-        ids = [playbook] if playbook else sorted(known)
-        at = last_moment(app) if paused else None
-        connection.execute(playbooks.update().where(playbooks.c.id.in_(ids)).values(paused_at=at))
-    return ids
+        connection.execute(playbooks.update().where(playbooks.c.id == playbook).values(paused_at=at))
 
 
 def suppress(app: App, address: str) -> bool:
@@ -209,8 +228,10 @@ def rehearsal_in_words(app: App) -> str:
     with app.store.read() as connection:
         count = connection.scalar(sa.select(sa.func.count()).select_from(sends))
     return (
-        f"The log and {count} sends of the rehearsal go to an archive, suppressions and answers of real people stay, "
-        "and every playbook starts afresh. Go live?"
+        f"The log and {count} sends of the rehearsal go to an archive, and every playbook starts afresh. Answers on "
+        "our own pages are deleted, and so is a yes to our mail given there: whoever tried the mails gave them. Scores "
+        "are made anew without them. Answers, consents and noes that connectors told stay, and every no said to us. "
+        "Go live?"
     )
 
 
@@ -218,7 +239,8 @@ def go_live(app: App) -> Path:
     """Archives what was rehearsed and forgets it; contacts, facts and every no stay. Returns the archive."""
     if app.remembered("clock") == "simulated":
         raise NeedsPerson("this store has a simulated clock; go live with a store of its own")
-    archive = app.folder / PRIVATE / f"rehearsal-{app.now():%Y%m%dT%H%M%S}.jsonl.gz"
+    now = app.now()
+    archive = app.folder / PRIVATE / f"rehearsal-{now:%Y%m%dT%H%M%S}.jsonl.gz"
     archive.parent.mkdir(parents=True, exist_ok=True)
     with app.store.write() as connection:
         if not connection.scalar(sa.select(sa.func.count()).select_from(enrollments)):
@@ -226,21 +248,23 @@ def go_live(app: App) -> Path:
         with gzip.open(archive, "wt", encoding="utf-8") as file:
             for row in log.rows(connection):
                 file.write(json.dumps(row.document(), default=str) + "\n")
-        every = (
-            tasks,
-            writes,
-            answers,
-            mail_events,
-            decisions,
-            sends,
-            skeletons,
-            enrollments,
-            trigger_states,
-            playbooks,
-        )
-        for table in every:
-            connection.execute(table.delete())
-        connection.execute(meta.delete().where(meta.c.key.in_(["clock", "last_tick_at", "epoch"])))
+        _forget_rehearsal(app, connection, now)
     app.__dict__.pop("epoch", None)
-    unset(app.store, settings=app.settings, now=app.now(), rank=list(app.settings.connectors))
+    unset(app.store, settings=app.settings, now=now, rank=list(app.settings.connectors))
+    advance(app.store, None, now, app.settings)
     return archive
+
+
+def _forget_rehearsal(app: App, connection: sa.Connection, now: datetime) -> None:
+    mark_stale(connection, app.store, sa.select(answers.c.contact_id))
+    clicked = contacts.update().where(contacts.c.last_click_at.is_not(None))
+    connection.execute(clicked.values(last_click_at=None, changed_at=now))
+    connection.execute(consents.delete().where(consents.c.source == PAGE, consents.c.answer == "yes"))
+    paused = connection.execute(sa.select(playbooks).where(playbooks.c.paused_at.is_not(None))).mappings().all()
+    for table in reversed(metadata.sorted_tables):
+        if table in REHEARSED:
+            connection.execute(table.delete())
+    connection.execute(meta.delete().where(meta.c.key.in_(["clock", "last_tick_at", "epoch"])))
+    if paused:  # Whoever stopped one did not ask for it to begin.
+        afresh = {"first_tick_at": now, "last_tick_at": now, "braked_at": None, "braked_people": None}
+        connection.execute(playbooks.insert(), [{**row, **afresh, "braked_hash": None} for row in paused])

@@ -14,7 +14,7 @@ from runner import clock
 from runner.app.app import App
 from runner.app.check import check
 from runner.app.clockwork import last_moment
-from runner.app.tick import OVERLOOKED, SYNC_FAILED
+from runner.app.tick import OVERLOOKED, SYNC_FAILED, all_paused
 from runner.settings import zone_advice
 from runner.store.migrate import HEAD
 from runner.store.tables import (
@@ -72,6 +72,7 @@ def examine(app: App) -> Examined:
             Finding("store", Health.OK, f"schema {HEAD}, clock {app.remembered('clock') or 'not started'}"),
             *_last_tick(app, now),
             *_overlooked(app),
+            *(Finding("playbooks", Health.WARNING, words) for words in all_paused(app)),
             *_connectors(app, connection),
             *_people(connection, invalid),
             *_sends(connection),
@@ -177,6 +178,7 @@ def _people(connection: sa.Connection, invalid: dict[str, int]) -> Iterator[Find
         if invalid[key]:
             named = _commonest(zones[key](connection)) if key in zones else ""
             yield Finding("contacts", Health.WARNING, words.format(count=invalid[key], zones=named))
+    yield from _sharing(connection)
     noes = connection.scalar(
         sa.select(sa.func.count()).select_from(suppressions).where(suppressions.c.lifted_at.is_(None))
     )
@@ -206,6 +208,26 @@ def _commonest(zones: Mapping[str, int], most: int = 5) -> str:
     ranked = sorted(zones.items(), key=lambda one: (-one[1], one[0]))
     told = [f"{count:,} × {name!r}, {zone_advice(name)}" for name, count in ranked[:most]]
     return " · ".join([*told, f"and {len(ranked) - most} others"] if len(ranked) > most else told)
+
+
+def _sharing(connection: sa.Connection) -> Iterator[Finding]:
+    """People who may be one, and addresses that several people read."""
+    first, last = sa.func.min(contacts.c.id), sa.func.max(contacts.c.id)
+    shared = (
+        sa.select(first.label("first"), last.label("last"))
+        .where(contacts.c.address.is_not(None), contacts.c.deleted_at.is_(None), contacts.c.merged_into.is_(None))
+        .group_by(contacts.c.address)
+        .having(first != last)
+        .subquery()
+    )
+    count = connection.scalar(sa.select(sa.func.count()).select_from(shared))
+    if count:
+        pair = connection.execute(sa.select(shared.c.first, shared.c.last).order_by(shared.c.first).limit(1)).one()
+        words = (
+            f"two people share an address: {count:,}, such as contacts {pair.first} and {pair.last}; a playbook writes "
+            "there once for an occasion a day; merge them at the source if they are one person"
+        )
+        yield Finding("contacts", Health.WARNING, words)
 
 
 def _sends(connection: sa.Connection) -> Iterator[Finding]:

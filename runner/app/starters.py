@@ -21,7 +21,7 @@ def starters() -> Path:
 def write_workspace(folder: Path, *, settings: str | None = None) -> int:
     """Writes a new workspace; the number of files. Refuses a folder that already is one."""
     try:
-        return _write(folder, settings or SETTINGS)
+        return _write(folder, settings or settings_with("required"))
     except OSError as error:
         raise WrongUsage(f"cannot write to {folder}: {error.strerror}; choose another folder") from None
 
@@ -44,6 +44,11 @@ def _write(folder: Path, settings: str) -> int:
     (folder / ".env").chmod(0o600)
     (folder / ".gitignore").write_text(".env\n.regulars/\n*.db*\noutbox/\n", encoding="utf-8")
     return written + 3
+
+
+def settings_with(consent: str) -> str:
+    """The settings to begin with, with the answer to who may get marketing mail."""
+    return SETTINGS.replace("CONSENT", consent)
 
 
 SETTINGS = """\
@@ -71,7 +76,7 @@ mail:
   # api_key: ${SENDGRID_API_KEY}
   # webhook_key: ${SENDGRID_WEBHOOK_KEY}
 
-consent: assumed                       # or required: only who said yes gets marketing mail
+consent: CONSENT                     # required: marketing mail only to who said yes; assumed: to who has not said no
 caps: {per_day: 1, per_week: 3, survey_every: 30 days, when_over: defer}
 quiet_hours: {from: "20:00", to: "08:00", weekends: quiet}
 business_hours: {mon-fri: "09:00-17:00"}   # for tasks due "in 1 business hour"; holidays: DE or DE-BY, say

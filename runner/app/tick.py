@@ -16,6 +16,7 @@ from runner import collect
 from runner.app import clockwork
 from runner.app.app import App
 from runner.app.stuck import stuck
+from runner.circumstances import ALL_PAUSED
 from runner.deliver import Delivered, deliver
 from runner.edge import Edge
 from runner.enroll import Arrivals, Entered, enroll, finish, look, register, strangers, zones_in_use
@@ -24,7 +25,7 @@ from runner.playbook import Playbook
 from runner.settings import Brake
 from runner.store.marks import Marks, marks_of
 from runner.store.tables import OPEN_SENDS, OPEN_WRITES, playbooks, sends, writes
-from runner.sync import Synced, TooManyGone, advance, sync
+from runner.sync import ORDERS_SINCE, Synced, TooManyGone, advance, sync
 from runner.triggers import Window
 
 log = structlog.get_logger()
@@ -130,6 +131,7 @@ def tick(app: App, now: datetime, *, full: bool = False, stop: Callable[[], bool
         return ticked
     news = sync_all(app, now, full=full)
     ticked.synced, ticked.failures, ticked.waiting = news.synced, news.failures, news.waiting
+    ticked.waiting += all_paused(app)
     if not stop():
         _drain(app, now)
         _run_playbooks(app, now, ticked, stop, all_over=full or _night_has_come(app, now))
@@ -257,12 +259,23 @@ def brakes_of(app: App, running: Sequence[Playbook]) -> dict[str, Brake | None]:
     return {playbook.id: playbook.keys.brake or usual for playbook in running}
 
 
+def all_paused(app: App) -> list[str]:
+    """The words for it, where everything is paused."""
+    at = app.remembered(ALL_PAUSED)
+    if at is None:
+        return []
+    return [f"everything is paused since {at[:10]}: nobody enters, nothing is sent; `regulars resume` lifts it"]
+
+
 def windows(app: App, running: Sequence[Playbook], now: datetime) -> Windows:
     """What each playbook's tick looks at; paused ones are left out."""
     with app.store.read() as connection:
         rows = connection.execute(sa.select(playbooks)).all()
         zones = zones_in_use(connection)
+    if all_paused(app):
+        return []
     known = {row.id: row for row in rows}
+    orders_since = app.remembered(ORDERS_SINCE)
     fields = app.fields()
     found = []
     for playbook in running:
@@ -270,6 +283,8 @@ def windows(app: App, running: Sequence[Playbook], now: datetime) -> Windows:
         if row is not None and row.paused_at is not None:
             continue
         first, since = (row.first_tick_at, row.last_tick_at) if row else (now, now)
+        if orders_since is not None:
+            first = max(first, datetime.fromisoformat(orders_since))
         lateness = playbook.keys.max_lateness or app.settings.max_lateness
         first_look = row is None or row.watched != playbook.trigger.watches
         found.append((playbook, Window(first, since, now, lateness, zones, fields, playbook.id, first_look)))

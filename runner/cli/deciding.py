@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from runner.app.decisions import Called
 
 OnePlaybook = Annotated[str, typer.Argument(metavar="PLAYBOOK")]
-MaybePlaybook = Annotated[str | None, typer.Argument(metavar="PLAYBOOK", help="All of them where none is named.")]
+MaybePlaybook = Annotated[str | None, typer.Argument(metavar="PLAYBOOK", help="Everything where none is named.")]
 
 
 def approve(
@@ -93,21 +93,29 @@ def settle(
 
 
 def pause(playbook: MaybePlaybook = None, folder: Folder = None) -> None:
-    """Stop a playbook: nobody enters, those inside wait."""
+    """Stop a playbook, or everything: nobody enters, those inside wait."""
     from runner.app import decisions
 
     with workspace(folder) as app:
-        for id in decisions.pause(app, playbook):
-            print(f"{id}: paused")
+        decisions.pause(app, playbook)
+    if playbook is None:
+        print("Everything is paused, playbooks added from now on too: nobody enters, nothing is sent.")
+    else:
+        print(f"{playbook}: paused")
 
 
 def resume(playbook: MaybePlaybook = None, folder: Folder = None) -> None:
-    """Let a paused playbook run again."""
+    """Let a paused playbook run again, or everything. Playbooks paused by name stay paused until they are named."""
     from runner.app import decisions
 
     with workspace(folder) as app:
-        for id in decisions.resume(app, playbook):
-            print(f"{id}: runs again")
+        still = decisions.resume(app, playbook)
+        everything = decisions.paused_since(app) is not None
+    print(f"{playbook}: runs again" if playbook else "Everything runs again.")
+    if everything:
+        print("Everything is paused still; `regulars resume` lifts that.")
+    if still:
+        print(f"Paused by name: {', '.join(still)}")
 
 
 def suppress(address: Annotated[str, typer.Argument(metavar="ADDRESS")], folder: Folder = None) -> None:

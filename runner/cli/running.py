@@ -63,6 +63,7 @@ def plan(
         _diff(folder, at, playbook, days, as_json=as_json)
         return
     from runner.app.looking import left_out, planned
+    from runner.app.tick import all_paused
     from runner.cli.reports import plan_tables
 
     with workspace(folder, at) as app, planned(app, moment(app, at), playbook) as (rows, faults):
@@ -71,9 +72,9 @@ def plan(
         else:
             for table in plan_tables(rows, zone=app.settings.timezone):
                 console().print(table)
-        existing = left_out(app, moment(app, at), playbook)
-    for words in (*existing, *map(str, faults)):
-        say(words)
+        existing, paused = left_out(app, moment(app, at), playbook), all_paused(app)
+    for words in (*paused, *existing, *faults):
+        say(str(words))
     sys.exit(ExitCode.PERSON if faults else ExitCode.DONE)
 
 

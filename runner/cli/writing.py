@@ -15,15 +15,44 @@ from runner.errors import ExitCode
 
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the workspace goes; made where it is not.")],
+    consent: Annotated[
+        str | None,
+        typer.Option(
+            metavar="required|assumed",
+            help="Who may get marketing mail: those who said yes, or all who have not said no. Asked where it is not "
+            "given; required where nobody can be asked.",
+        ),
+    ] = None,
 ) -> None:
     """Write a new workspace: settings, starter playbooks, templates."""
-    from runner.app.starters import write_workspace
+    from runner.app.starters import settings_with, write_workspace
 
-    written = write_workspace(folder)
-    print(f"Wrote {written} files to {folder}. Next:")
+    chosen = _consent(consent)
+    written = write_workspace(folder, settings=settings_with(chosen))
+    print(f"Wrote {written} files to {folder}, with consent: {chosen}. Next:")
     print(f"  regulars -C {folder} check    every mistake, with file and line")
     print(f"  regulars -C {folder} sync     pull contacts, once regulars.yaml names where they are")
     print(f"  regulars -C {folder} plan     who would get what, and who not and why")
+
+
+_CONSENT = """\
+Who may get marketing mail?
+  required   only who said yes: there is a yes on record
+  assumed    everybody who has not said no
+Which of them is lawful for you, your lawyer knows. It is `consent:` in regulars.yaml"""
+
+
+def _consent(given: str | None) -> str:
+    """As asked for, else as answered, else the one that writes to nobody who has not said yes."""
+    from runner.errors import WrongUsage
+
+    if given is None and not sys.stdin.isatty():
+        return "required"
+    if given is None:
+        given = typer.prompt(_CONSENT, default="required")
+    if given not in ("required", "assumed"):
+        raise WrongUsage(f"--consent is required or assumed, is {given!r}")
+    return given
 
 
 def check(folder: Folder = None, as_json: AsJson = False) -> None:

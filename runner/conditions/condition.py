@@ -89,7 +89,9 @@ class Condition:
         ]
 
     def _typed(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The values with dates and times as such: custom fields keep theirs as text."""
+        """The values with dates and times as such: custom fields keep theirs as text, and may hold another kind's."""
+        strange = [name for name in self.used if self.fields[name].is_strange(values.get(name))]
+        values = {**values, **dict.fromkeys(strange)}
         read = {Kind.DATE: date.fromisoformat, Kind.TIME: datetime.fromisoformat}
         kinds = {name: self.fields[name].kind for name in self.used}
         written = {name: values[name] for name in kinds if isinstance(values.get(name), str)}

@@ -14,6 +14,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.visitors import InternalTraversal
 
 from connectors.records import FieldType
+from runner.store.custom import is_kind
 from runner.store.tables import (
     answers,
     companies,
@@ -60,6 +61,10 @@ class Field:
     @property
     def is_custom(self) -> bool:
         return isinstance(self.column, custom_value)
+
+    def is_strange(self, value: Any) -> bool:
+        """Whether a custom field's value is of another kind, and therefore counts as missing."""
+        return value is not None and self.is_custom and not is_kind(value, _FIELD_TYPES[self.kind])
 
     @property
     def written(self) -> Any:
@@ -135,21 +140,54 @@ _SQL_TYPES: Mapping[Kind, sa.types.TypeEngine[Any]] = {
 }
 
 
+# A value of another kind than the field's is missing: two sources may tell of one field. A cast must never fail.
+
+
 @compiles(custom_value, "sqlite")
 def _custom_sqlite(element: custom_value, compiler: SQLCompiler, **kw: Any) -> str:
-    value = f"json_extract({compiler.process(element.clauses, **kw)}, '$.\"{element.field}\"')"
-    # SQLAlchemy keeps times as `2026-11-22 09:00:00.000000`.
-    return f"strftime('%Y-%m-%d %H:%M:%f000', {value})" if element.kind is Kind.TIME else value
+    column = compiler.process(element.clauses, **kw)
+    value, kind = (f"{function}({column}, '$.\"{element.field}\"')" for function in ("json_extract", "json_type"))
+    match element.kind:
+        case Kind.NUMBER:
+            return f"(CASE WHEN {kind} IN ('integer', 'real') AND abs({value}) < 1e299 THEN {value} END)"
+        case Kind.BOOL:
+            return f"(CASE WHEN {kind} IN ('true', 'false') THEN {value} END)"
+        case Kind.DATE:
+            # Only with something to add SQLite looks whether the month has that day.
+            valid = f"date({value}, '+0 days') = {value} AND {value} > '0001'"
+            return f"(CASE WHEN {kind} = 'text' AND {valid} THEN {value} END)"
+        case Kind.TIME:
+            day = f"substr({value}, 1, 10)"
+            # SQLAlchemy keeps times as `2026-11-22 09:00:00.000000`.
+            time = f"strftime('%Y-%m-%d %H:%M:%f000', {value})"
+            valid = f"length({value}) > 10 AND date({day}, '+0 days') = {day} AND {day} > '0001'"
+            return f"(CASE WHEN {kind} = 'text' AND {valid} THEN {time} END)"
+    return value
 
 
-_POSTGRES_CASTS = {Kind.NUMBER: "float", Kind.BOOL: "boolean", Kind.DATE: "date", Kind.TIME: "timestamptz"}
+#: A day that the calendar has, from the year 1 on.
+_DAY = (
+    r"(?!0000)(\d{4}-((0[13578]|1[02])-(0[1-9]|[12]\d|3[01])|(0[469]|11)-(0[1-9]|[12]\d|30)|02-(0[1-9]|1\d|2[0-8]))"
+    r"|(\d\d(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29)"
+)
+_HOUR = r"[T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.]\d+)?)?(Z|[+-](0\d|1[0-4]):?[0-5]\d)?"
+#: How the database calls a kind, and when a text can be cast to it.
+_POSTGRES_CASTS = {Kind.DATE: ("date", f"^{_DAY}$"), Kind.TIME: ("timestamptz", f"^{_DAY}{_HOUR}$")}
+_POSTGRES_KINDS = {Kind.NUMBER: ("float", "number"), Kind.BOOL: ("boolean", "boolean")}
 
 
 @compiles(custom_value, "postgresql")
 def _custom_postgresql(element: custom_value, compiler: SQLCompiler, **kw: Any) -> str:
-    value = f"({compiler.process(element.clauses, **kw)} ->> '{element.field}')"
-    cast = _POSTGRES_CASTS.get(element.kind)
-    return f"CAST({value} AS {cast})" if cast else value
+    column = compiler.process(element.clauses, **kw)
+    value, kind = f"({column} ->> '{element.field}')", f"jsonb_typeof({column} -> '{element.field}')"
+    if element.kind in _POSTGRES_KINDS:
+        cast, of = _POSTGRES_KINDS[element.kind]
+        # A number beyond all floats has more digits.
+        return f"(CASE WHEN {kind} = '{of}' AND length({value}) < 300 THEN CAST({value} AS {cast}) END)"
+    if element.kind in _POSTGRES_CASTS:
+        cast, pattern = _POSTGRES_CASTS[element.kind]
+        return f"(CASE WHEN {value} ~ '{pattern}' THEN CAST({value} AS {cast}) END)"
+    return value
 
 
 #: Columns that are ours alone.
@@ -173,6 +211,9 @@ _CUSTOM_KINDS = {
     FieldType.DATE: Kind.DATE,
     FieldType.TIME: Kind.TIME,
 }
+
+
+_FIELD_TYPES = {kind: type for type, kind in _CUSTOM_KINDS.items()}
 
 
 def known_fields(connection: sa.Connection | None, currency: str = "EUR") -> Fields:

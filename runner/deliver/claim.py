@@ -92,6 +92,7 @@ def judge(
         if lock:
             _lock(office, connection, addresses)
         mailed.load(connection, addresses, caps_since(office.settings, now))
+        mailed.recall(connection, playbook.id, step.id, addresses, now)
     asking = [branch.when for branch in step.branches if branch.when is not None]
     known = look_at(connection, playbook, people, topic=topic, now=now, zones=office.zones, asking=asking)
     passed = passages(connection, playbook, step, due, now)
@@ -99,8 +100,11 @@ def judge(
     for one in due:
         facts = replace(known[one.contact_id], passage=passed[one.id])
         decision = decide(one, playbook, step, facts, mailed.for_(one), now, office.settings)
-        if isinstance(decision, Do) and _counts(step) and facts.address:
-            mailed.add(facts.address, local_day(now, facts.zone), survey=step.action.name == "survey")
+        if isinstance(decision, Do) and topic is not None and facts.address:
+            day = local_day(now, facts.zone)
+            mailed.note(facts.address, day, playbook.id, step.id, one.occasion, one.contact_id)
+            if _counts(step):
+                mailed.add(facts.address, day, survey=step.action.name == "survey")
         judged.append((one, facts, decision))
     if isinstance(step.action, Work):
         return works.judged(office, connection, playbook, step.action, judged)

@@ -9,7 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from runner.actions import MailAction
-from runner.circumstances import Circumstances, look_at, people_of
+from runner.circumstances import Circumstances, look_at, paused, people_of
 from runner.decide import Decision, End, Hold, Skip, barred
 from runner.deliver import ledger
 from runner.deliver.claim import Batch, Claim
@@ -18,7 +18,6 @@ from runner.deliver.outcomes import take_back
 from runner.passage import passages
 from runner.playbook import Playbook
 from runner.steps import Step
-from runner.store.tables import playbooks
 
 
 @dataclass
@@ -91,4 +90,4 @@ class LastLook:
                 book.end(claim.due, reason)
 
 
-_PAUSED = sa.select(playbooks.c.paused_at).where(playbooks.c.id == sa.bindparam("id"))
+_PAUSED = sa.select(sa.literal(True)).where(paused(sa.bindparam("id")))

@@ -86,7 +86,7 @@ class Book:
                 "at": self.now,
                 "playbook": self.playbook.id,
                 "version": self.playbook.version,
-                "contact_id": one.contact_id,
+                "contact_id": one.entered_as or one.contact_id,
                 "occasion": one.occasion,
                 "enrollment_id": one.id,
                 "step": self.step.id,

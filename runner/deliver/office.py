@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -57,7 +57,9 @@ class Versions:
                     playbook_versions.c.playbook == id, playbook_versions.c.version == version
                 )
             )
-        return assemble(YamlFile(f"{id}@{version}", body), id, self._fields).playbook if body else None
+        found = assemble(YamlFile(f"{id}@{version}", body), id, self._fields).playbook if body else None
+        current = self.running.get(id)
+        return replace(found, salt=current.salt) if found and current else found
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ class Store:
     """
 
     def __init__(self, url: str, *, workspace: Path | None = None) -> None:
-        self.url = _resolved(url, workspace or Path())
+        self.url = resolved(url, workspace or Path())
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite:
             path = Path(self.url.database or "")
@@ -132,7 +132,7 @@ def changed(connection: sa.Connection, statement: sa.Executable) -> int:
     return max(0, rows)
 
 
-def _resolved(url: str, workspace: Path) -> sa.URL:
+def resolved(url: str, workspace: Path) -> sa.URL:
     """A SQLite path counts from the workspace; PostgreSQL goes through psycopg 3."""
     parsed = sa.make_url(url)
     if parsed.get_backend_name() == "sqlite":

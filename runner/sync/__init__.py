@@ -25,15 +25,29 @@ from runner.sync.counts import Counts, Synced
 from runner.sync.derive import derive
 from runner.sync.gone import TooManyGone
 from runner.sync.intake import Intake, Progress
+from runner.sync.kinds import kept_kinds
 from runner.sync.mapped import unused
 from runner.sync.own import holders
 from runner.sync.rows import Pull
 from runner.sync.summary import Refreshed, advance, out_of_date, refresh
 
-__all__ = ["Counts", "Refreshed", "Synced", "TooManyGone", "advance", "out_of_date", "refresh", "sync", "unset"]
+__all__ = [
+    "ORDERS_SINCE",
+    "Counts",
+    "Refreshed",
+    "Synced",
+    "TooManyGone",
+    "advance",
+    "out_of_date",
+    "refresh",
+    "sync",
+    "unset",
+]
 
 #: What contacts and summaries were made with; when it changes they are made again.
 _MADE_WITH = "made_with"
+#: Since when orders come from where they come from today: what was so before is existing, for every playbook.
+ORDERS_SINCE = "orders_since"
 
 
 def sync(
@@ -56,7 +70,9 @@ def sync(
     deletions is kept; `yes_delete` means them).
     """
     known = _known_fields(store)
-    pull = Pull(name, settings, now, rank, match, known)
+    with store.read() as connection:
+        kinds = kept_kinds(connection, name, list(rank))
+    pull = Pull(name, settings, now, rank, match, known, kinds)
     intake = Intake(store, pull, yes_delete=yes_delete, progress=progress)
     calls, cursor = source.calls, _cursor(store, name)
     try:
@@ -140,8 +156,15 @@ def _make_again_if_settings_changed(store: Store, pull: Pull) -> None:
     if before is not None:
         _make_again(store, pull)
     with store.write() as connection:
-        upsert = store.insert(meta).values(key=_MADE_WITH, value=today)
-        connection.execute(upsert.on_conflict_do_update(index_elements=["key"], set_={"value": today}))
+        _remember(connection, store, _MADE_WITH, today)
+        if before is not None and before["orders"] != today["orders"]:
+            last = connection.scalar(sa.select(meta.c.value).where(meta.c.key == "last_tick_at"))
+            _remember(connection, store, ORDERS_SINCE, last or pull.now.isoformat())
+
+
+def _remember(connection: sa.Connection, store: Store, key: str, value: Any) -> None:
+    upsert = store.insert(meta).values(key=key, value=value)
+    connection.execute(upsert.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
 
 
 def _made_with(connection: sa.Connection, pull: Pull) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from runner.sync.bulk import update_rows
 from runner.sync.counts import Synced
 from runner.sync.derive import derive
 from runner.sync.facts import SUMMARISED
+from runner.sync.joining import join, values_of
 from runner.sync.pointers import mark_sources_stale, mark_stale
 from runner.sync.rows import Pull
 
@@ -109,6 +110,9 @@ def _delete_contacts(connection: sa.Connection, store: Store, pull: Pull, number
     _mark(connection, contact_sources, numbers, pull.now)
     derive(connection, store, pull, people)
     mark_stale(connection, store, sa.select(contacts.c.id).where(contacts.c.id.in_(people)))
+    deleted = sa.select(contacts.c.id).where(contacts.c.id.in_(people), contacts.c.deleted_at.is_not(None))
+    # Who was deleted and made anew in one go is there already under the other id.
+    join(connection, store, pull, values_of(connection, pull, connection.scalars(deleted).all()))
 
 
 def _mark(connection: sa.Connection, table: sa.Table, numbers: Sequence[int], now: datetime) -> None:

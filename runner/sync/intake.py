@@ -18,6 +18,7 @@ from runner.sync.bulk import chunks
 from runner.sync.counts import Stored, Synced
 from runner.sync.facts import store_facts
 from runner.sync.gone import Numbers, delete, named, too_many, unseen
+from runner.sync.kinds import fitting
 from runner.sync.mapped import misread
 from runner.sync.people import store_contacts
 from runner.sync.rows import Pull, Row, rows_of
@@ -55,10 +56,11 @@ class Intake:
         counts = self.synced.of(page.table)
         counts.read += len(page.records)
         self.synced.warnings += page.warnings
-        rows, unstorable = rows_of(self._pull, page.table, page.records)
+        told, unfit = fitting(self._pull, page.records)
+        rows, unstorable = rows_of(self._pull, page.table, told)
         records = [row.record for row in rows]
         odd = [*off_scale(records), *misread(records, self._pull.settings.timezone)]
-        faults = [*page.set_aside, *unstorable, *odd]
+        faults = [*page.set_aside, *unfit, *unstorable, *odd]
         aside = [*faults, *warnings_aside(page.table, page.warnings)]
         counts.set_aside += len(faults)
         self.synced.unread += unread_files(page.table, faults)

@@ -31,7 +31,7 @@ def recognise(connection: sa.Connection, pull: Pull, told: Mapping[str, Fields])
 
     Two such people, or one who has a row of this connector already, are left alone and told.
     """
-    values = {source_id: value for source_id, fields in told.items() if (value := _value(pull, fields))}
+    values = {source_id: value for source_id, fields in told.items() if (value := value_of(pull, fields))}
     candidates = _candidates(connection, pull, set(values.values())) if values else {}
     taken = _taken(connection, pull, [person for people in candidates.values() for person in people])
     people: dict[str, int] = {}
@@ -42,11 +42,12 @@ def recognise(connection: sa.Connection, pull: Pull, told: Mapping[str, Fields])
             people[source_id] = all_of_them[0]
             taken[all_of_them[0]] = True
         elif any(taken.get(person, True) for person in all_of_them):
-            doubtful.append(_doubt(pull, source_id, value, all_of_them))
+            doubtful.append(doubt(pull, source_id, value, all_of_them))
     return Matches(people, doubtful)
 
 
-def _value(pull: Pull, fields: Fields) -> str | None:
+def value_of(pull: Pull, fields: Fields) -> str | None:
+    """What this source says of the field that people are matched by."""
     if pull.match == "none" or "merged_into" in fields:
         return None
     if pull.match == "email":
@@ -56,7 +57,7 @@ def _value(pull: Pull, fields: Fields) -> str | None:
 
 
 def _candidates(connection: sa.Connection, pull: Pull, values: set[str]) -> dict[str, list[int]]:
-    column = _column(pull.match)
+    column = column_of(pull.match)
     living = contacts.c.deleted_at.is_(None), contacts.c.merged_into.is_(None)
     found = sa.select(column.label("value"), contacts.c.id).where(column.in_(sorted(values)), *living)
     people = defaultdict(list)
@@ -65,7 +66,7 @@ def _candidates(connection: sa.Connection, pull: Pull, values: set[str]) -> dict
     return people
 
 
-def _column(match: str) -> sa.ColumnElement[str]:
+def column_of(match: str) -> sa.ColumnElement[str]:
     if match == "email":
         return contacts.c.address
     return contacts.c[match] if match in _COLUMNS else sa.cast(contacts.c.custom[match].as_string(), sa.Text)
@@ -82,7 +83,7 @@ def _taken(connection: sa.Connection, pull: Pull, people: Sequence[int]) -> dict
     return {person: len(known) > 1 for person, known in connectors.items() if pull.connector in known}
 
 
-def _doubt(pull: Pull, source_id: str, value: Any, people: Sequence[int]) -> SetAside:
+def doubt(pull: Pull, source_id: str, value: Any, people: Sequence[int]) -> SetAside:
     others = "1 contact of another connector" if len(people) == 1 else f"{len(people)} contacts"
     words = (
         f"{others} had the same {pull.match} already, so this one was kept apart; "

@@ -17,8 +17,9 @@ from runner.sync.bulk import update_rows
 from runner.sync.consent import ANSWERS, Word, keep_words
 from runner.sync.counts import Stored
 from runner.sync.derive import derive
+from runner.sync.joining import join
 from runner.sync.mapped import fills
-from runner.sync.matching import recognise
+from runner.sync.matching import doubt, recognise, value_of
 from runner.sync.merges import WAITING, keep_merges, separate
 from runner.sync.person import Fields, Home, contact_fields, merged
 from runner.sync.pointers import mark_stale, pointers
@@ -94,7 +95,31 @@ def store_contacts(connection: sa.Connection, store: Store, pull: Pull, rows: Se
         mark_stale(connection, store, sa.select(contacts.c.id).where(contacts.c.id.in_(waited)))
     new = sum(each.is_new for each in told)
     gone = [numbers[each.source_id] for each in told if each.is_gone]
-    return Stored([*unchanged, *numbers.values()], new, len(told) - new, [*faults, *matches.doubtful, *rings], gone)
+    apart = _join(connection, store, pull, told, person)
+    aside = [*faults, *matches.doubtful, *rings, *apart]
+    return Stored([*unchanged, *numbers.values()], new, len(told) - new, aside, gone)
+
+
+def _join(
+    connection: sa.Connection, store: Store, pull: Pull, told: Sequence[_Told], person: Mapping[str, int]
+) -> list[SetAside]:
+    """Whose address came or changed may be somebody known; who is new may have been deleted before."""
+    values = {each.source_id: value for each in told if (value := _new_value(pull, each)) is not None}
+    apart = join(connection, store, pull, {person[source_id]: value for source_id, value in values.items()})
+    known = {person[each.source_id]: each.source_id for each in told if not each.is_new}
+    return [
+        doubt(pull, known[contact_id], values[known[contact_id]], others)
+        for contact_id, others in apart.items()
+        if contact_id in known
+    ]
+
+
+def _new_value(pull: Pull, told: _Told) -> str | None:
+    """What somebody is matched by, where the source did not say it before."""
+    if told.record.deleted_at is not None:
+        return None
+    now, before = value_of(pull, told.fields), told.known.fields if told.known else None
+    return now if now != (value_of(pull, before) if before else None) else None
 
 
 def _needs_summary(told: _Told, *, joined: bool) -> bool:

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from connectors.base import SetAside
-from connectors.records import BY_TABLE, Link, Record, columns, key_of
+from connectors.records import BY_TABLE, FieldType, Link, Record, columns, key_of
 from runner.settings import Settings
 
 #: Money and counts are kept as 64-bit whole numbers of 1/10,000.
@@ -33,6 +33,8 @@ class Pull:
     match: str
     #: The contacts' custom fields that were known before: in them an empty value that is filled is a change.
     known_fields: frozenset[str] = frozenset()
+    #: The types of custom fields, by table and name, that a connector before this one has told of.
+    kinds: Mapping[tuple[str, str], FieldType] = field(default_factory=dict)
     #: How often a row without a key was met so far, by table.
     met: dict[str, Counter[bytes]] = field(default_factory=dict)
 

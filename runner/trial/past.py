@@ -13,10 +13,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from runner.circumstances import ALL_PAUSED
 from runner.settings import Settings
 from runner.store import Store
 from runner.store.tables import consents, contact_changes, contacts, meta, sends, suppressions
-from runner.sync import advance
+from runner.sync import ORDERS_SINCE, advance
 from runner.sync.bulk import chunks, update_rows
 from runner.sync.changes import TRACKED
 
@@ -75,6 +76,7 @@ def live_on(store: Store, now: datetime, settings: Settings) -> None:
 
 
 def _remember(connection: sa.Connection, store: Store, at: datetime) -> None:
+    connection.execute(meta.delete().where(meta.c.key.in_([ORDERS_SINCE, ALL_PAUSED])))
     upsert = store.insert(meta).values(key=_MARK, value=at.isoformat())
     connection.execute(upsert.on_conflict_do_update(index_elements=["key"], set_={"value": at.isoformat()}))
 

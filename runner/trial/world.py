@@ -22,7 +22,7 @@ from runner.enroll import register
 from runner.log import LogRow
 from runner.playbook import Playbook
 from runner.store.tables import contacts, decisions, enrollments, playbooks, set_aside
-from runner.sync import sync
+from runner.sync import ORDERS_SINCE, sync
 from runner.trial.stage import Stage
 
 #: How the connector is called that brings what a trial tells.
@@ -76,6 +76,7 @@ class World:
         """What a connector brings at that time. Returns what of it cannot be kept as it was told, in words."""
         source = Told(records, types or {})
         synced = sync(self.app.store, TELLER, source, settings=self.app.settings, full=False, now=at, rank=[TELLER])
+        self.app.forget(ORDERS_SINCE)  # What a trial tells has always come from there.
         if not any(counts.set_aside for counts in synced.tables.values()):
             return []
         with self.app.store.read() as connection:

@@ -34,6 +34,8 @@ class Anniversary(Trigger):
     """Fires on the yearly day of a date, in the contact's own zone."""
 
     name: ClassVar[str] = "anniversary"
+    example: ClassVar[str] = 'anniversary: {of: contact.birthday, at: "08:30", catch_up: 1 day}'
+    its_occasion: ClassVar[str] = "`birthday 2027`"
 
     #: The date whose yearly day it is.
     of: str = "contact.customer_since"

@@ -133,6 +133,9 @@ class Trigger(Part):
 
     #: How YAML calls it.
     name: ClassVar[str]
+    #: As it may be written, and what is its occasion, for the reference.
+    example: ClassVar[str]
+    its_occasion: ClassVar[str]
     #: What `explain` says where it looks at no field of the contact and did not fire.
     silence: ClassVar[str] = "nothing of the kind happened"
 

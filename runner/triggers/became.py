@@ -19,6 +19,8 @@ class Became(StateTrigger):
     """Fires when a condition turns true, at once or when it has been true for a while without a break."""
 
     name: ClassVar[str] = "became"
+    example: ClassVar[str] = "became: {when: contact.orders_count >= 10, for: 1 day}"
+    its_occasion: ClassVar[str] = "the episode: `episode 2`"
 
     #: The condition: `contact.lifecycle_stage == "customer"`.
     when: str

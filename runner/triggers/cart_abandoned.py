@@ -22,6 +22,8 @@ class CartAbandoned(Arrival):
     """Fires when a cart has been left for a while, without a checkout and without an order since; once a cart."""
 
     name: ClassVar[str] = "cart_abandoned"
+    example: ClassVar[str] = "cart_abandoned: {after: 4 hours}"
+    its_occasion: ClassVar[str] = "the cart"
     silence: ClassVar[str] = "no cart of theirs has been left for so long"
 
     #: How long after the cart was begun.

@@ -18,6 +18,8 @@ class ChurnRisk(StateTrigger):
     """Fires when a number rises above a mark, and again only after it has fallen below a lower one."""
 
     name: ClassVar[str] = "churn_risk"
+    example: ClassVar[str] = "churn_risk: {above: 0.7, rearm_below: 0.6}"
+    its_occasion: ClassVar[str] = "the episode: `episode 1`"
     silence: ClassVar[str] = "it has not risen above the mark"
 
     #: The mark it must rise above.

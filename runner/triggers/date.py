@@ -41,6 +41,8 @@ class Date(Trigger):
     """Fires on a date of a contact, or of a deal, contract or subscription of theirs, or some days before or after."""
 
     name: ClassVar[str] = "date"
+    example: ClassVar[str] = "date: {of: contact.renewal_date, before: 30 days}"
+    its_occasion: ClassVar[str] = "the date: `renewal_date 2027-03-31`"
 
     #: The date or time: `contact.renewal_date`, `contract.ends_on`, `subscription.trial_end`, `deal.closed_at`.
     of: str

@@ -20,6 +20,8 @@ class DealStage(Arrival):
     """Fires when a deal comes to a stage, once a deal and stage; for its contact, or its company's primary contact."""
 
     name: ClassVar[str] = "deal_stage"
+    example: ClassVar[str] = "deal_stage: {stage: closedwon}"
+    its_occasion: ClassVar[str] = "the deal and stage"
     silence: ClassVar[str] = "no deal of theirs has come to that stage"
 
     #: The stage, as the CRM calls it.

@@ -48,6 +48,8 @@ class Event(Arrival):
     """Fires on everything of a kind that happened, once an event, or once a value of another field of it."""
 
     name: ClassVar[str] = "event"
+    example: ClassVar[str] = "event: {kind: order, where: event.value > 100}"
+    its_occasion: ClassVar[str] = "the key, by default each event"
 
     #: What happened: `order`, `ticket`, `ticket_solved`, `message`, `mention`, or an event's own kind.
     kind: str = "order"

@@ -19,6 +19,8 @@ class HighScore(AnswerGiven):
     """Fires on every answer at or above a score; with `fallen_by`, on a fall, or on a high score that has fallen."""
 
     name: ClassVar[str] = "high_score"
+    example: ClassVar[str] = "high_score: {kind: nps, at_least: 9}"
+    its_occasion: ClassVar[str] = "the answer"
 
     #: The lowest score that counts as high: 9 of an NPS, 5 of a CSAT, 6 of a CES. With `fallen_by` only where given.
     at_least: float | None = None

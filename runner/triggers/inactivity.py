@@ -33,6 +33,8 @@ class Inactivity(Trigger):
     """Fires once a lapse: when more than so many local days have passed since the last order or event."""
 
     name: ClassVar[str] = "inactivity"
+    example: ClassVar[str] = "inactivity: {for: 90 days, event: order}"
+    its_occasion: ClassVar[str] = "the lapse, named by the last activity: `lapse shop:536861`"
 
     #: How long nothing has happened.
     for_: Days = Field(Duration(90, "day"), alias="for")

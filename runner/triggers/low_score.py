@@ -19,6 +19,8 @@ class LowScore(AnswerGiven):
     """Fires on every answer at or below a score, or so much lower than the person's last one."""
 
     name: ClassVar[str] = "low_score"
+    example: ClassVar[str] = "low_score: {kind: nps, at_most: 6}"
+    its_occasion: ClassVar[str] = "the answer"
 
     #: The highest score that counts as low: 6 of an NPS, 2 of a CSAT, 3 of a CES. With `fallen_by` only where given.
     at_most: float | None = None

@@ -17,6 +17,8 @@ class Manual(Trigger):
     """Fires for nobody by itself: `regulars enroll` calls people in, each call an occasion."""
 
     name: ClassVar[str] = "manual"
+    example: ClassVar[str] = "manual"
+    its_occasion: ClassVar[str] = "the call"
     silence: ClassVar[str] = "nobody has called them in"
 
     def comes_due(self, window: Window) -> bool:

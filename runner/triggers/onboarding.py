@@ -32,6 +32,8 @@ class Onboarding(Trigger):
     """Fires a number of days after a contact became a customer, once in a lifetime."""
 
     name: ClassVar[str] = "onboarding"
+    example: ClassVar[str] = 'onboarding: {day: 7, at: "09:30"}'
+    its_occasion: ClassVar[str] = "`becoming a customer`"
 
     #: Days after `customer_since`.
     day: int = Field(7, ge=0)

@@ -20,6 +20,8 @@ class OverdueInvoice(Trigger):
     """Fires a number of days after an invoice was due and is not paid in full; once an invoice and number of days."""
 
     name: ClassVar[str] = "overdue_invoice"
+    example: ClassVar[str] = "overdue_invoice: {days: 3}"
+    its_occasion: ClassVar[str] = "the invoice and the day"
     silence: ClassVar[str] = "no invoice of theirs has been overdue for so many days"
 
     #: Days after `due_on`, in the recipient's zone.

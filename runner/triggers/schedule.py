@@ -22,6 +22,8 @@ class Schedule(Trigger):
     """Fires every so many days for each contact, staggered evenly by a stable draw, or at the times of a crontab."""
 
     name: ClassVar[str] = "schedule"
+    example: ClassVar[str] = 'schedule: {every: 90 days, at: "10:00"}'
+    its_occasion: ClassVar[str] = "the due time: `scheduled 2026-11-23`"
     silence: ClassVar[str] = "this contact's time has not come"
 
     #: The period, in days or weeks.

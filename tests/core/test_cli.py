@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from runner.cli.main import main
+from runner.settings import load_settings
 from tests.conftest import REPOSITORY
 
 COMMANDS = (
@@ -274,6 +276,30 @@ def test_init_writes_a_workspace_that_passes_its_own_check(call: Call, tmp_path:
     assert call("check", "-C", str(tmp_path / "new"), bare=True).code == 0
     again = call("init", str(tmp_path / "new"), bare=True)
     assert (again.code, "already has a regulars.yaml" in again.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "consent"), [((), "required"), (("--consent", "assumed"), "assumed"), (("--consent", "maybe"), None)]
+)
+def test_init_takes_who_may_get_mail_and_without_anybody_to_ask_only_who_said_yes(
+    call: Call, tmp_path: Path, words: tuple[str, ...], consent: str | None
+) -> None:
+    ended = call("init", str(tmp_path / "new"), *words, bare=True)
+    if consent is None:
+        assert (ended.code, ended.err.strip()) == (2, "--consent is required or assumed, is 'maybe'")
+        assert not (tmp_path / "new").exists()
+    else:
+        assert f"with consent: {consent}. Next:" in ended.out
+        assert load_settings(tmp_path / "new").settings.consent == consent
+
+
+def test_init_asks_at_a_terminal_who_may_get_mail(tmp_path: Path) -> None:
+    keyboard, terminal = pty.openpty()
+    os.write(keyboard, b"assumed\n")
+    init = [sys.executable, "-c", "from runner.cli import main; main()", "init", str(tmp_path / "new")]
+    told = subprocess.run(init, stdin=terminal, capture_output=True, text=True, check=True, timeout=60)
+    assert "Who may get marketing mail?" in told.stdout
+    assert load_settings(tmp_path / "new").settings.consent == "assumed"
 
 
 def test_the_schemas_are_json(call: Call) -> None:

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from runner import collect
 from runner.app import clockwork, decisions
 from runner.errors import ExitCode, NeedsPerson, WrongUsage
-from runner.store.tables import inbox
+from runner.links import BadLink, Kind, Links, Ticket
+from runner.store.tables import answers, consents, contacts, inbox, sends
 from tests.core.world import Postbox, World, utc
 
 WISH = "trigger: {anniversary: {of: contact.birthday}}"
@@ -82,6 +83,30 @@ def test_a_copy_lives_on_alone(world: World, tmp_path: Path) -> None:
     assert world.app.remembered("clock") == "real"
 
 
+def test_what_a_copy_sends_is_nothing_to_the_real_store(world: World, tmp_path: Path) -> None:
+    born(world, "ada")
+    world.playbook("wish", WISH)
+    clockwork.allow(world.app, at=None)
+    before, real = world.app.epoch, world.app.links
+    mine = real.unsubscribe("s-1", 1).rpartition("/")[2]
+    clockwork.move_to_copy(world.app, tmp_path / "copy.db")
+    world.tick("2026-05-04 09:00")
+    (send_id,) = (row.id for row in world.rows(sa.select(sends.c.id)))
+    theirs = world.app.links.unsubscribe(send_id, 1).rpartition("/")[2]
+    assert not send_id.startswith(before)
+    assert world.app.links.read("unsubscribe", theirs).send_id == send_id
+    for links, token in ((real, theirs), (world.app.links, mine)):
+        with pytest.raises(BadLink):
+            links.read("unsubscribe", token)
+
+
+def test_the_first_simulated_run_signs_what_no_real_store_opens(world: World) -> None:
+    clockwork.allow(world.app, at=utc("2026-05-04 09:00"))
+    token = world.app.links.unsubscribe("s-1", 1).rpartition("/")[2]
+    with pytest.raises(BadLink):
+        Links("https://hello.acme.example", world.app.settings.secrets).read("unsubscribe", token)
+
+
 def test_a_copy_leaves_the_webhooks_of_the_real_store_alone(world: World, tmp_path: Path) -> None:
     clockwork.allow(world.app, at=None)
     collect.receive(world.store, "outbox", b"[]", utc("2026-05-04 09:00"))
@@ -121,6 +146,34 @@ def test_real_mail_begins_only_after_the_rehearsal_is_archived(world: World) -> 
     assert (world.log(), world.got(), world.inside()) == ([], [], {})
     world.tick("2026-05-04 12:00")
     assert world.mailer.addresses == ["ada@x.example"]
+
+
+def test_what_was_answered_in_a_rehearsal_is_forgotten_and_what_connectors_told_stays(each_world: World) -> None:
+    each_world.people("ada", "bob", birthday=date(1990, 5, 4))
+    each_world.answer("bob", 4, utc("2026-05-01 09:00"))
+    each_world.person("bob", consent="yes", birthday=date(1990, 5, 4))
+    each_world.playbook("ask", f"{WISH}\nactions:\n  - survey: {{kind: nps, template: email/hello, subject: Hi}}\n")
+    each_world.tick("2026-05-04 09:00")
+    sent = sa.select(sends.c.id, sends.c.contact_id).order_by(sends.c.contact_id)
+    for send_id, contact in each_world.rows(sent):
+        collect.answer(each_world.store, Ticket(Kind.SURVEY, send_id, contact), 10, None, each_world.now)
+        collect.resubscribe(each_world.store, Ticket(Kind.UNSUBSCRIBE, send_id, contact), each_world.now)
+    decisions.go_live(each_world.app)
+    scores = sa.select(contacts.c.nps_score, contacts.c.last_answer_at).order_by(contacts.c.id)
+    assert [tuple(row) for row in each_world.rows(scores)] == [(None, None), (4, utc("2026-05-01 09:00"))]
+    assert [(row.answer, row.source) for row in each_world.rows(sa.select(consents))] == [("yes", "crm")]
+    assert each_world.rows(sa.select(answers)) == []
+
+
+def test_what_is_paused_stays_so_when_it_goes_live(world: World) -> None:
+    born(world, "ada")
+    world.playbook("wish", WISH)
+    world.tick("2026-05-04 09:00")
+    decisions.pause(world.app, "wish")
+    decisions.go_live(world.app)
+    world.mailer = Real()
+    world.tick("2026-05-04 12:00")
+    assert world.mailer.addresses == []
 
 
 def test_go_live_without_a_rehearsal_is_refused(world: World) -> None:

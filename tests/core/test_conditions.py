@@ -15,7 +15,7 @@ from runner.conditions import Condition, ConditionFault, Fields
 from runner.conditions.fields import known_fields
 from runner.store import Store
 from runner.store.tables import contacts, events, purchases
-from tests.core.crowd import NOW, PEOPLE, TODAY, fill, found, quoted
+from tests.core.crowd import CUSTOM, NOW, PEOPLE, SEEN, TODAY, fill, found, quoted
 
 
 @pytest.fixture
@@ -242,3 +242,31 @@ def test_a_fact_is_asked_by_its_values(word: str, source: str, values: dict[str,
     assert condition.words == {word}
     assert condition.holds(values, TODAY)
     assert not condition.holds({}, TODAY)
+
+
+STRANGE = ("gold", "", "5", 5, 2.5, True, "2026-02-30", "2026-03-01", "0000-01-01", "2026-W09-1", "2100-02-29", "now",
+           "2026-03-01T09:00:00+00:00", "2026-02-29T09:00:00+00:00", "2026-03-01T25:00:00+00:00", 10**400)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'contact.seats >= 2', "contact.seats == none", "contact.vip", "contact.vip == none",
+        'contact.renews > "2020-01-01"', "contact.renews == none", "days_since(contact.renews) > 0",
+        'contact.trial_end > "2020-01-01 00:00"', "contact.trial_end == none", "days_since(contact.trial_end) > 0",
+    ],
+)  # fmt: skip
+def test_a_custom_value_of_another_kind_is_missing_and_breaks_nothing(store: Store, source: str) -> None:
+    rows = [
+        SEEN | {"id": 9000 + number, "key": f"odd:{number}", "zone": "UTC", "custom": dict.fromkeys(CUSTOM, value)}
+        for number, value in enumerate(STRANGE)
+    ]
+    with store.write() as connection:
+        connection.execute(contacts.insert(), rows)
+    with store.read() as connection:
+        condition = Condition(source, known_fields(connection))
+        odd = sa.select(contacts.c.key).where(contacts.c.key.startswith("odd:"), condition.sql(TODAY))
+        chosen = set(connection.scalars(odd))
+    values = {row["key"]: {f"contact.{name}": value for name, value in row["custom"].items()} for row in rows}
+    assert chosen == {key for key, told in values.items() if condition.holds(told, TODAY)}
+    assert len(chosen) < len(rows)

@@ -73,7 +73,12 @@ def test_what_nothing_speaks_against_is_done_for_the_triggers_reason() -> None:
     ("contact", "facts", "rules", "decision"),
     [
         ({"deleted_at": NOON}, {}, {}, End("the contact was deleted")),
-        ({"merged_into": 2}, {}, {}, End("the contact was merged into another one")),
+        (
+            {},
+            {"passage": Passage(rival=2)},
+            {},
+            End("the same occasion as contact 2, who is the same person by a merge"),
+        ),
         ({}, {"suppressed": ("unsubscribed", NOON)}, {}, End("unsubscribed on 2026-03-04")),
         ({}, {"suppressed": ("complained", NOON)}, {}, End("marked our mail as spam on 2026-03-04")),
         ({}, {"suppressed": ("bounced", NOON)}, {}, End("the address bounced on 2026-03-04")),

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from connectors.base import Mailing, Outcome, Verdict
 from connectors.errors import AuthFailed, Permanent, SharedFault, Temporary
 from runner.app import decisions
+from runner.app.doctor import examine
 from runner.errors import ExitCode
 from runner.store.tables import enrollments, playbook_versions, sends
 from tests.core.world import TEMPLATE, Postbox, World, all_of, utc
@@ -641,3 +642,45 @@ def test_an_order_after_entering_ends_what_was_meant_to_bring_it(each_world: Wor
     each_world.ticks("2026-05-06 09:00")
     assert sorted(each_world.who_got()) == ["ada", "bob", "bob"]
     assert each_world.why("ada")[-1] == "wait-1: ended, goal reached: an order on 2026-05-05"
+
+
+def test_a_pause_without_a_name_stops_everything_and_what_comes_later(each_world: World) -> None:
+    born(each_world, "ada")
+    each_world.playbook("wish", TWO)
+    each_world.tick("2026-05-04 09:00")
+    decisions.pause(each_world.app, None)
+    each_world.playbook("new", WISH)
+    told = each_world.tick("2026-05-06 09:00")
+    assert each_world.plan("2026-05-06 10:00") == []
+    assert (each_world.mailer.addresses, list(each_world.inside())) == (["ada@x.example"], ["ada birthday 2026"])
+    words = "everything is paused since 2026-05-04: nobody enters, nothing is sent; `regulars resume` lifts it"
+    assert told.waiting == [words]
+    assert words in [finding.message for finding in examine(each_world.app).checks]
+    assert each_world.explain("ada", "new").reason == "everything is paused since 2026-05-04 09:00"
+    assert decisions.resume(each_world.app, None) == []
+    each_world.tick("2026-05-06 11:00")
+    assert len(each_world.mailer.addresses) == 3
+
+
+def test_what_is_paused_by_name_stays_so_when_everything_is_resumed(each_world: World) -> None:
+    born(each_world, "ada")
+    each_world.playbook("wish", TWO)
+    each_world.tick("2026-05-04 09:00")
+    decisions.pause(each_world.app, "wish")
+    decisions.pause(each_world.app, None)
+    assert decisions.resume(each_world.app, None) == ["wish"]
+    each_world.tick("2026-05-06 09:00")
+    assert len(each_world.mailer.addresses) == 1
+
+
+def test_a_delivery_under_way_claims_nothing_more_once_everything_is_paused(each_world: World) -> None:
+    def pull(mailing: Mailing) -> list[Outcome]:
+        decisions.pause(each_world.app, None)
+        return all_of(mailing, Verdict.ACCEPTED)
+
+    born(each_world, "ada")
+    each_world.playbook("first", WISH)
+    each_world.playbook("second", WISH)
+    each_world.mailer = Postbox(pull)
+    each_world.tick("2026-05-04 09:00")
+    assert len(each_world.mailer.addresses) == 1

@@ -306,3 +306,45 @@ def test_a_playbook_that_is_new_looks_forward(world: World) -> None:
     world.ticks("2026-05-03 12:00")
     world.playbook("sorry", LOW)
     assert world.ticks("2026-05-03 12:05", "2026-05-04 12:00") == []
+
+
+def test_a_rename_draws_nobody_anew(each_world: World) -> None:
+    text = f"{WISH}\nholdout: 50%"
+    people = [f"p{number}" for number in range(30)]
+    each_world.people(*people, **BORN)
+    each_world.playbook("wish", text)
+    each_world.tick("2026-05-04 09:00")
+    held_out = {who.partition(" ")[0] for who, state in each_world.inside().items() if state == "holdout"}
+    each_world.delete("wish")
+    each_world.playbook("greeting", f"{text}\nwas: wish")
+    planned = {row.contact.source_id for row in each_world.plan("2027-05-04 09:00") if row.arm == "holdout"}
+    each_world.ticks("2027-05-04 09:00", "2028-05-04 09:00")
+    again = {who.partition(" ")[0] for who, state in each_world.inside().items() if state == "holdout"}
+    assert 0 < len(held_out) < 30
+    assert planned == held_out == again
+
+
+def test_a_rename_splits_nobody_anew(world: World) -> None:
+    arms = """
+actions:
+  - split:
+      id: way
+      arms:
+        - {name: a, share: 50%, actions: [{send_email: {id: one, template: email/hello, subject: Hi}}]}
+        - {name: b, share: 50%, actions: []}
+"""
+    world.people(*(f"p{number}" for number in range(20)), **BORN)
+    world.playbook("wish", WISH + arms)
+    world.tick("2026-05-04 09:00")
+    first = set(world.who_got())
+    world.delete("wish")
+    world.playbook("greeting", f"{WISH}\nwas: wish{arms}")
+    assert {letter.who for letter in world.ticks("2027-05-04 09:00")} == first
+
+
+def test_an_older_id_whose_file_is_still_there_is_a_fault(world: World) -> None:
+    world.playbook("wish", WISH)
+    world.playbook("greeting", f"{WISH}\nwas: wish")
+    assert [str(fault).partition(": ")[2] for fault in world.check().faults] == [
+        "was: playbooks/wish.yaml has this id; delete that file, or leave was: out"
+    ]

@@ -147,10 +147,21 @@ def test_real_mail_needs_https(tmp_path: Path) -> None:
 
 
 def test_what_the_language_has_and_this_version_not_is_said_by_name(tmp_path: Path) -> None:
-    (tmp_path / "regulars.yaml").write_text(GOOD + "breakers: {complaints: 0.1%}\n")
+    (tmp_path / "regulars.yaml").write_text(GOOD + "churn: {horizon: 90 days}\n")
     with App(tmp_path, environment={}) as app:
         (warning,) = check(app).warnings
-    assert str(warning) == "regulars.yaml:5:1: breakers: not in this version yet: it is ignored"
+    assert str(warning) == "regulars.yaml:5:1: churn: not in this version yet: it is ignored"
+
+
+@pytest.mark.parametrize("limit", ["breakers: {complaints: 0.1%}\n", "mail: {per_hour: 100, type: outbox}\n"])
+def test_what_would_limit_mail_and_is_not_in_yet_is_a_fault_with_a_real_mailer(tmp_path: Path, limit: str) -> None:
+    text = (GOOD if "breakers" in limit else GOOD.replace("mail: {type: outbox}\n", "")) + limit
+    (tmp_path / "regulars.yaml").write_text(text)
+    with App(tmp_path, environment={}) as app:
+        checked = check(app)
+    assert (checked.faults, len(checked.warnings)) == ((), 1)
+    (told,) = faults(tmp_path, text.replace("type: outbox", "type: sendgrid, api_key: x"))
+    assert "is not in this version yet" in told
 
 
 KEY = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

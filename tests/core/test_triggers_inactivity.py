@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from runner.app.looking import left_out
 from tests.core.world import World, utc
+from tests.sync.saying import deal, hear, order, person
 
 NINETY = "trigger: {inactivity: {for: 90 days}}"
 
@@ -129,3 +132,27 @@ def test_plan_says_how_many_had_lapsed_before_and_are_left_out(each_world: World
     assert left_out(each_world.app, utc("2026-03-01 09:00"), None) == [words]
     each_world.tick("2026-03-01 09:00")
     assert left_out(each_world.app, utc("2026-03-01 09:05"), None) == []
+
+
+def test_who_had_lapsed_when_they_first_appeared_is_left_alone(each_world: World) -> None:
+    each_world.playbook("win_back", NINETY)
+    each_world.tick("2026-04-01 12:00")
+    each_world.now = utc("2026-04-05 09:00")
+    bought(each_world, "lapsed", "2026-01-03 15:00")
+    bought(each_world, "lapses", "2026-01-05 15:00")
+    each_world.ticks("2026-04-05 09:00", "2026-04-06 09:00", "2026-04-07 09:00")
+    assert each_world.who_got() == ["lapses"]
+
+
+def test_another_source_of_orders_is_existing_history(each_world: World) -> None:
+    each_world.playbook("win_back", NINETY)
+    for who in ("lapsed", "lapses"):
+        each_world.person(who)
+        each_world.hear(deal(who, contact_id=who, amount=Decimal(10), closed_at=utc("2026-04-10 15:00")))
+    each_world.ticks("2026-04-11 12:00", "2026-04-20 12:00")
+    each_world.now = utc("2026-04-20 13:00")
+    for who, last in (("lapsed", "2026-01-17 15:00"), ("lapses", "2026-01-22 15:00")):
+        told = order(who, who, "10", utc(last)), person(who, email=f"{who}@x.example", timezone="UTC")
+        hear(each_world.store, *told, of="shop", now=each_world.now, settings=each_world.app.settings)
+    each_world.ticks("2026-04-20 13:00", "2026-04-22 12:00", "2026-04-23 12:00", "2026-04-24 12:00")
+    assert each_world.who_got() == ["lapses"]

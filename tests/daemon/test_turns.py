@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from runner.app import App
+from runner.app import App, tick
 from runner.daemon import Daemon, claim_run
 from runner.store.tables import runs, sends
 from tests.daemon.given import workspace
@@ -109,3 +109,30 @@ def test_more_people_than_the_brake_allows_wait_for_approval(folder: Path) -> No
     with daemon_at(folder, [NOON]) as daemon:
         daemon.tick()
         assert mails_of(daemon) == 0
+
+
+def test_a_full_sync_that_was_missed_is_made_up_for_once(folder: Path) -> None:
+    moments = [NOON]
+    with daemon_at(folder, moments) as daemon:
+        daemon.tick()
+        assert runs_of(daemon, "full_sync") == 0  # the first sync was one
+        for hours in (24, 25, 38):
+            moments.append(NOON + timedelta(hours=hours))
+            daemon.tick()
+        assert runs_of(daemon, "full_sync") == 1
+        moments.append(NOON + timedelta(hours=39))  # 03:00, in time
+        daemon.full_sync()
+        moments.append(NOON + timedelta(days=4))
+        daemon.tick()
+        assert runs_of(daemon, "full_sync") == 3
+
+
+def test_a_full_sync_by_hand_after_its_hour_is_not_made_up_for(folder: Path) -> None:
+    moments = [NOON]
+    with daemon_at(folder, moments) as daemon:
+        daemon.tick()
+        moments.append(NOON + timedelta(days=1))
+        tick(daemon.app, moments[-1], full=True)
+        moments.append(NOON + timedelta(days=1, minutes=5))
+        daemon.tick()
+        assert runs_of(daemon, "full_sync") == 0

@@ -112,5 +112,5 @@ def _without_words(node: Any, path: str) -> Iterator[str]:
 
 #: Names that say it all, and keys that `check` says are not in this version yet.
 _SELF_EVIDENT = {"name", "email", "enabled", "goal", "limits", "brake", "sender", "connectors", "mail", "caps"} | {
-    *("event", "actions", "to", *settings.NOT_YET)
+    *("event", "actions", "to", "breakers", *settings.NOT_YET)
 }

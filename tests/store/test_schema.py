@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from runner.errors import NeedsPerson
 from runner.store import Store, migrate
 from runner.store.migrate import HEAD, alembic_config
-from runner.store.tables import inbox, metadata
+from runner.store.tables import KEPT, REHEARSED, inbox, metadata
 
 
 def test_migrations_make_the_tables_that_the_code_reads(empty_database: str) -> None:
@@ -54,3 +54,7 @@ def test_a_store_of_a_newer_version_is_not_touched(database: str) -> None:
             connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
         with pytest.raises(NeedsPerson, match="newer Regulars"):
             migrate(store)
+
+
+def test_every_table_is_forgotten_when_it_goes_live_or_kept() -> None:
+    assert sorted(table.name for table in (*REHEARSED, *KEPT)) == sorted(metadata.tables)

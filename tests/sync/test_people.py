@@ -231,3 +231,22 @@ def test_an_unsubscribe_that_commits_while_a_contact_is_synced_stands(postgresql
             connection.commit()
             synced.result()
         assert (contact(store, "crm:1").opted_out, contact(store, "crm:1").owner) == (True, "Bo")
+
+
+def test_a_custom_field_has_the_type_of_the_first_connector_and_what_does_not_fit_is_set_aside(store: Store) -> None:
+    hear(store, person("1", email="a@example.com", custom={"tier_points": 3}), fields={"tier_points": FieldType.NUMBER})
+    told = [person("s1", email="b@example.com", custom={"tier_points": "gold"}),
+            person("s2", email="c@example.com", custom={"tier_points": "12.5"})]  # fmt: skip
+    synced = hear(store, *told, of="shop", fields={"tier_points": FieldType.TEXT})
+    assert [row.custom for row in rows(store, contacts)] == [{"tier_points": 3}, {}, {"tier_points": 12.5}]
+    assert synced.tables["contacts"].set_aside == 1
+    (listed,) = rows(store, set_aside)
+    assert (listed.place, listed.field, listed.value) == ("contacts/s1", "tier_points", "gold")
+    assert listed.words.startswith("is no number, as another connector before this one has it")
+
+
+def test_the_type_of_the_connector_that_goes_first_is_its_own(store: Store) -> None:
+    hear(store, person("s1", email="a@example.com", custom={"tier": 3}), of="shop", fields={"tier": FieldType.NUMBER})
+    hear(store, person("1", email="b@example.com", custom={"tier": "gold"}), fields={"tier": FieldType.TEXT})
+    assert [row.custom for row in rows(store, contacts)] == [{"tier": 3}, {"tier": "gold"}]
+    assert [(row.type, row.connector) for row in rows(store, custom_fields)] == [("text", "crm")]

@@ -83,7 +83,7 @@ def test_a_file_that_cannot_be_read_needs_a_person(
 def test_a_file_that_cannot_be_read_stands_in_the_json(shell: Shell) -> None:
     shell.write("orders.csv", b"")
     told = shell.json("sync")
-    assert sorted(told) == ["calls", "tables", "warnings"]
+    assert sorted(told) == ["calls", "failures", "tables", "waiting", "warnings"]
     assert told["warnings"] == ["crm: orders.csv:1: is empty; the first row must name the columns"]
 
 

@@ -177,6 +177,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_messages_seen_at", ["seen_at"], unique=False)
 
     with op.batch_alter_table("playbooks", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("salt", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("watched", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("looked_by", sa.Text(), nullable=True))
 
@@ -215,6 +216,7 @@ def downgrade() -> None:
     with op.batch_alter_table("playbooks", schema=None) as batch_op:
         batch_op.drop_column("looked_by")
         batch_op.drop_column("watched")
+        batch_op.drop_column("salt")
 
     with op.batch_alter_table("messages", schema=None) as batch_op:
         batch_op.drop_index("ix_messages_seen_at")

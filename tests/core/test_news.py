@@ -457,12 +457,15 @@ FULL_LIFE: Sequence[Happening] = [
         replace(_lives("ada", -1, 4, country="PL"), email=None),
         _lives("bob", -2, 5, country="PL", timezone="Asia/Tokyo"),
         deal("x", "won", _hours(28), None),
-        replace(_lives("dee", 1, 2, country="US"), custom={"churn_risk": 0.9}),
+        replace(_lives("dee", 1, 2, country="US"), custom={"churn_risk": 0.8}),
         Order(order_id="new", contact_id="cyd", total=Decimal(10), ordered_at=_hours(26)),
         Order(order_id="more", contact_id="cyd", total=Decimal(10), ordered_at=_hours(27)),
     ),
     *_a_day_later(replace(_lives("bob", -2, 5, country="US", timezone="Asia/Tokyo"), company_id=None)),
-    *_a_day_later(Company(company_id="c", name="Gone")),
+    *_a_day_later(
+        Company(company_id="c", name="Gone"),
+        replace(_lives("bob", -2, 5, country="PL"), company_id=None, custom={"churn_risk": 0.9}),
+    ),
     passing(timedelta(days=4)),
 ]
 

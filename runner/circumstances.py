@@ -390,7 +390,8 @@ def due_steps(connection: sa.Connection, now: datetime) -> list[tuple[str, str, 
     rows = connection.execute(
         sa.select(one.playbook, one.version, one.step)
         .distinct()
-        .where(one.state == "active", one.due_at <= now, sa.not_(paused(one.playbook)))
+        # In words, as in the index: SQLite does not look into parameters.
+        .where(sa.text("state = 'active'"), one.due_at <= now, sa.not_(paused(one.playbook)))
         .order_by(one.playbook, one.version, one.step)
     )
     return [tuple(row) for row in rows]

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
 
 from runner.circumstances import living
 from runner.decide import HELD_OUT
+from runner.news import Search, looked_by
 from runner.playbook import Playbook
 from runner.settings import Brake, Settings
 from runner.store import Store, changed, look_by_index
+from runner.store.marks import Marks, forget
 from runner.store.tables import (
     companies,
     contacts,
@@ -26,7 +30,7 @@ from runner.store.tables import (
     trigger_states,
 )
 from runner.store.types import Instant, draw
-from runner.triggers import Window
+from runner.triggers import Anchor, Window
 from runner.triggers.base import Standing
 from runner.triggers.manual import Called
 
@@ -50,6 +54,10 @@ class Entered:
     refused: int = 0
     #: People held back by the brake until somebody approves.
     braked: int = 0
+
+    def __add__(self, other: Entered) -> Entered:
+        counts = (getattr(self, name) + getattr(other, name) for name in ("entered", "holdout", "refused", "braked"))
+        return Entered(self.playbook, *counts)
 
 
 def zones_in_use(connection: sa.Connection) -> tuple[str, ...]:
@@ -103,7 +111,13 @@ def _fired(playbook: Playbook, window: Window, settings: Settings) -> sa.Select[
         )
         .join_from(match, contacts, contacts.c.id == match.c.contact_id)
         .outerjoin(companies, companies.c.id == contacts.c.company_id)
-        .where(contacts.c.merged_into.is_(None), contacts.c.deleted_at.is_(None), ~inside, _is_news(playbook, match))
+        .where(
+            contacts.c.merged_into.is_(None),
+            contacts.c.deleted_at.is_(None),
+            window.concerns(match.c.contact_id),
+            ~inside,
+            _is_news(playbook, match),
+        )
     )
 
 
@@ -157,13 +171,54 @@ class Door:
     def __init__(self, store: Store, playbook: Playbook, window: Window, settings: Settings) -> None:
         #: Held so that nothing else gets its identity.
         self.playbook = playbook
-        self.window = Standing(window)
-        welcome = sa.select(candidates(playbook, self.window, settings).subquery("candidate"))
-        self.refuse = _refusals(store, playbook, self.window, welcome)
-        self.let_in = _enrollments(store, playbook, self.window, welcome)
-        self.forget = _forgotten_refusals(playbook, self.window)
-        self.hold_out = _holdout(store, playbook, self.window)
-        self.watch = playbook.trigger.transitions(self.window, store)
+        self.search = Search(playbook, window)
+        #: Everybody, and those whom it was narrowed to.
+        self.all = Standing(replace(window, among=None))
+        self.some = Standing(replace(window, among=()))
+        self._store, self._settings = store, settings
+
+    def move(self, window: Window, among: Sequence[int] | None = None) -> None:
+        (self.all if among is None else self.some).move(replace(window, among=among))
+
+    @cached_property
+    def news_of_all(self) -> sa.Select[Any]:
+        return _news(self.playbook, candidates(self.playbook, self.all, self._settings))
+
+    @cached_property
+    def news_of_some(self) -> sa.Select[Any]:
+        return _news(self.playbook, self._candidates)
+
+    @cached_property
+    def refuse(self) -> Any:
+        return _refusals(self._store, self.playbook, self.some, self._welcome)
+
+    @cached_property
+    def let_in(self) -> Any:
+        return _enrollments(self._store, self.playbook, self.some, self._welcome)
+
+    @cached_property
+    def forget(self) -> Any:
+        return _forgotten_refusals(self.playbook, self.some)
+
+    @cached_property
+    def hold_out(self) -> Any:
+        return _holdout(self._store, self.playbook, self.some)
+
+    @cached_property
+    def watch_all(self) -> Sequence[Any]:
+        return self.playbook.trigger.transitions(self.all, self._store)
+
+    @cached_property
+    def watch_some(self) -> Sequence[Any]:
+        return self.playbook.trigger.transitions(self.some, self._store)
+
+    @cached_property
+    def _candidates(self) -> sa.Select[Any]:
+        return candidates(self.playbook, self.some, self._settings)
+
+    @property
+    def _welcome(self) -> sa.Select[Any]:
+        return sa.select(self._candidates.subquery("candidate"))
 
 
 _DOORS: dict[tuple[object, ...], Door] = {}
@@ -178,29 +233,176 @@ def _door(store: Store, playbook: Playbook, window: Window, settings: Settings) 
         if len(_DOORS) >= _DOORS_KEPT:
             _DOORS.pop(next(iter(_DOORS)))
         door = _DOORS[key] = Door(store, playbook, window, settings)
-    door.window.move(window)
     return door
 
 
-def enroll(store: Store, playbook: Playbook, window: Window, settings: Settings, *, brake: Brake | None) -> Entered:
-    """Lets everybody in whose trigger fired in the window: one INSERT … SELECT, nobody twice for one occasion."""
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """Who stands otherwise at a playbook's door than is written down."""
+
+    contacts: Sequence[int] = ()
+    #: Occasions that begin now: all, and those of people who are written to.
+    welcome: int = 0
+    treated: int = 0
+    #: Occasions refused, or refused for another reason than before.
+    refused: int = 0
+    #: Who was looked at; None for everybody.
+    among: Sequence[int] | None = None
+
+    def __add__(self, other: Arrivals) -> Arrivals:
+        return Arrivals(
+            [*self.contacts, *other.contacts],
+            self.welcome + other.welcome,
+            self.treated + other.treated,
+            self.refused + other.refused,
+            self.among,
+        )
+
+
+def look(
+    store: Store,
+    connection: sa.Connection,
+    playbook: Playbook,
+    window: Window,
+    settings: Settings,
+    *,
+    marks: Marks | None = None,
+) -> Arrivals:
+    """What a tick has to write; of those for whom something is new since the last one, without `marks` of everybody."""
     door = _door(store, playbook, window, settings)
+    look_by_index(connection)
+    if marks is None:
+        door.move(window)
+        return _told(connection.execute(door.news_of_all))
+    people = door.search.people(connection, window, marks)
+    arrivals = Arrivals(among=people)
+    for portion in _portions(people, _LOOKED_AT):
+        door.move(window, portion)
+        arrivals += _told(connection.execute(door.news_of_some))
+    return arrivals
+
+
+#: People looked at by one question, and people who enter in one transaction: others write meanwhile.
+_LOOKED_AT = 20_000
+_AT_ONCE = 500
+
+
+def _portions(people: Sequence[int], size: int) -> list[Sequence[int]]:
+    return [people[start : start + size] for start in range(0, len(people), size)]
+
+
+def _news(playbook: Playbook, welcome: sa.Select[Any]) -> sa.Select[Any]:
+    """Who of the candidates begins now, or is refused otherwise than is written down; a row each."""
+    one, told = welcome.subquery("candidate"), decisions.alias("told")
+    known = sa.and_(
+        told.c.playbook == playbook.id,
+        told.c.contact_id == one.c.contact_id,
+        told.c.occasion == one.c.occasion,
+        told.c.step == "",
+    )
+    begins, refused = one.c.refusal.is_(None), one.c.refusal.is_not(None)
+    return (
+        sa.select(
+            one.c.contact_id,
+            _number(begins).label("welcome"),
+            _number(sa.and_(begins, one.c.arm == "treated")).label("treated"),
+            _number(refused).label("refused"),
+        )
+        .outerjoin(told, known)
+        .where(sa.or_(begins, told.c.reason.is_distinct_from(one.c.refusal)))
+        .group_by(one.c.contact_id)
+        .order_by(one.c.contact_id)
+    )
+
+
+def _number(of: Any) -> Any:
+    return sa.func.sum(sa.case((of, 1), else_=0))
+
+
+def _told(rows: sa.Result[Any]) -> Arrivals:
+    contacts, welcome, treated, refused = array("q"), 0, 0, 0
+    for row in rows:
+        contacts.append(row.contact_id)
+        welcome, treated, refused = welcome + row.welcome, treated + row.treated, refused + row.refused
+    return Arrivals(contacts, welcome, treated, refused)
+
+
+def enroll(
+    store: Store, playbook: Playbook, window: Window, settings: Settings, arrivals: Arrivals, *, brake: Brake | None
+) -> Entered:
+    """Lets everybody in who has arrived: one INSERT … SELECT a portion of people, nobody twice for one occasion."""
+    door = _door(store, playbook, window, settings)
+    held = bool(arrivals.treated) and _too_many(store, playbook, brake, arrivals.treated)
+    did = Entered(playbook.id)
+    portions = _portions(arrivals.contacts, _AT_ONCE)
+    for portion in portions:
+        door.move(window, portion)
+        with store.write() as connection:
+            look_by_index(connection)
+            did += _let_in(store, connection, door, window, arrivals, held=held)
+            if held and portion is portions[-1]:
+                _note_brake(connection, playbook, window)
+    if playbook.trigger.watches is not None:
+        _watch(store, door, window, arrivals)
+    return did
+
+
+def _watch(store: Store, door: Door, window: Window, arrivals: Arrivals) -> None:
+    """Keeps the states that the trigger found, in the transaction that says when: the next tick goes by both."""
+    looked = {"last_tick_at": window.now, "watched": door.playbook.trigger.watches}
     with store.write() as connection:
         look_by_index(connection)
-        refused = changed(connection, door.refuse)
-        entered = changed(connection, door.let_in)
-        holdout = braked = 0
-        if entered:
-            connection.execute(door.forget)
-            if playbook.keys.mode == "restart":
-                _end_earlier(store, connection, playbook, window)
-            holdout = changed(connection, door.hold_out)
-            braked = _brake(store, connection, playbook, window, brake)
-        for transition in door.watch:
-            connection.execute(transition)
-        looked = {"last_tick_at": window.now, "watched": playbook.trigger.watches}
-        connection.execute(playbooks.update().where(playbooks.c.id == playbook.id).values(**looked))
-    return Entered(playbook.id, entered - holdout - braked, holdout, refused, braked)
+        for among in [None] if arrivals.among is None else _portions(arrivals.among, _LOOKED_AT):
+            door.move(window, among)
+            for transition in door.watch_all if among is None else door.watch_some:
+                connection.execute(transition)
+        connection.execute(playbooks.update().where(playbooks.c.id == door.playbook.id).values(**looked))
+
+
+def _let_in(
+    store: Store, connection: sa.Connection, door: Door, window: Window, arrivals: Arrivals, *, held: bool
+) -> Entered:
+    refused = changed(connection, door.refuse) if arrivals.refused else 0
+    entered = changed(connection, door.let_in) if arrivals.welcome else 0
+    holdout = braked = 0
+    if entered:
+        connection.execute(door.forget)
+        if door.playbook.keys.mode == "restart":
+            _end_earlier(store, connection, door.playbook, door.some)
+        holdout = changed(connection, door.hold_out)
+        braked = _brake(store, connection, door.playbook, window) if held else 0
+    return Entered(door.playbook.id, entered - holdout - braked, holdout, refused, braked)
+
+
+def finish(
+    store: Store, looked_at: Sequence[tuple[Playbook, Window]], settings: Settings, marks: Marks, now: datetime
+) -> None:
+    """The tick is through: the next one asks what is new from here on."""
+    ids = [playbook.id for playbook, _ in looked_at]
+    with store.write() as connection:
+        known = dict(connection.execute(sa.select(playbooks.c.id, playbooks.c.looked_by)).all())
+        connection.execute(playbooks.update().where(playbooks.c.id.in_(ids)).values(last_tick_at=now))
+        for playbook, window in looked_at:
+            if known.get(playbook.id) != (digest := looked_by(playbook, window, settings)):
+                connection.execute(playbooks.update().where(playbooks.c.id == playbook.id).values(looked_by=digest))
+    forget(store, marks)
+
+
+def strangers(
+    connection: sa.Connection, looked_at: Sequence[tuple[Playbook, Window]], settings: Settings
+) -> frozenset[str]:
+    """The playbooks whose last look does not stand for today's: new, edited, or left out since then."""
+    p = playbooks.c
+    rows = {row.id: row for row in connection.execute(sa.select(p.id, p.last_tick_at, p.looked_by))}
+    latest = max((row.last_tick_at for row in rows.values() if row.looked_by), default=None)
+    return frozenset(
+        playbook.id
+        for playbook, window in looked_at
+        if (row := rows.get(playbook.id)) is None
+        or window.first_look
+        or row.looked_by != looked_by(playbook, window, settings)
+        or row.last_tick_at != latest
+    )
 
 
 def call_in(
@@ -209,11 +411,12 @@ def call_in(
     """Lets one person in whom somebody calls; what kept them out, if anything did. The trigger goes on as it was."""
     called = replace(playbook, trigger=Called(contact=contact, call=call, at=window.now))
     door = Door(store, called, window, settings)
+    door.move(window, [contact])
     with store.write() as connection:
         refused = changed(connection, door.refuse)
         entered = changed(connection, door.let_in)
         if entered and playbook.keys.mode == "restart":
-            _end_earlier(store, connection, playbook, window)
+            _end_earlier(store, connection, playbook, door.some)
         held_out = changed(connection, door.hold_out) if entered else 0
         if entered and not held_out:
             return None
@@ -277,7 +480,10 @@ def _holdout(store: Store, playbook: Playbook, window: Window) -> Any:
     one = enrollments.c
     reason = sa.literal(HELD_OUT)
     rows = _decision_rows(playbook, window, one, reason, "skipped").where(
-        one.playbook == playbook.id, one.entered_at == _now(window), one.arm == "holdout"
+        one.playbook == playbook.id,
+        one.entered_at == _now(window),
+        one.arm == "holdout",
+        window.concerns(one.contact_id),
     )
     return store.insert(decisions).from_select(_DECISION_COLUMNS, rows).on_conflict_do_nothing()
 
@@ -306,16 +512,17 @@ def _end_earlier(store: Store, connection: sa.Connection, playbook: Playbook, wi
     earlier = (
         enrollments.c.playbook == playbook.id,
         enrollments.c.state.in_(["active", "braked"]),
-        enrollments.c.entered_at < window.now,
+        enrollments.c.entered_at < _now(window),
+        window.concerns(living(enrollments.c.contact_id)),
         sa.exists().where(
             newer.c.playbook == playbook.id,
             newer.c.contact_id == living(enrollments.c.contact_id),
-            newer.c.entered_at == window.now,
+            newer.c.entered_at == _now(window),
         ),
     )
     ended = _decision_rows(playbook, window, enrollments.c, sa.literal(BEGAN_ANEW), "ended").where(*earlier)
     connection.execute(store.insert(decisions).from_select(_DECISION_COLUMNS, ended).on_conflict_do_nothing())
-    values = {"state": "ended", "ended_at": window.now, "reason": BEGAN_ANEW}
+    values = {"state": "ended", "ended_at": _now(window), "reason": BEGAN_ANEW}
     connection.execute(enrollments.update().where(*earlier).values(**values))
 
 
@@ -327,38 +534,51 @@ def _forgotten_refusals(playbook: Playbook, window: Window) -> Any:
         enrollments.c.contact_id == decisions.c.contact_id,
         enrollments.c.occasion == decisions.c.occasion,
     )
-    return decisions.delete().where(decisions.c.playbook == playbook.id, decisions.c.step == "", came_in)
+    return decisions.delete().where(
+        decisions.c.playbook == playbook.id, decisions.c.step == "", window.concerns(decisions.c.contact_id), came_in
+    )
 
 
 #: What the log says of those whom the brake holds.
 BRAKED = "the brake: more people at once than it allows; waits for approval"
 
 
-def _brake(store: Store, connection: sa.Connection, playbook: Playbook, window: Window, brake: Brake | None) -> int:
-    """Holds what this tick let in when it is more than the brake allows; 0 when it may go on."""
+def _too_many(store: Store, playbook: Playbook, brake: Brake | None, people: int) -> bool:
+    """Whether these are more than the brake allows, or the rest of those whom it was holding when a tick was killed."""
     if brake is None:
-        return 0
-    allowed = allowed_by(connection, brake)
-    mine = (
-        enrollments.c.playbook == playbook.id,
-        enrollments.c.state == "active",
-        enrollments.c.entered_at == window.now,
-    )
-    treated = connection.scalar(sa.select(sa.func.count()).select_from(enrollments).where(*mine)) or 0
-    if treated <= allowed:
-        return 0
-    connection.execute(enrollments.update().where(*mine).values(state="braked", reason="waits for approval"))
-    held = _decision_rows(playbook, window, enrollments.c, sa.literal(BRAKED), "held").where(
-        enrollments.c.playbook == playbook.id, enrollments.c.state == "braked", enrollments.c.entered_at == window.now
-    )
+        return False
+    p = playbooks.c
+    killed = sa.and_(p.id == playbook.id, p.braked_at.is_not(None))
+    unfinished = sa.or_(p.braked_at > p.last_tick_at, p.looked_by.is_(None))
+    with store.read() as connection:
+        if connection.scalar(sa.select(p.id).where(killed, unfinished)) is not None:
+            return True
+        # Counting people takes long where there are many.
+        return people > min(brake.people, brake.at_least - 1) and people > allowed_by(connection, brake)
+
+
+def _brake(store: Store, connection: sa.Connection, playbook: Playbook, window: Window) -> int:
+    """Holds those whom this transaction let in."""
+    e = enrollments.c
+    let_in = e.playbook == playbook.id, e.state == "active", e.entered_at == window.now
+    held = _decision_rows(playbook, window, e, sa.literal(BRAKED), "held").where(*let_in)
     connection.execute(store.insert(decisions).from_select(_DECISION_COLUMNS, held).on_conflict_do_nothing())
-    waiting, digest = braked_plan(connection, playbook.id)
-    connection.execute(
-        playbooks.update()
-        .where(playbooks.c.id == playbook.id)
-        .values(braked_at=window.now, braked_people=waiting, braked_hash=digest)
+    braked = changed(
+        connection, enrollments.update().where(*let_in).values(state="braked", reason="waits for approval")
     )
-    return int(treated)
+    connection.execute(playbooks.update().where(playbooks.c.id == playbook.id).values(braked_at=window.now))
+    return braked
+
+
+def _note_brake(connection: sa.Connection, playbook: Playbook, window: Window) -> None:
+    """Writes down how many wait and who, for whoever approves it."""
+    waiting, digest = braked_plan(connection, playbook.id)
+    if waiting:
+        connection.execute(
+            playbooks.update()
+            .where(playbooks.c.id == playbook.id)
+            .values(braked_at=window.now, braked_people=waiting, braked_hash=digest)
+        )
 
 
 def allowed_by(connection: sa.Connection, brake: Brake) -> int:
@@ -391,7 +611,11 @@ def register(store: Store, healthy: Sequence[Playbook], now: datetime, *, indexe
     """Makes the playbooks known to the store: first tick, version, and the indexes that find who is due."""
     if not healthy:
         return
+    with store.read() as connection:
+        if _knows(connection, healthy, indexes=indexes):
+            return
     with store.write() as connection:
+        versions = _versions(connection)
         for playbook in healthy:
             if playbook.keys.was not in {other.id for other in healthy}:
                 _take_over(connection, playbook)
@@ -405,14 +629,32 @@ def register(store: Store, healthy: Sequence[Playbook], now: datetime, *, indexe
                 .values(playbook=playbook.id, version=playbook.version, body=playbook.body, at=now)
                 .on_conflict_do_nothing()
             )
-            if playbook.keys.on_edit == "move":
+            if playbook.keys.on_edit == "move" and versions.get(playbook.id) != playbook.version:
                 _move_inside(connection, playbook, now)
         if not indexes:
             return
         there = _indexes(connection)
-        for anchor in {anchor for playbook in healthy for anchor in playbook.anchors}:
+        for anchor in _anchors(healthy):
             if anchor.name not in there:
                 connection.execute(anchor.ddl(connection.dialect))
+
+
+def _knows(connection: sa.Connection, healthy: Sequence[Playbook], *, indexes: bool) -> bool:
+    """Whether the store knows these playbooks as they are, which it does at nearly every tick."""
+    versions = _versions(connection)
+    return (
+        all(versions.get(playbook.id) == playbook.version for playbook in healthy)
+        and versions.keys().isdisjoint(playbook.keys.was for playbook in healthy)
+        and (not indexes or _indexes(connection) >= {anchor.name for anchor in _anchors(healthy)})
+    )
+
+
+def _versions(connection: sa.Connection) -> dict[str, str]:
+    return dict(connection.execute(sa.select(playbooks.c.id, playbooks.c.version)).all())
+
+
+def _anchors(healthy: Sequence[Playbook]) -> set[Anchor]:
+    return {anchor for playbook in healthy for anchor in playbook.anchors}
 
 
 def _indexes(connection: sa.Connection) -> set[str]:

@@ -42,19 +42,22 @@ def plan(
     """Every decision of a tick at `now`, playbook by playbook, step by step as far as each person would get."""
     queue = _Queue(office, connection, {playbook.id for playbook, _ in windows}, now)
     for playbook, window in windows:
-        fired = candidates(playbook, window, office.settings).order_by("contact_id", "occasion")
-        rows = connection.execute(fired).all()
-        entering = [row for row in rows if row.refusal is None]
-        welcome = [row for row in entering if row.arm == "treated"]
+        fired = candidates(playbook, window, office.settings)
         brake = brakes.get(playbook.id)
-        braked = brake is not None and len(welcome) > allowed_by(connection, brake)
-        yield from _kept_out(connection, playbook, rows, now, braked=braked)
-        if not braked:
-            if playbook.keys.mode == "restart":
-                queue.leave(playbook.id, {row.contact_id for row in entering})
-            inside = entering if playbook.serves else welcome
-            queue.add(playbook, playbook.steps[0], [_imagined(row, playbook, now) for row in inside])
+        braked = brake is not None and _treated(connection, fired) > allowed_by(connection, brake)
+        by_contact = fired.order_by("contact_id", "occasion").execution_options(yield_per=CHUNK)
+        for rows in connection.execute(by_contact).partitions():
+            yield from _kept_out(connection, playbook, rows, now, braked=braked)
+            if not braked:
+                queue.enter(playbook, [row for row in rows if row.refusal is None], now)
     yield from _walk(office, connection, queue, now)
+
+
+def _treated(connection: sa.Connection, fired: sa.Select[Any]) -> int:
+    """How many would begin and be written to, which the brake has to know before the first of them."""
+    one = fired.subquery("fired")
+    welcome = one.c.refusal.is_(None), one.c.arm == "treated"
+    return connection.scalar(sa.select(sa.func.count()).select_from(one).where(*welcome)) or 0
 
 
 class _Queue:
@@ -62,6 +65,7 @@ class _Queue:
 
     def __init__(self, office: Office, connection: sa.Connection, running: set[str], now: datetime) -> None:
         self._places: dict[_Place, tuple[Playbook, Step, list[Due]]] = {}
+        self._unsorted: set[_Place] = set()
         for id, version, step_id in due_steps(connection, now):
             playbook = office.versions.of(id, version)
             step = playbook.step(step_id) if playbook and id in running else None
@@ -73,6 +77,13 @@ class _Queue:
             if playbook is not None and step is not None:
                 self.add(playbook, step, [one])
 
+    def enter(self, playbook: Playbook, rows: Sequence[sa.Row[Any]], now: datetime) -> None:
+        """Those who would begin now."""
+        if playbook.keys.mode == "restart":
+            self.leave(playbook.id, {row.contact_id for row in rows})
+        inside = rows if playbook.serves else [row for row in rows if row.arm == "treated"]
+        self.add(playbook, playbook.steps[0], [_imagined(row, playbook, now) for row in inside])
+
     def leave(self, id: str, people: set[int]) -> None:
         """Takes people out of a playbook, wherever they stand in it."""
         for (playbook, *_), (*_, standing) in self._places.items():
@@ -82,6 +93,7 @@ class _Queue:
     def add(self, playbook: Playbook, step: Step, due: Sequence[Due]) -> None:
         place = (playbook.id, playbook.version, step.id)
         self._places.setdefault(place, (playbook, step, []))[2].extend(due)
+        self._unsorted.add(place)
 
     def rounds(self) -> Iterator[tuple[Playbook, Step]]:
         """The places where somebody stands, by priority; again while there are any."""
@@ -90,8 +102,11 @@ class _Queue:
 
     def take(self, playbook: Playbook, step: Step) -> list[Due]:
         """Those whose time came first leave the queue."""
-        due = self._places[playbook.id, playbook.version, step.id][2]
-        due.sort(key=lambda one: (one.due_at, one.id))
+        place = (playbook.id, playbook.version, step.id)
+        due = self._places[place][2]
+        if place in self._unsorted:
+            due.sort(key=lambda one: (one.due_at, one.id))
+            self._unsorted.remove(place)
         taken = due[:CHUNK]
         del due[:CHUNK]
         return taken

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 
@@ -36,6 +36,9 @@ PRIVATE = ".regulars"
 
 class App:
     """Everything that a command needs, opened when it is first asked for."""
+
+    #: Whether a tick looks only at those for whom something is new.
+    narrows: ClassVar[bool] = True
 
     def __init__(
         self, folder: Path, *, environment: Mapping[str, str] | None = None, now: Callable[[], datetime] | None = None

@@ -15,7 +15,7 @@ from runner import clock
 from runner.app.app import App
 from runner.app.check import check, is_away, store_words
 from runner.app.clockwork import last_moment
-from runner.app.tick import SYNC_FAILED, all_paused
+from runner.app.tick import OVERLOOKED, SYNC_FAILED, all_paused
 from runner.settings import zone_advice
 from runner.store.migrate import HEAD
 from runner.store.tables import (
@@ -73,6 +73,7 @@ def examine(app: App) -> Examined:
             found += [
                 Finding("store", Health.OK, f"schema {HEAD}, clock {app.remembered('clock') or 'not started'}"),
                 *_last_tick(app, now),
+                *_overlooked(app),
                 *(Finding("playbooks", Health.WARNING, words) for words in all_paused(app)),
                 *_connectors(app, connection),
                 *_people(connection, invalid),
@@ -112,6 +113,15 @@ def _last_tick(app: App, now: datetime) -> Iterator[Finding]:
     yield Finding(
         "ticks", Health.WARNING if late else Health.OK, words + ("; is `regulars start` running?" if late else "")
     )
+
+
+def _overlooked(app: App) -> Iterator[Finding]:
+    """People whom the look at everybody found though the ticks before should have."""
+    last = app.remembered(OVERLOOKED)
+    for playbook, people in (last or {}).get("found", {}).items():
+        at = datetime.fromisoformat(last["at"])
+        words = f"on {at:%Y-%m-%d} {people:,} people had been overlooked; they were taken in then, please report it"
+        yield Finding(f"playbook {playbook}", Health.WARNING, words)
 
 
 def _connectors(app: App, connection: sa.Connection) -> Iterator[Finding]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 import structlog
@@ -19,15 +19,19 @@ from runner.app.stuck import stuck
 from runner.circumstances import ALL_PAUSED
 from runner.deliver import Delivered, deliver
 from runner.edge import Edge
-from runner.enroll import Entered, enroll, register, zones_in_use
+from runner.enroll import Arrivals, Entered, enroll, finish, look, register, strangers, zones_in_use
 from runner.errors import ExitCode, Fault
 from runner.playbook import Playbook
 from runner.settings import Brake
-from runner.store.tables import playbooks, sends, writes
+from runner.store.marks import Marks, marks_of
+from runner.store.tables import OPEN_SENDS, OPEN_WRITES, playbooks, sends, writes
 from runner.sync import ORDERS_SINCE, Synced, TooManyGone, advance, sync
 from runner.triggers import Window
 
 log = structlog.get_logger()
+
+#: Playbooks with what their tick looks at.
+Windows: TypeAlias = "list[tuple[Playbook, Window]]"
 
 
 @dataclass(slots=True)
@@ -130,7 +134,7 @@ def tick(app: App, now: datetime, *, full: bool = False, stop: Callable[[], bool
     ticked.waiting += all_paused(app)
     if not stop():
         _drain(app, now)
-        _run_playbooks(app, now, ticked, stop)
+        _run_playbooks(app, now, ticked, stop, all_over=full or _night_has_come(app, now))
     app.remember("last_tick_at", now.isoformat())
     ticked.waiting += _unsettled(app)
     return ticked
@@ -176,14 +180,14 @@ def sync_all(
     return news
 
 
-def _run_playbooks(app: App, now: datetime, ticked: Ticked, stop: Callable[[], bool]) -> None:
+def _run_playbooks(app: App, now: datetime, ticked: Ticked, stop: Callable[[], bool], *, all_over: bool) -> None:
     fields = app.fields()
     readings = app.readings(fields)
     ticked.faults = [fault for reading in readings for fault in reading.faults]
     running = [reading.playbook for reading in readings if reading.playbook and reading.playbook.keys.enabled]
     edge = Edge()
     register(app.store, running, now)
-    ticked.entered = enroll_all(app, running, now, edge)
+    ticked.entered = enroll_all(app, running, now, edge, all_over=all_over)
     ticked.waiting += _braked(app)
     if not stop():
         office = replace(app.office(running, fields), listen=lambda: _drain(app, now))
@@ -195,13 +199,58 @@ def _run_playbooks(app: App, now: datetime, ticked: Ticked, stop: Callable[[], b
     ticked.waiting += edge.told()
 
 
-def enroll_all(app: App, running: Sequence[Playbook], now: datetime, edge: Edge | None = None) -> list[Entered]:
+def enroll_all(
+    app: App, running: Sequence[Playbook], now: datetime, edge: Edge | None = None, *, all_over: bool = False
+) -> list[Entered]:
+    """Who is new at each playbook's door. `all_over`: everybody is looked at, to see whether anybody is overlooked."""
     edge, brakes = edge or Edge(), brakes_of(app, running)
-    entered = []
-    for playbook, window in windows(app, running, now):
+    looked_at = windows(app, running, now)
+    if not looked_at:
+        return []
+    with app.store.read() as connection:
+        marks = marks_of(connection)
+        in_full = marks.many or not app.narrows
+        whole = {one.id for one in running} if in_full else strangers(connection, looked_at, app.settings)
+    entered, overlooked = [], {}
+    for playbook, window in looked_at:
         with edge.of(playbook.id, "enroll"):
-            entered.append(enroll(app.store, playbook, window, app.settings, brake=brakes[playbook.id]))
+            new, missed = _look(app, playbook, window, None if playbook.id in whole else marks, all_over=all_over)
+            entered.append(enroll(app.store, playbook, window, app.settings, new, brake=brakes[playbook.id]))
+            overlooked[playbook.id] = missed
+    # Who failed is left behind, and looks at everybody the next time.
+    if through := [(one, window) for one, window in looked_at if not edge.has_failed(one.id)]:
+        finish(app.store, through, app.settings, marks, now)
+    if all_over:
+        _tell_of_overlooked(app, overlooked, now)
     return entered
+
+
+def _look(app: App, playbook: Playbook, window: Window, marks: Marks | None, *, all_over: bool) -> tuple[Arrivals, int]:
+    """Who is new at the door, and how many of them only a look at everybody found."""
+    with app.store.read() as connection:
+        new = look(app.store, connection, playbook, window, app.settings, marks=marks)
+        if marks is None or not all_over:
+            return new, 0
+        everybody = look(app.store, connection, playbook, window, app.settings)
+    return everybody, len(set(everybody.contacts) - set(new.contacts))
+
+
+#: What the nightly look at everybody found, by playbook.
+OVERLOOKED = "overlooked"
+
+
+def _tell_of_overlooked(app: App, overlooked: Mapping[str, int], now: datetime) -> None:
+    """Whom only the look at everybody found: the ticks ought to have. They have entered all the same."""
+    found = {id: people for id, people in overlooked.items() if people}
+    for id, people in found.items():
+        log.warning("overlooked so far", action="overlooked", playbook=id, people=people)
+    app.remember(OVERLOOKED, {"at": now.isoformat(), "found": found})
+
+
+def _night_has_come(app: App, now: datetime) -> bool:
+    """Whether nobody has looked at everybody for a day."""
+    last = app.remembered(OVERLOOKED)
+    return last is None or now - datetime.fromisoformat(last["at"]) >= timedelta(days=1)
 
 
 def brakes_of(app: App, running: Sequence[Playbook]) -> dict[str, Brake | None]:
@@ -218,7 +267,7 @@ def all_paused(app: App) -> list[str]:
     return [f"everything is paused since {at[:10]}: nobody enters, nothing is sent; `regulars resume` lifts it"]
 
 
-def windows(app: App, running: Sequence[Playbook], now: datetime) -> list[tuple[Playbook, Window]]:
+def windows(app: App, running: Sequence[Playbook], now: datetime) -> Windows:
     """What each playbook's tick looks at; paused ones are left out."""
     with app.store.read() as connection:
         rows = connection.execute(sa.select(playbooks)).all()
@@ -269,7 +318,7 @@ def _braked(app: App) -> list[str]:
 def _unsettled(app: App) -> list[str]:
     with app.store.read() as connection:
         count = 0
-        for table in (sends, writes):
-            waiting = (table.c.state == "unsure", table.c.settled_at.is_(None))
+        for table, open_ in ((sends, OPEN_SENDS), (writes, OPEN_WRITES)):
+            waiting = (open_, table.c.state == "unsure", table.c.settled_at.is_(None))
             count += connection.scalar(sa.select(sa.func.count()).select_from(table).where(*waiting)) or 0
     return [f"{count} {'send is' if count == 1 else 'sends are'} unsure; `regulars settle` lists them"] if count else []

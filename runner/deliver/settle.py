@@ -15,11 +15,13 @@ from runner.circumstances import as_due
 from runner.deliver import ledger
 from runner.deliver.office import Office
 from runner.deliver.outcomes import PROVED
-from runner.store.tables import enrollments, sends, writes
+from runner.store.tables import IN_HAND, OPEN_SENDS, OPEN_WRITES, enrollments, sends, writes
 
 LOST = "the process ended while it was handed over; nobody knows whether it went out"
 #: What is claimed before it goes out.
 CLAIMED = (sends, writes)
+#: In words, as in their indexes.
+OPEN = {sends: OPEN_SENDS, writes: OPEN_WRITES}
 
 
 def sweep(office: Office, now: datetime) -> int:
@@ -32,7 +34,9 @@ def _sweep(office: Office, table: sa.Table, now: datetime) -> int:
         _resend_by_rule(office, table, now)
     with office.store.read() as connection:
         rows = connection.execute(
-            sa.select(table.c.id, table.c.lease_owner, table.c.lease_until).where(table.c.state == "claimed")
+            sa.select(table.c.id, table.c.lease_owner, table.c.lease_until).where(
+                table.c.state == "claimed", OPEN[table]
+            )
         ).all()
     gone = [row for row in rows if office.lease.is_over(row.lease_owner, row.lease_until, office.machine_now())]
     if not gone:
@@ -55,7 +59,7 @@ def _sweep(office: Office, table: sa.Table, now: datetime) -> int:
 def _resend_by_rule(office: Office, table: sa.Table, now: datetime) -> None:
     """`on_unsure: resend`: once more, as another attempt; what is unsure again waits for a person."""
     with office.store.write() as connection:
-        unsure = (table.c.state == "unsure", table.c.settled_at.is_(None))
+        unsure = (OPEN[table], table.c.state == "unsure", table.c.settled_at.is_(None))
         first = _joined(table).where(*unsure, enrollments.c.state == "unsure", table.c.attempt == 0)
         rows = connection.execute(first.with_for_update(of=table)).mappings()
         _again(connection, table, [dict(row) for row in rows], now, same=False)
@@ -68,14 +72,18 @@ def _recognised(office: Office, receiver: str | bool) -> bool:
 
 def take_up(office: Office, now: datetime) -> int:
     """Enrollments whose mail or message was proved accepted by an event go on."""
-    count = 0
+    return sum(_take_up(office, table, now) for table in CLAIMED)
+
+
+def _take_up(office: Office, table: sa.Table, now: datetime) -> int:
+    proved = _joined(table).where(IN_HAND, table.c.state == "accepted")
+    with office.store.read() as connection:
+        if connection.execute(proved.limit(1)).first() is None:
+            return 0
     with office.store.write() as connection:
-        for table in CLAIMED:
-            proved = enrollments.c.state.in_(["sending", "unsure"]), table.c.state == "accepted"
-            found = [dict(row) for row in connection.execute(_joined(table).where(*proved)).mappings()]
-            _advance(office, connection, found, "done", PROVED, now)
-            count += len(found)
-    return count
+        found = [dict(row) for row in connection.execute(proved).mappings()]
+        _advance(office, connection, found, "done", PROVED, now)
+    return len(found)
 
 
 def let_go(office: Office, now: datetime) -> int:
@@ -90,6 +98,7 @@ def let_go(office: Office, now: datetime) -> int:
 
 
 _LEFT_BEHIND = sa.select(writes.c.id).where(
+    OPEN_WRITES,
     writes.c.state == "waiting",
     writes.c.kind.in_(["webhook", "notify"]),
     ~sa.exists().where(

@@ -95,6 +95,8 @@ _MERGED = sa.text("merged_into IS NOT NULL")
 sa.Index("ix_contacts_merged_into", contacts.c.merged_into, sqlite_where=_MERGED, postgresql_where=_MERGED)
 sa.Index("ix_contacts_changed_at", contacts.c.changed_at)
 sa.Index("ix_contacts_zone", contacts.c.zone, contacts.c.draw)
+_EMPLOYED = sa.text("company_id IS NOT NULL")
+sa.Index("ix_contacts_company_id", contacts.c.company_id, sqlite_where=_EMPLOYED, postgresql_where=_EMPLOYED)
 
 #: Identities: one row a person and connector. A fact may name a source row whose contact has not arrived yet.
 contact_sources = sa.Table(
@@ -225,6 +227,18 @@ sa.Index("ix_purchases_contact_id", purchases.c.contact_id, purchases.c.at, purc
 sa.Index("ix_purchases_at", purchases.c.at)
 sa.Index("ix_purchases_seen_at", purchases.c.seen_at)
 
+#: One row a change that a trigger or condition may see, until a tick has looked: written by the database (`marks`).
+#: Only ever added to and never numbered twice, so that a tick deletes what it has seen and nothing that came since.
+changed_contacts = sa.Table(
+    "changed_contacts",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("contact_id", Id),
+    #: Without a contact: all people of it; with one: a company that this one came to or left. With neither: everybody.
+    sa.Column("company_id", Id),
+    sqlite_autoincrement=True,
+)
+
 # --- sync
 
 cursors = sa.Table(
@@ -274,6 +288,8 @@ playbooks = sa.Table(
     sa.Column("last_tick_at", Instant, nullable=False),
     #: Of what the states in `trigger_states` are; empty before the first look.
     sa.Column("watched", sa.Text),
+    #: A digest of what that tick went by; another one asks for a look at everybody.
+    sa.Column("looked_by", sa.Text),
     #: Why the last tick was held, and how many people it would have taken in.
     sa.Column("braked_at", Instant),
     sa.Column("braked_people", sa.Integer),
@@ -357,6 +373,11 @@ sa.Index(
     sqlite_where=_LISTENS,
     postgresql_where=_LISTENS,
 )
+#: Enrollments that wait for what becomes of a send.
+IN_HAND = sa.text("enrollments.state IN ('sending', 'unsure')")
+_IN_HAND = sa.text("state IN ('sending', 'unsure')")
+sa.Index("ix_enrollments_in_hand", enrollments.c.state, sqlite_where=_IN_HAND, postgresql_where=_IN_HAND)
+sa.Index("ix_enrollments_entered_at", enrollments.c.playbook, enrollments.c.entered_at)
 
 #: The action log: one row an occasion and step, done or not, with its reason.
 decisions = sa.Table(
@@ -383,6 +404,15 @@ decisions = sa.Table(
 )
 sa.Index("ix_decisions_at", decisions.c.at)
 sa.Index("ix_decisions_contact_id", decisions.c.contact_id)
+#: Decisions about entering; a query that repeats these words finds them by the index.
+AT_THE_DOOR = sa.text("step = ''")
+sa.Index(
+    "ix_decisions_at_the_door",
+    decisions.c.playbook,
+    decisions.c.at,
+    sqlite_where=AT_THE_DOOR,
+    postgresql_where=AT_THE_DOOR,
+)
 
 # --- what went out
 
@@ -440,12 +470,10 @@ sends = sa.Table(
 sa.Index("ix_sends_address", sends.c.address, sends.c.local_day)
 sa.Index("ix_sends_playbook", sends.c.playbook, sends.c.claimed_at)
 sa.Index("ix_sends_contact_id", sends.c.contact_id)
-sa.Index(
-    "ix_sends_open",
-    sends.c.state,
-    sqlite_where=sa.text("state IN ('claimed', 'unsure')"),
-    postgresql_where=sa.text("state IN ('claimed', 'unsure')"),
-)
+#: Sends whose outcome is not written down. SQLite takes a part's index only where the query has the part's own words.
+OPEN_SENDS = sa.text("sends.state IN ('claimed', 'unsure')")
+_OPEN = sa.text("state IN ('claimed', 'unsure')")
+sa.Index("ix_sends_open", sends.c.state, sqlite_where=_OPEN, postgresql_where=_OPEN)
 
 #: The text that the letters of a mailing share, once a text.
 skeletons = sa.Table(
@@ -511,13 +539,10 @@ writes = sa.Table(
     _one_of("state", "claimed", "accepted", "refused", "unsure", "waiting"),
 )
 sa.Index("ix_writes_contact_id", writes.c.contact_id)
-sa.Index(
-    "ix_writes_open",
-    writes.c.state,
-    writes.c.kind,
-    sqlite_where=sa.text("state IN ('claimed', 'unsure', 'waiting')"),
-    postgresql_where=sa.text("state IN ('claimed', 'unsure', 'waiting')"),
-)
+#: Messages that are under way; in words, as of sends.
+OPEN_WRITES = sa.text("writes.state IN ('claimed', 'unsure', 'waiting')")
+_UNDER_WAY = sa.text("state IN ('claimed', 'unsure', 'waiting')")
+sa.Index("ix_writes_open", writes.c.state, writes.c.kind, sqlite_where=_UNDER_WAY, postgresql_where=_UNDER_WAY)
 
 # --- what came back
 
@@ -622,8 +647,8 @@ REHEARSED = (
 #: What was told, what was said no to, and what the store knows of itself.
 KEPT = (
     meta, contacts, contact_sources, companies, company_sources, contact_companies, deal_contacts, *facts.values(),
-    contact_changes, purchases, cursors, stale_contacts, set_aside, custom_fields, playbook_versions, recipients,
-    suppressions, consents, schedules, runs, deal_changes, own_words,
+    contact_changes, changed_contacts, purchases, cursors, stale_contacts, set_aside, custom_fields, playbook_versions,
+    recipients, suppressions, consents, schedules, runs, deal_changes, own_words,
 )  # fmt: skip
 #: Raw webhook bodies as they came: `inbox.db` beside a SQLite store, a table on PostgreSQL.
 inbox_metadata = sa.MetaData()

@@ -233,3 +233,21 @@ def _json_text_sqlite(element: json_text, compiler: SQLCompiler, **kw: Any) -> s
 @compiles(json_text, "postgresql")
 def _json_text_postgresql(element: json_text, compiler: SQLCompiler, **kw: Any) -> str:
     return f"({compiler.process(element.clauses, **kw)} #>> '{{}}')"
+
+
+class json_number(FunctionElement[int]):
+    """A JSON value that is a whole number, as a number."""
+
+    type = Id
+    inherit_cache = True
+    name = "json_number"
+
+
+@compiles(json_number, "sqlite")
+def _json_number_sqlite(element: json_number, compiler: SQLCompiler, **kw: Any) -> str:
+    return compiler.process(element.clauses, **kw)
+
+
+@compiles(json_number, "postgresql")
+def _json_number_postgresql(element: json_number, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"CAST({compiler.process(element.clauses, **kw)} #>> '{{}}' AS BIGINT)"

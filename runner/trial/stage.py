@@ -49,6 +49,9 @@ class Stage(App):
     What runs is put on it. `apart` are settings that are otherwise here.
     """
 
+    #: Its time is gone back in, and nothing notes who changed.
+    narrows = False
+
     def __init__(self, real: App, folder: Path, fields: Fields, **apart: Any) -> None:
         super().__init__(real.folder, now=real.now)
         self._real = real

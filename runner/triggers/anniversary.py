@@ -24,6 +24,7 @@ from runner.triggers.base import (
     Window,
     back_to,
     due_days,
+    lives_in,
     match_columns,
     yearly_anchor,
     yearly_table,
@@ -64,9 +65,12 @@ class Anniversary(Trigger):
         facts = json_object("of", comes.began)
         return (
             sa.select(*match_columns(occasion=days.occasion, occurred_at=days.due_at, anchor=days.target, facts=facts))
-            .join_from(contacts, days.zone.table, sa.and_(contacts.c.zone == days.zone, comes.on_day))
+            .join_from(contacts, days.zone.table, sa.and_(lives_in(window, days), comes.on_day))
             .where(comes.years.in_(self.years) if self.years else comes.years >= 1)
         )
+
+    def comes_due(self, window: Window) -> bool:
+        return any(self._due(window))
 
     def _due(self, window: Window) -> Iterator[DueDay]:
         return due_days(window, self.at, offset=0, back_to=back_to(window, self.catch_up))

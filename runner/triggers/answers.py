@@ -78,7 +78,7 @@ class AnswerGiven(Arrival):
                 answers.c.comment,
             )
             .join_from(answers, owner, owner.c.id == answers.c.contact_id)
-            .where(*self._scored(answers))
+            .where(*self._scored(answers), self.given_by(window, answers.c.contact_id))
         )
         return self.arrived(window, given, answers.c.answered_at, answers.c.seen_at)
 
@@ -94,7 +94,7 @@ class AnswerGiven(Arrival):
             )
             .join_from(surveys, contact_sources, contact_sources.c.id == surveys.c.contact_source)
             .join(owner, owner.c.id == contact_sources.c.contact_id)
-            .where(*self._scored(surveys))
+            .where(*self._scored(surveys), self.told_of(window, surveys.c.contact_source))
         )
         return self.arrived(window, given, surveys.c.responded_at, surveys.c.seen_at)
 

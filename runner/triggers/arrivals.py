@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from runner.duration import Duration, SomeTime
+from runner.store.tables import contact_sources, contacts
 from runner.store.types import Instant
 from runner.triggers.base import Lateness, Trigger, Window
 
@@ -26,7 +27,24 @@ class Arrival(Trigger):
 
     def back_to(self, window: Window) -> datetime:
         """Since when facts are looked at again, so that who was kept out may still come in."""
+        if window.newly:
+            return max(window.first, window.since)
         return max(window.first, min(window.since, window.now - self.allowed(window).span))
+
+    def told_of(self, window: Window, source: Any) -> Any:
+        """Whether a fact's source row is of somebody among whom is looked: of some people, theirs alone are read."""
+        if window.among is None:
+            return sa.true()
+        mine = sa.select(contact_sources.c.id).join(contacts, contacts.c.id == contact_sources.c.contact_id)
+        both = (mine.where(window.concerns(contact)) for contact in (contacts.c.id, contacts.c.merged_into))
+        return source.in_(sa.union_all(*both))
+
+    def given_by(self, window: Window, contact: Any) -> Any:
+        """The same of a fact that names a contact, who may have been merged."""
+        if window.among is None:
+            return sa.true()
+        both = (sa.select(contacts.c.id).where(window.concerns(c)) for c in (contacts.c.id, contacts.c.merged_into))
+        return contact.in_(sa.union_all(*both))
 
     def arrived(
         self, window: Window, facts: sa.Select[Any], at: Any, seen_at: Any, *, later: timedelta = timedelta()

@@ -6,7 +6,7 @@ import json
 from abc import abstractmethod
 from calendar import isleap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from dataclasses import fields as dataclass_fields
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, ClassVar
@@ -19,7 +19,9 @@ from runner.duration import Duration
 from runner.settings import Part
 from runner.store import Store
 from runner.store.tables import contact_sources, contacts
-from runner.store.types import Id, Instant, Json, month_day, month_day_of_text, row_field
+from runner.store.types import Id, Instant, Json, json_number, month_day, month_day_of_text, row_field
+
+NO_TIME = Duration(0, "day")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,23 @@ class Window:
     playbook: str = ""
     #: Whether the trigger looks for the first time: what is so now was so before.
     first_look: bool = False
-    #: A SELECT of the contacts to whom a state's look is limited; None looks at everybody.
-    among: Any = None
+    #: The contacts looked at; None for everybody.
+    among: Sequence[int] | None = None
+    #: Whether nothing is caught up: only what came due after `since` is asked for.
+    newly: bool = False
+
+    @property
+    def newest(self) -> Window:
+        """What comes due in (since, now] by the passing of time alone."""
+        return replace(self, newly=True, max_lateness=NO_TIME, among=None)
+
+    def concerns(self, contact: Any) -> Any:
+        """Whether a contact's number is among those looked at; `enroll` narrows every trigger by it."""
+        if self.among is None:
+            return sa.true()
+        numbers = self.value(lambda current: json.dumps(list(current.among or ())), sa.Text())
+        row = sa.func.json_rows(numbers).table_valued(sa.column("value"))
+        return contact.in_(sa.select(json_number(row.c.value)))
 
     @property
     def today(self) -> Today:
@@ -124,11 +141,35 @@ class Trigger(Part):
 
     @abstractmethod
     def matches(self, window: Window) -> sa.Select[Any]:
-        """Who fired, with the columns of `match_columns`; at most one row a contact and occasion."""
+        """Who fired, with the columns of `match_columns`; at most one row a contact and occasion.
+
+        Of a window that is `newly` only what came due in (since, now] need be there, more does no harm.
+        """
 
     @abstractmethod
     def why(self, facts: Mapping[str, Any], anchor: date | None) -> str:
         """The reason in words, from what the SELECT brought: `2 years since customer_since`."""
+
+    def comes_due(self, window: Window) -> bool:
+        """Whether anything can come due in a window that is `newly`, for a reason other than that somebody changed.
+
+        False saves a look at the store. Whoever changed, in a column or by a fact, is looked at in any case.
+        """
+        return True
+
+    def turns(self, fields: Fields) -> bool:
+        """Whether time alone may turn what it asks of something that has come due before."""
+        return False
+
+    def due(self, window: Window, newest: Window) -> sa.Executable:
+        """Whom the passing of time alone brings: their numbers. More do no harm. `newest` is the same window, newly."""
+        match = self.matches(window if self.turns(window.fields) else newest).subquery("match")
+        return sa.select(match.c.contact_id).distinct()
+
+    @property
+    def concerns_company(self) -> bool:
+        """Whether one of a company's people hears of what is the company's: it changes who when another one changes."""
+        return False
 
     def says(self) -> str:
         """When it fires, for `explain`: `anniversary of contact.birthday`."""
@@ -150,6 +191,11 @@ class Trigger(Part):
     def same_occasion(self, earlier: Any, match: Any) -> tuple[Any, str] | None:
         """When an earlier enrollment was for this occasion under another name, and what is said of it."""
         return None
+
+    def reach(self, window: Window) -> timedelta:
+        """How far back the occasions lie that a window at most brings, the time since the last tick left aside."""
+        lateness = self.lateness(window)
+        return max(window.max_lateness.span, lateness.allowed.span if lateness else NO_TIME.span)
 
     def names(self) -> Sequence[Named]:
         """The fields that its keys name, so that `check` can tell whether they are there."""
@@ -243,6 +289,8 @@ def due_days(window: Window, at: time, *, offset: int, back_to: datetime) -> Ite
 
 def back_to(window: Window, catch_up: Duration) -> datetime:
     """How far a date trigger looks: to the last tick, at least by `catch_up`, no further than that before the first."""
+    if window.newly:
+        return max(window.since, window.first - catch_up.span)
     return max(min(window.since, window.now - catch_up.span), window.first - catch_up.span)
 
 
@@ -265,7 +313,8 @@ class DayTable:
         written = window.value(lambda current: json.dumps(rows(current), default=_written), sa.Text())
         row = sa.func.json_rows(written).table_valued(sa.column("value"))
         columns = [row_field(row.c.value, place, kind).label(name) for place, (name, kind) in enumerate(_COLUMNS)]
-        self.values = sa.select(*columns).select_from(row).cte(name)
+        # Read once: the database would take the text apart again for every contact it looks at.
+        self.values = sa.select(*columns).select_from(row).cte(name).prefix_with("MATERIALIZED")
 
     @property
     def c(self) -> Any:
@@ -404,7 +453,19 @@ def yearly_table(
         return Yearly(spans, on_day, spans.day_text, years)
     rows = day_table(window, due, occasion, numbers=lambda due: month_days(due.target, leap_day)).c
     years = sa.extract("year", rows.target) - sa.extract("year", field.column)
-    return Yearly(rows, sa.and_(yearly(field) == rows.number, years >= 0), field.column, years)
+    # Of some people each is looked at, not everybody of a day.
+    number = yearly(field) if window.among is None else yearly(field) + 0
+    return Yearly(rows, sa.and_(number == rows.number, years >= 0), field.column, years)
+
+
+def lives_in(window: Window, days: Any, field: Field | None = None) -> Any:
+    """Whether the contact lives in the zone of a due day; with a field, where the index of its day knows no zone.
+
+    The zone is hidden from the database then, and where only some people are looked at: SQLite, which knows little of
+    how many live in one, would go by it.
+    """
+    by_zone = window.among is None and (field is None or (field.kind is Kind.TIME and not field.is_custom))
+    return (contacts.c.zone if by_zone else contacts.c.zone.concat("")) == days.zone
 
 
 def on_target(field: Field, days: Any) -> Any:

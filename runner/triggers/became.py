@@ -31,6 +31,12 @@ class Became(StateTrigger):
     def held_for(self) -> Duration | None:
         return self.for_
 
+    def turns(self, fields: Fields) -> bool:
+        return bool(Condition(self.when, fields).atoms())
+
+    def flips(self, window: Window) -> Any:
+        return Condition(self.when, window.fields).flips(window)
+
     def asks(self, fields: Fields) -> Mapping[str, tuple[str, Fields]]:
         return {"when": (self.when, fields)}
 

@@ -58,7 +58,7 @@ class CartAbandoned(Arrival):
             )
             .join_from(carts, contact_sources, contact_sources.c.id == carts.c.contact_source)
             .join(owner, owner.c.id == contact_sources.c.contact_id)
-            .where(carts.c.deleted_at.is_(None))
+            .where(carts.c.deleted_at.is_(None), self.told_of(window, carts.c.contact_source))
         )
         return self.arrived(window, begun, carts.c.created_at, carts.c.seen_at, later=self.after.span)
 

@@ -28,6 +28,7 @@ from runner.triggers.base import (
     dated_anchor,
     day_table,
     due_days,
+    lives_in,
     match_columns,
     on_target,
     yearly_anchor,
@@ -128,6 +129,7 @@ class Date(Trigger):
     def _of_contact(self, window: Window) -> sa.Select[Any]:
         field = window.fields[self.of]
         days, on_day = self._days(window, field)
+        at_home = lives_in(window, days) if self.yearly else lives_in(window, days, field)
         return sa.select(
             *match_columns(
                 occasion=days.occasion,
@@ -135,7 +137,14 @@ class Date(Trigger):
                 anchor=days.target,
                 facts=json_object("of", field.column),
             )
-        ).join_from(contacts, days.zone.table, sa.and_(contacts.c.zone == days.zone, on_day))
+        ).join_from(contacts, days.zone.table, sa.and_(at_home, on_day))
+
+    @property
+    def concerns_company(self) -> bool:
+        return self.owner != "contact"
+
+    def comes_due(self, window: Window) -> bool:
+        return any(self._due(window))
 
     def _days(self, window: Window, field: Field) -> tuple[Any, Any]:
         """The due days, and whether the field lies on what one of them is about."""

@@ -33,6 +33,10 @@ class DealStage(Arrival):
     def brings(self) -> Sequence[str]:
         return ("deal",)
 
+    @property
+    def concerns_company(self) -> bool:
+        return True
+
     def matches(self, window: Window) -> sa.Select[Any]:
         came = sa.union_all(*self._came(window)).subquery("came")
         occasion = sa.literal("deal ") + deals.c.connector + ":" + deals.c.source_id + f" {self.stage}"

@@ -69,6 +69,9 @@ class Event(Arrival):
     def looks_at(self, fields: Fields) -> Sequence[str]:
         return ()
 
+    def turns(self, fields: Fields) -> bool:
+        return self.where is not None and bool(Condition(self.where, fields.bringing(*self.brings)).atoms())
+
     def asks(self, fields: Fields) -> Mapping[str, tuple[str, Fields]]:
         return {} if self.where is None else {"where": (self.where, fields.bringing(*self.brings))}
 
@@ -114,11 +117,14 @@ class Event(Arrival):
 
     def _happened(self, window: Window) -> Iterator[sa.Select[Any]]:
         if self.kind == "order":
-            yield from self.arrived(window, self._orders(), purchases.c.at, purchases.c.seen_at)
+            mine = self._orders().where(window.concerns(purchases.c.contact_id))
+            yield from self.arrived(window, mine, purchases.c.at, purchases.c.seen_at)
             return
         if (own := KEPT.get(self.kind)) is not None:
-            yield from self.arrived(window, self._kept(own), own.table.c[own.at], own.table.c.seen_at)
-        yield from self.arrived(window, self._events(), events.c.at, events.c.seen_at)
+            theirs = self._kept(own).where(self.told_of(window, own.table.c.contact_source))
+            yield from self.arrived(window, theirs, own.table.c[own.at], own.table.c.seen_at)
+        theirs = self._events().where(self.told_of(window, events.c.contact_source))
+        yield from self.arrived(window, theirs, events.c.at, events.c.seen_at)
 
     def _orders(self) -> sa.Select[Any]:
         """Orders that count, as `purchases` has them, and what else is known of each."""

@@ -73,6 +73,9 @@ class Inactivity(Trigger):
         lapsed = self.model_copy(update={"existing": "enter"}).matches(window).subquery("lapsed")
         return sa.select(sa.func.count(lapsed.c.contact_id.distinct()))
 
+    def comes_due(self, window: Window) -> bool:
+        return bool(self._begun(window))
+
     def _without_order(self, window: Window) -> sa.Select[Any]:
         """Whose last order has just become too old."""
         days, at = self._days(window).c, contacts.c.last_order_at

@@ -21,6 +21,9 @@ class Manual(Trigger):
     its_occasion: ClassVar[str] = "the call"
     silence: ClassVar[str] = "nobody has called them in"
 
+    def comes_due(self, window: Window) -> bool:
+        return False
+
     def matches(self, window: Window) -> sa.Select[Any]:
         never = sa.literal(LONG_AGO, Instant())
         return sa.select(*match_columns(occasion=sa.literal(""), occurred_at=never, facts=json_object())).where(

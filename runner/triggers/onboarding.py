@@ -23,6 +23,7 @@ from runner.triggers.base import (
     back_to,
     day_table,
     due_days,
+    lives_in,
     match_columns,
 )
 
@@ -49,12 +50,16 @@ class Onboarding(Trigger):
 
     def matches(self, window: Window) -> sa.Select[Any]:
         days = day_table(window, self._due, "becoming a customer").c
-        since = contacts.c.customer_since
+        field = window.fields["contact.customer_since"]
+        since = field.column
         return sa.select(
             *match_columns(
                 occasion=days.occasion, occurred_at=days.due_at, anchor=days.target, facts=json_object("since", since)
             )
-        ).join_from(contacts, days.zone.table, sa.and_(contacts.c.zone == days.zone, since == days.target))
+        ).join_from(contacts, days.zone.table, sa.and_(lives_in(window, days, field), since == days.target))
+
+    def comes_due(self, window: Window) -> bool:
+        return any(self._due(window))
 
     def _due(self, window: Window) -> Iterator[DueDay]:
         return due_days(window, self.at, offset=self.day, back_to=back_to(window, self.catch_up))

@@ -59,6 +59,13 @@ class OverdueInvoice(Trigger):
             .where(concerns(window, "invoice", bill, occasion))
         )
 
+    def comes_due(self, window: Window) -> bool:
+        return any(self._due(window))
+
+    @property
+    def concerns_company(self) -> bool:
+        return True
+
     def _step(self) -> str:
         return f" {self.days} day{'' if self.days == 1 else 's'} overdue"
 

@@ -14,7 +14,7 @@ from runner.duration import Days, Duration, SomeTime
 from runner.settings import Hour
 from runner.store.tables import contacts
 from runner.store.types import json_object, seconds_after
-from runner.triggers.base import DayTable, Lateness, Trigger, Window, back_to, local_span, match_columns
+from runner.triggers.base import DayTable, Lateness, Trigger, Window, back_to, lives_in, local_span, match_columns
 from runner.triggers.cron import Cron, times
 
 
@@ -74,7 +74,10 @@ class Schedule(Trigger):
                 anchor=day.target,
                 facts=json_object("every", str(self.every or self.cron)),
             )
-        ).join_from(contacts, day.zone.table, sa.and_(contacts.c.zone == day.zone, mine))
+        ).join_from(contacts, day.zone.table, sa.and_(lives_in(window, day), mine))
+
+    def comes_due(self, window: Window) -> bool:
+        return bool(self._rows(window))
 
     def says(self) -> str:
         spread = f", spread over {self.stagger}" if isinstance(self.stagger, Duration) else ""

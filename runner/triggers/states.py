@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
@@ -35,6 +35,10 @@ class StateTrigger(Trigger):
     def ends(self, window: Window) -> Any:
         """Whether it is so no longer; never NULL. Of whom neither is said the state stays."""
 
+    def flips(self, window: Window) -> Any:
+        """For whom time alone may change whether it is so, as `Condition.flips`; None: nobody can tell."""
+        return sa.false()
+
     @property
     def held_for(self) -> Duration | None:
         """How long it must be so before it fires."""
@@ -55,6 +59,21 @@ class StateTrigger(Trigger):
         asked = self.model_dump_json(exclude={"existing", "for_"})
         return hashlib.sha256(f"{self.name} {asked}".encode()).hexdigest()[:12]
 
+    # --- whom a tick looks at
+
+    def comes_due(self, window: Window) -> bool:
+        return self.held_for is not None or self.turns(window.fields)
+
+    def due(self, window: Window, newest: Window) -> sa.Executable:
+        """Of whom time turned it, either way, and of whom it has been so for long enough."""
+        number = [contacts.c.id.label("contact_id")]
+        turned = sa.or_(sa.and_(self.begins(window), _off()), sa.and_(states.holds, self.ends(window)))
+        flips = self.flips(window)
+        found = self._looked_at(window, number).where(turned, sa.true() if flips is None else flips)
+        if self.held_for is None:
+            return found
+        return found.union_all(self._held(window, number, lambda w: w.since))
+
     # --- who fires
 
     def matches(self, window: Window) -> sa.Select[Any]:
@@ -74,15 +93,18 @@ class StateTrigger(Trigger):
 
     def _standing(self, window: Window) -> sa.Select[Any]:
         """Of whom it turned so at an earlier tick, for as long as those who were kept out may still come in."""
-        wait = self.held_for.span if self.held_for is not None else None
-        since = window.value(lambda w: self._back_to(w) - (wait or _NOTHING), Instant())
-        until = window.value(lambda w: w.now - (wait or _NOTHING), Instant())
-        due = seconds_after(states.since, wait.total_seconds()) if wait else states.since
-        chosen = self._looked_at(window, self._match(states.episode, due, states.since, window))
-        return chosen.where(
-            states.holds, states.since > since, states.since <= until, sa.not_(self.ends(window)),
-            self._counts(states.existing),
-        )  # fmt: skip
+        wait = self.held_for.span.total_seconds() if self.held_for is not None else 0
+        due = seconds_after(states.since, wait) if wait else states.since
+        columns = self._match(states.episode, due, states.since, window)
+        held = self._held(window, columns, self._back_to)
+        return held.where(sa.not_(self.ends(window)), self._counts(states.existing))
+
+    def _held(self, window: Window, columns: Sequence[Any], back_to: Callable[[Window], datetime]) -> sa.Select[Any]:
+        """Of whom it has been so for long enough since a while ago, and not for longer."""
+        wait = self.held_for.span if self.held_for is not None else timedelta()
+        since = window.value(lambda w: back_to(w) - wait, Instant())
+        until = window.value(lambda w: w.now - wait, Instant())
+        return self._looked_at(window, columns).where(states.holds, states.since > since, states.since <= until)
 
     def _match(self, episode: Any, occurred_at: Any, since: Any, window: Window) -> list[Any]:
         occasion = sa.literal("episode ") + sa.cast(episode, sa.Text)
@@ -138,15 +160,14 @@ class StateTrigger(Trigger):
     # --- what both look at
 
     def _looked_at(self, window: Window, columns: Sequence[Any]) -> sa.Select[Any]:
-        """Everybody, or those among whom is looked, with their company and their state."""
+        """Those among whom is looked, or everybody, with their company and their state."""
         mine = sa.and_(states.playbook == window.playbook, states.contact_id == contacts.c.id)
-        looked_at = (
+        return (
             sa.select(*columns)
             .join_from(contacts, companies, companies.c.id == contacts.c.company_id, isouter=True)
             .outerjoin(trigger_states, mine)
-            .where(contacts.c.merged_into.is_(None), contacts.c.deleted_at.is_(None))
+            .where(contacts.c.merged_into.is_(None), contacts.c.deleted_at.is_(None), window.concerns(contacts.c.id))
         )
-        return looked_at if window.among is None else looked_at.where(contacts.c.id.in_(window.among))
 
     def _next_episode(self) -> Any:
         return sa.func.coalesce(states.episode, 0) + 1
@@ -176,7 +197,7 @@ class StateTrigger(Trigger):
         return f"it has been so since {row.since:%Y-%m-%d %H:%M} UTC{before}"
 
 
-_NOTHING, _INSTANT = timedelta(), timedelta(microseconds=1)
+_INSTANT = timedelta(microseconds=1)
 
 
 def _off() -> Any:

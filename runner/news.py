@@ -1,0 +1,108 @@
+"""Whom a tick looks at: of whom something changed, for whom something came due, for whom time alone may turn a no.
+
+Everybody else stands where the last tick left them. Who is named without need costs a look, who is missing is found by
+the nightly look at everybody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+import sqlalchemy as sa
+
+from runner.circumstances import living
+from runner.conditions import Condition, Fields
+from runner.playbook import Playbook
+from runner.settings import Settings
+from runner.store.marks import Marks, colleagues
+from runner.store.tables import AT_THE_DOOR, companies, contacts, decisions, enrollments
+from runner.store.types import Instant
+from runner.triggers import Window
+from runner.triggers.base import Standing
+
+
+class Search:
+    """A playbook's questions after people, built once and asked at every tick with its window."""
+
+    def __init__(self, playbook: Playbook, window: Window) -> None:
+        self._playbook = playbook
+        audience = playbook.audience
+        # Whoever is inside leaves at any time.
+        self._refused_again = playbook.keys.mode == "single" or (audience is not None and bool(audience.atoms()))
+        self._window = Standing(window)
+        self._newest = Standing(window.newest)
+
+    def people(self, connection: sa.Connection, window: Window, marks: Marks) -> list[int]:
+        """The numbers of those to look at, in order."""
+        newest = window.newest
+        self._window.move(window)
+        self._newest.move(newest)
+        trigger = self._playbook.trigger
+        found = set(marks.contacts)
+        if trigger.concerns_company:
+            found |= colleagues(connection, marks)
+        if trigger.comes_due(newest):
+            found.update(connection.scalars(self._due))
+        if self._playbook.keys.reenter != "every occasion" or self._playbook.keys.mode != "parallel":
+            found.update(connection.scalars(self._inside))
+        if self._refused_again:
+            found.update(connection.scalars(self._refused))
+        return sorted(found)
+
+    @cached_property
+    def _due(self) -> sa.Executable:
+        return self._playbook.trigger.due(self._window, self._newest)
+
+    @cached_property
+    def _inside(self) -> sa.Select[Any]:
+        """Who entered since the last tick, and who may come again from now on: another occasion may wait."""
+        entered = enrollments.c.entered_at >= self._at(lambda w: w.since)
+        if (again := self._playbook.reenter_after) is not None:
+            over = sa.and_(
+                enrollments.c.entered_at > self._at(lambda w: w.since - again.span),
+                enrollments.c.entered_at <= self._at(lambda w: w.now - again.span),
+            )
+            entered = sa.or_(entered, over)
+        mine = enrollments.c.playbook == self._playbook.id
+        return sa.select(living(enrollments.c.contact_id)).where(mine, entered)
+
+    @cached_property
+    def _refused(self) -> sa.Select[Any]:
+        """Who was turned away, as far back as the trigger still asks, and whose answer may be another by now."""
+        trigger, audience = self._playbook.trigger, self._playbook.audience
+        back_to = self._at(lambda w: min(w.since, w.now - trigger.reach(w)))
+        refused = sa.select(decisions.c.contact_id).where(
+            decisions.c.playbook == self._playbook.id, AT_THE_DOOR, decisions.c.at >= back_to
+        )
+        if self._playbook.keys.mode == "single" or audience is None or (flips := audience.flips(self._window)) is None:
+            return refused
+        return (
+            refused.join_from(decisions, contacts, contacts.c.id == decisions.c.contact_id)
+            .outerjoin(companies, companies.c.id == contacts.c.company_id)
+            .where(flips)
+        )
+
+    def _at(self, of: Any) -> Any:
+        return self._window.value(of, Instant())
+
+
+def looked_by(playbook: Playbook, window: Window, settings: Settings) -> str:
+    """A digest of what a look goes by besides the people: when it is another one, everybody is looked at."""
+    kinds = {name: str(known[name].kind) for name, known in _named(playbook, window.fields) if name in known}
+    words = [playbook.version, settings.customers, settings.currency, str(window.max_lateness), kinds]
+    return hashlib.blake2b(json.dumps(words, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+def _named(playbook: Playbook, fields: Fields) -> Iterator[tuple[str, Fields]]:
+    """The fields that decide who enters, each with those among which it is known."""
+    trigger = playbook.trigger
+    known = fields.bringing(*trigger.brings)
+    yield from ((named.name, known) for named in trigger.names())
+    for source, asked in trigger.asks(fields).values():
+        yield from ((name, asked) for name in Condition(source, asked).used)
+    if playbook.audience is not None:
+        yield from ((name, fields) for name in playbook.audience.used)

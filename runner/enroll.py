@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from runner.brake import hold, note_brake, too_many
 from runner.circumstances import living
 from runner.decide import HELD_OUT
 from runner.news import Search, looked_by
@@ -332,7 +332,7 @@ def enroll(
 ) -> Entered:
     """Lets everybody in who has arrived: one INSERT … SELECT a portion of people, nobody twice for one occasion."""
     door = _door(store, playbook, window, settings)
-    held = bool(arrivals.treated) and _too_many(store, playbook, brake, arrivals.treated)
+    held = bool(arrivals.treated) and too_many(store, playbook, brake, arrivals.treated)
     did = Entered(playbook.id)
     portions = _portions(arrivals.contacts, _AT_ONCE)
     for portion in portions:
@@ -341,7 +341,7 @@ def enroll(
             look_by_index(connection)
             did += _let_in(store, connection, door, window, arrivals, held=held)
             if held and portion is portions[-1]:
-                _note_brake(connection, playbook, window)
+                note_brake(connection, playbook, window)
     if playbook.trigger.watches is not None:
         _watch(store, door, window, arrivals)
     return did
@@ -370,7 +370,7 @@ def _let_in(
         if door.playbook.keys.mode == "restart":
             _end_earlier(store, connection, door.playbook, door.some)
         holdout = changed(connection, door.hold_out)
-        braked = _brake(store, connection, door.playbook, window) if held else 0
+        braked = hold(store, connection, door.playbook, window) if held else 0
     return Entered(door.playbook.id, entered - holdout - braked, holdout, refused, braked)
 
 
@@ -537,67 +537,6 @@ def _forgotten_refusals(playbook: Playbook, window: Window) -> Any:
     return decisions.delete().where(
         decisions.c.playbook == playbook.id, decisions.c.step == "", window.concerns(decisions.c.contact_id), came_in
     )
-
-
-#: What the log says of those whom the brake holds.
-BRAKED = "the brake: more people at once than it allows; waits for approval"
-
-
-def _too_many(store: Store, playbook: Playbook, brake: Brake | None, people: int) -> bool:
-    """Whether these are more than the brake allows, or the rest of those whom it was holding when a tick was killed."""
-    if brake is None:
-        return False
-    p = playbooks.c
-    killed = sa.and_(p.id == playbook.id, p.braked_at.is_not(None))
-    unfinished = sa.or_(p.braked_at > p.last_tick_at, p.looked_by.is_(None))
-    with store.read() as connection:
-        if connection.scalar(sa.select(p.id).where(killed, unfinished)) is not None:
-            return True
-        # Counting people takes long where there are many.
-        return people > min(brake.people, brake.at_least - 1) and people > allowed_by(connection, brake)
-
-
-def _brake(store: Store, connection: sa.Connection, playbook: Playbook, window: Window) -> int:
-    """Holds those whom this transaction let in."""
-    e = enrollments.c
-    let_in = e.playbook == playbook.id, e.state == "active", e.entered_at == window.now
-    held = _decision_rows(playbook, window, e, sa.literal(BRAKED), "held").where(*let_in)
-    connection.execute(store.insert(decisions).from_select(_DECISION_COLUMNS, held).on_conflict_do_nothing())
-    braked = changed(
-        connection, enrollments.update().where(*let_in).values(state="braked", reason="waits for approval")
-    )
-    connection.execute(playbooks.update().where(playbooks.c.id == playbook.id).values(braked_at=window.now))
-    return braked
-
-
-def _note_brake(connection: sa.Connection, playbook: Playbook, window: Window) -> None:
-    """Writes down how many wait and who, for whoever approves it."""
-    waiting, digest = braked_plan(connection, playbook.id)
-    if waiting:
-        connection.execute(
-            playbooks.update()
-            .where(playbooks.c.id == playbook.id)
-            .values(braked_at=window.now, braked_people=waiting, braked_hash=digest)
-        )
-
-
-def allowed_by(connection: sa.Connection, brake: Brake) -> int:
-    """How many people a playbook's tick may take in."""
-    people = connection.scalar(sa.select(sa.func.count()).select_from(contacts).where(contacts.c.deleted_at.is_(None)))
-    return min(brake.people, max(brake.at_least - 1, int(brake.share * (people or 0))))
-
-
-def braked_plan(connection: sa.Connection, playbook: str) -> tuple[int, str]:
-    """How many people the brake holds, and the hash of exactly these: what an approval is bound to."""
-    rows = connection.execute(
-        sa.select(enrollments.c.contact_id, enrollments.c.occasion, enrollments.c.version)
-        .where(enrollments.c.playbook == playbook, enrollments.c.state == "braked")
-        .order_by(enrollments.c.contact_id, enrollments.c.occasion)
-    )
-    digest, count = hashlib.sha256(), 0
-    for count, row in enumerate(rows, 1):  # noqa: B007
-        digest.update(repr(tuple(row)).encode())
-    return count, digest.hexdigest()[:12]
 
 
 def unregistered(store: Store, healthy: Sequence[Playbook]) -> list[Playbook]:

@@ -10,11 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from runner.actions import Survey, Wait
+from runner.brake import BRAKED, allowed_by, braked
 from runner.circumstances import Circumstances, Due, Mailed, due_enrollments, due_steps, people_of, source_ids
 from runner.decide import HELD_OUT, Decision, Do, End, Hold, Skip, next_since
 from runner.deliver import Office
 from runner.deliver.claim import judge
-from runner.enroll import BRAKED, allowed_by, candidates
+from runner.enroll import candidates
 from runner.log import LoggedContact, LogRow
 from runner.passage import HAPPENED, woken
 from runner.playbook import Playbook
@@ -42,15 +43,28 @@ def plan(
     """Every decision of a tick at `now`, playbook by playbook, step by step as far as each person would get."""
     queue = _Queue(office, connection, {playbook.id for playbook, _ in windows}, now)
     for playbook, window in windows:
+        yield from _braked_before(connection, playbook, now)
         fired = candidates(playbook, window, office.settings)
         brake = brakes.get(playbook.id)
-        braked = brake is not None and _treated(connection, fired) > allowed_by(connection, brake)
+        too_many = brake is not None and _treated(connection, fired) > allowed_by(connection, brake)
         by_contact = fired.order_by("contact_id", "occasion").execution_options(yield_per=CHUNK)
         for rows in connection.execute(by_contact).partitions():
-            yield from _kept_out(connection, playbook, rows, now, braked=braked)
-            if not braked:
+            yield from _kept_out(connection, playbook, rows, now, braked=too_many)
+            if not too_many:
                 queue.enter(playbook, [row for row in rows if row.refusal is None], now)
     yield from _walk(office, connection, queue, now)
+
+
+def _braked_before(connection: sa.Connection, playbook: Playbook, now: datetime) -> Iterator[LogRow]:
+    """Whom the brake holds since an earlier tick: they wait for approval."""
+    held = braked(connection, playbook.id)
+    for start in range(0, len(held), CHUNK):
+        part = held[start : start + CHUNK]
+        ids = [row.contact_id for row in part]
+        sources, people = source_ids(connection, ids), people_of(connection, ids)
+        for row in part:
+            who = LoggedContact(row.contact_id, sources.get(row.contact_id, ""), people[row.contact_id]["email"])
+            yield _at_the_door(playbook, row, who, "hold", BRAKED, now)
 
 
 def _treated(connection: sa.Connection, fired: sa.Select[Any]) -> int:
@@ -197,17 +211,25 @@ def _kept_out(
         sources, people = source_ids(connection, ids), people_of(connection, ids)
         for row in part:
             held = row.refusal is None and row.arm == "treated"
-            yield LogRow(
-                at=now,
-                playbook=playbook.id,
-                version=playbook.version,
-                occasion=row.occasion,
-                contact=LoggedContact(row.contact_id, sources.get(row.contact_id, ""), people[row.contact_id]["email"]),
-                step="",
-                action="enter",
-                arm=row.arm,
-                status="hold" if held else "skip",
-                reason=row.refusal or (BRAKED if held else HELD_OUT),
-                until=None,
-                send=None,
-            )
+            who = LoggedContact(row.contact_id, sources.get(row.contact_id, ""), people[row.contact_id]["email"])
+            words = row.refusal or (BRAKED if held else HELD_OUT)
+            yield _at_the_door(playbook, row, who, "hold" if held else "skip", words, now)
+
+
+def _at_the_door(
+    playbook: Playbook, row: sa.Row[Any], who: LoggedContact, status: str, reason: str, now: datetime
+) -> LogRow:
+    return LogRow(
+        at=now,
+        playbook=playbook.id,
+        version=playbook.version,
+        occasion=row.occasion,
+        contact=who,
+        step="",
+        action="enter",
+        arm=row.arm,
+        status=status,
+        reason=reason,
+        until=None,
+        send=None,
+    )

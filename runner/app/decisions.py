@@ -16,14 +16,15 @@ import sqlalchemy as sa
 from runner import log
 from runner.app.app import PRIVATE, App
 from runner.app.clockwork import last_moment
-from runner.app.looking import contact_called, person
+from runner.app.looking import contact_called, must_be_known, person
 from runner.app.tick import windows
+from runner.brake import Released, braked_plan, release, turn_away
 from runner.circumstances import ALL_PAUSED
 from runner.collect.consent import PAGE
 from runner.decide import HELD_OUT
 from runner.deliver import drop, resend, sent
-from runner.enroll import BRAKED, braked_plan, register
 from runner.enroll import call_in as enroll_called
+from runner.enroll import register
 from runner.errors import Faults, NeedsPerson, WrongUsage
 from runner.playbook import Playbook
 from runner.store import changed
@@ -32,7 +33,6 @@ from runner.store.tables import (
     answers,
     consents,
     contacts,
-    decisions,
     enrollments,
     meta,
     metadata,
@@ -47,33 +47,44 @@ from runner.triggers.base import BY_HAND
 from runner.yaml_file import closest
 
 
-def approve(app: App, playbook: str, plan: str | None) -> int:
-    """Releases the people whom the brake holds, if the plan is still the one that was seen."""
-    now = last_moment(app)
-    with app.store.write() as connection:
+def braked(app: App, playbook: str) -> tuple[int, str]:
+    """How many people the brake holds there, and the hash of exactly these. Raises where it holds nobody."""
+    with app.store.read() as connection:
+        must_be_known(app, connection, playbook)
         people, digest = braked_plan(connection, playbook)
-        if not people:
-            raise NeedsPerson(f"nobody waits for approval in {playbook!r}")
-        if plan is not None and plan != digest:
-            raise NeedsPerson(
-                f"the plan has changed: it is {digest} with {people} people now; look again and approve that"
-            )
-        connection.execute(
-            enrollments.update()
-            .where(enrollments.c.playbook == playbook, enrollments.c.state == "braked")
-            .values(state="active", reason=None, due_at=now, step_since=now)
-        )
-        connection.execute(
-            decisions.delete().where(
-                decisions.c.playbook == playbook, decisions.c.step == "", decisions.c.reason == BRAKED
-            )
-        )
-        connection.execute(
-            playbooks.update()
-            .where(playbooks.c.id == playbook)
-            .values(braked_at=None, braked_people=None, braked_hash=None)
-        )
-    return people
+    if not people:
+        raise NeedsPerson(f"nobody waits for approval in {playbook!r}")
+    return people, digest
+
+
+def approve(app: App, playbook: str, plan: str | None) -> Released:
+    """Releases those whom the brake holds, if they are still those that were seen, by the playbook as it is now."""
+    braked(app, playbook)
+    now = last_moment(app)
+    fields = app.fields()
+    running = next((r.playbook for r in app.readings(fields) if r.id == playbook and r.playbook), None)
+    if running is None:
+        raise NeedsPerson(f"{playbook!r} does not run; mend it first, or let nobody in with --drop")
+    looked_at = windows(app, [running], now)
+    if not looked_at:
+        raise NeedsPerson(f"{playbook!r} is paused: nobody enters; `regulars resume` first")
+    with app.store.write() as connection:
+        _must_be(connection, playbook, plan)
+        return release(app.store, connection, *looked_at[0])
+
+
+def turn_away_all(app: App, playbook: str, plan: str | None) -> int:
+    """Those whom the brake holds do not enter, and their occasions are used up."""
+    braked(app, playbook)
+    with app.store.write() as connection:
+        _must_be(connection, playbook, plan)
+        return turn_away(app.store, connection, playbook, last_moment(app))
+
+
+def _must_be(connection: sa.Connection, playbook: str, plan: str | None) -> None:
+    people, digest = braked_plan(connection, playbook)
+    if plan is not None and plan != digest:
+        raise NeedsPerson(f"the plan has changed: it is {digest} with {people} people now; look again and approve that")
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,7 +188,7 @@ def _run_playbooks(app: App, now: datetime, ticked: Ticked, stop: Callable[[], b
     edge = Edge()
     register(app.store, running, now)
     ticked.entered = enroll_all(app, running, now, edge, all_over=all_over)
-    ticked.waiting += _braked(app)
+    ticked.waiting += _braked(app, {playbook.id for playbook in running})
     if not stop():
         office = replace(app.office(running, fields), listen=lambda: _drain(app, now))
         ticked.delivered = deliver(office, now, stop=stop, edge=edge)
@@ -301,7 +301,7 @@ def mailers(app: App) -> dict[str, Mailer]:
     return {app.plugs.mailer_name: app.mailer}
 
 
-def _braked(app: App) -> list[str]:
+def _braked(app: App, running: set[str]) -> list[str]:
     with app.store.read() as connection:
         rows = connection.execute(
             sa.select(playbooks.c.id, playbooks.c.braked_people, playbooks.c.braked_hash).where(
@@ -310,8 +310,10 @@ def _braked(app: App) -> list[str]:
         ).all()
     return [
         f"{id}: {people} people at once is more than the brake allows; "
-        f"look at them with `regulars plan --playbook {id}`, then `regulars approve {id} --plan {digest}`"
+        f"look at them with `regulars plan --playbook {id}`, then `regulars approve {id} --plan {digest}`, "
+        f"or turn them away with --drop"
         for id, people, digest in rows
+        if id in running
     ]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from runner.cli.options import AsJson, Folder, console, print_json, workspace
-from runner.errors import WrongUsage
+from runner.errors import NeedsPerson, WrongUsage
 
 if TYPE_CHECKING:
     from runner.app.decisions import Called
@@ -21,14 +21,36 @@ MaybePlaybook = Annotated[str | None, typer.Argument(metavar="PLAYBOOK", help="E
 def approve(
     playbook: OnePlaybook,
     folder: Folder = None,
-    plan: Annotated[str | None, typer.Option(help="Only if the plan still has this hash.", metavar="HASH")] = None,
+    plan: Annotated[
+        str | None,
+        typer.Option(help="The hash of those who were seen; asked for unless given.", metavar="HASH"),
+    ] = None,
+    drop: Annotated[bool, typer.Option("--drop", help="Turn them away: their occasions are used up.")] = False,
 ) -> None:
-    """Let in the people whom the brake holds."""
+    """Let in the people whom the brake holds, by the playbook as it is now; or turn them away."""
     from runner.app import decisions
 
     with workspace(folder) as app:
-        people = decisions.approve(app, playbook, plan)
-    print(f"{playbook}: {people} people go on at the next tick.")
+        people, digest = decisions.braked(app, playbook)
+        if plan is None:
+            words = f"{playbook}: {people} people, plan {digest}. {'Turn them away' if drop else 'Let them in'}?"
+            _ask(words, digest)
+            plan = digest
+        if drop:
+            print(f"{playbook}: {decisions.turn_away_all(app, playbook, plan)} people were turned away.")
+            return
+        done = decisions.approve(app, playbook, plan)
+    print(f"{playbook}: {done.let_in} people go on at the next tick.")
+    if done.kept_out:
+        print(f"{done.kept_out} do not fit any more; `regulars log --playbook {playbook}` says why.")
+
+
+def _ask(words: str, digest: str) -> None:
+    """Asks where somebody can answer. Raises NeedsPerson where nobody can, or the answer is no."""
+    if not sys.stdin.isatty():
+        raise NeedsPerson(f"{words} Say so with --plan {digest}")
+    if not typer.confirm(words):
+        raise NeedsPerson("nobody was let in or turned away")
 
 
 def enroll(

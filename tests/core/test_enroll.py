@@ -258,9 +258,61 @@ def test_the_brake_holds_a_flood_until_somebody_approves_exactly_that(each_world
     assert each_world.got() == []
     with pytest.raises(NeedsPerson, match="the plan has changed"):
         decisions.approve(each_world.app, "wish", "another")
-    assert decisions.approve(each_world.app, "wish", None) == 5
+    assert decisions.approve(each_world.app, "wish", None).let_in == 5
     assert each_world.tick("2026-05-04 11:00").exit_code is ExitCode.DONE
     assert len(each_world.got()) == 5
+
+
+def test_who_waits_for_approval_is_in_the_plan(each_world: World) -> None:
+    each_world.people("ada", "bob", **BORN)
+    each_world.playbook("wish", f"{WISH}\nbrake: {{people: 1}}")
+    each_world.tick("2026-05-04 09:00")
+    assert [(row.contact.source_id, row.status, row.reason) for row in each_world.plan("2026-05-04 10:00")] == [
+        ("ada", "hold", "the brake: more people at once than it allows; waits for approval"),
+        ("bob", "hold", "the brake: more people at once than it allows; waits for approval"),
+    ]
+
+
+def test_an_approval_goes_by_the_playbook_as_it_is_now(each_world: World) -> None:
+    each_world.person("ada", country="PL", **BORN)
+    each_world.person("bob", country="US", **BORN)
+    each_world.playbook("wish", f"{WISH}\nbrake: {{people: 1}}")
+    each_world.tick("2026-05-04 09:00")
+    each_world.playbook("wish", f'{WISH}\nbrake: {{people: 1}}\naudience: contact.country == "PL"')
+    each_world.tick("2026-05-04 10:00")
+    released = decisions.approve(each_world.app, "wish", None)
+    assert (released.let_in, released.kept_out) == (1, 1)
+    each_world.tick("2026-05-04 11:00")
+    assert each_world.who_got() == ["ada"]
+    assert each_world.why("bob") == ['enter: skipped, not in the audience: contact.country == "PL"']
+
+
+def test_who_is_approved_too_late_gets_nothing(each_world: World) -> None:
+    each_world.people("ada", "bob", **BORN)
+    each_world.playbook("wish", f"{WISH}\nbrake: {{people: 1}}")
+    each_world.ticks("2026-05-04 09:00", "2026-07-04 09:00")
+    assert decisions.approve(each_world.app, "wish", None).let_in == 0
+    each_world.tick("2026-07-04 10:00")
+    assert each_world.got() == []
+    assert each_world.why("ada") == ["enter: skipped, too late: catch_up is 3 days"]
+
+
+def test_whom_the_brake_holds_may_be_turned_away_for_good(each_world: World) -> None:
+    each_world.people("ada", "bob", **BORN)
+    each_world.playbook("wish", f"{WISH}\nbrake: {{people: 1}}")
+    each_world.tick("2026-05-04 09:00")
+    assert decisions.turn_away_all(each_world.app, "wish", None) == 2
+    ticked = each_world.tick("2026-05-04 10:00")
+    assert (ticked.exit_code, each_world.got()) == (ExitCode.DONE, [])
+    assert each_world.why("ada") == ["enter: skipped, turned away by hand, where the brake held them"]
+
+
+def test_a_playbook_that_is_deleted_asks_for_no_approval(world: World) -> None:
+    world.people("ada", "bob", **BORN)
+    world.playbook("wish", f"{WISH}\nbrake: {{people: 1}}")
+    world.tick("2026-05-04 09:00")
+    world.delete("wish")
+    assert world.tick("2026-05-04 10:00").exit_code is ExitCode.DONE
 
 
 def test_the_brake_lets_through_what_it_allows(world: World) -> None:

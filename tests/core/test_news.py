@@ -417,7 +417,7 @@ EXAMPLES = settings(
 
 
 @given(life=lives, running=those_running)
-@settings(EXAMPLES, max_examples=20)
+@settings(EXAMPLES, max_examples=6)
 def test_a_tick_writes_what_a_look_at_everybody_would(
     _sqlite_model: Path,  # noqa: PT019
     life: list[Happening],

@@ -248,6 +248,7 @@ def test_a_broken_playbook_is_exit_4_for_a_run_that_did_the_rest(call: Call, fol
         ("settle --sent --drop x", "say one of --sent, --resend and --drop"),
         ("settle --sent", "name a send, or a playbook with --playbook"),
         ("pause nope", "no playbook 'nope' has run here"),
+        ("approve nope", "there is no playbook 'nope'"),
         ("suppress nobody", "'nobody' is no address"),
         ("schema cat", "there is no schema for 'cat'"),
     ],
@@ -259,7 +260,7 @@ def test_a_wrong_call_is_exit_2_with_advice(call: Call, words: str, told: str) -
     assert (ended.code, ended.out) == (2, "")
 
 
-@pytest.mark.parametrize("words", ["approve birthday", "approve nope", "settle x --sent", "go-live --yes"])
+@pytest.mark.parametrize("words", ["approve birthday", "settle x --sent", "go-live --yes"])
 def test_what_there_is_nothing_to_decide_about_is_exit_4(call: Call, words: str) -> None:
     call("sync")
     ended = call(*words.split())

@@ -29,7 +29,7 @@ from runner.store.tables import (
     sends,
     trigger_states,
 )
-from runner.store.types import Instant, draw
+from runner.store.types import Instant, draw, unindexed
 from runner.triggers import Anchor, Window
 from runner.triggers.base import Standing
 from runner.triggers.manual import Called
@@ -132,9 +132,9 @@ def _was_here(playbook: Playbook, match: Any, *like: Any) -> Any:
     """Whether the person entered before under such terms, as they are or as somebody merged into them."""
     theirs = (enrollments.c.playbook == playbook.id, *like)
     other = contacts.alias("other")
-    before = sa.exists().where(
-        other.c.merged_into == match.c.contact_id, enrollments.c.contact_id == other.c.id, *theirs
-    )
+    # One within the other: joined, SQLite would look at everybody who ever entered.
+    as_other = sa.exists().where(enrollments.c.contact_id == other.c.id, *theirs).correlate(other, match)
+    before = sa.exists().where(other.c.merged_into == match.c.contact_id, as_other)
     return sa.or_(sa.exists().where(enrollments.c.contact_id == match.c.contact_id, *theirs), before)
 
 
@@ -156,7 +156,7 @@ def _refusal(playbook: Playbook, window: Window, match: Any) -> Any:
         reasons.append((_was_here(playbook, match), "was here before; reenter: never"))
     if (again := playbook.reenter_after) is not None:
         begin = window.value(lambda current: current.now - again.span, Instant())
-        recent = _was_here(playbook, match, enrollments.c.entered_at > begin)
+        recent = _was_here(playbook, match, unindexed(enrollments.c.entered_at) > begin)
         reasons.append((recent, f"was here less than {again} ago"))
     if (same := playbook.trigger.same_occasion(enrollments.c, match.c)) is not None:
         reasons.append((_was_here(playbook, match, same[0]), same[1]))

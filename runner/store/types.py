@@ -140,6 +140,27 @@ def _draw_postgresql(element: draw, compiler: SQLCompiler, **kw: Any) -> str:
     return f"(('x' || substr(md5({text}), 1, 8))::bit(32)::bigint / 4294967296.0)"
 
 
+class unindexed(FunctionElement[Any]):
+    """A column of which SQLite makes no use to find rows by: where another one finds far fewer, and it cannot know."""
+
+    inherit_cache = True
+    name = "unindexed"
+
+    def __init__(self, column: Any) -> None:
+        super().__init__(column)
+        self.type = column.type
+
+
+@compiles(unindexed)
+def _unindexed(element: unindexed, compiler: SQLCompiler, **kw: Any) -> str:
+    return compiler.process(element.clauses, **kw)
+
+
+@compiles(unindexed, "sqlite")
+def _unindexed_sqlite(element: unindexed, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"+{compiler.process(element.clauses, **kw)}"
+
+
 class json_object(FunctionElement[Any]):
     """A JSON object from names and values in turn."""
 

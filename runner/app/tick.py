@@ -209,7 +209,7 @@ def enroll_all(
         return []
     with app.store.read() as connection:
         marks = marks_of(connection)
-        in_full = marks.many or not app.narrows
+        in_full = marks.many or not app.narrows or (all_over and _long_ago(looked_at, now))
         whole = {one.id for one in running} if in_full else strangers(connection, looked_at, app.settings)
     entered, overlooked = [], {}
     for playbook, window in looked_at:
@@ -223,6 +223,14 @@ def enroll_all(
     if all_over:
         _tell_of_overlooked(app, overlooked, now)
     return entered
+
+
+#: After so long so much is new that a look at what is new would save nothing.
+LONG = timedelta(hours=12)
+
+
+def _long_ago(looked_at: Windows, now: datetime) -> bool:
+    return all(now - window.since >= LONG for _, window in looked_at)
 
 
 def _look(app: App, playbook: Playbook, window: Window, marks: Marks | None, *, all_over: bool) -> tuple[Arrivals, int]:

@@ -40,6 +40,7 @@ connectors:
 mail: {{type: outbox}}
 caps: {{per_day: 1, per_week: 3, survey_every: 30 days, when_over: defer}}
 quiet_hours: {{from: "21:00", to: "07:00"}}
+business_hours: {{mon-fri: "09:00-17:00", holidays: PL}}
 kpis: {{activity_window: 120 days}}
 reviews:
   sites: {{google: "https://reviews.example.com/northwind-tea"}}

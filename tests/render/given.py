@@ -25,12 +25,15 @@ CONTACT: Mapping[str, Any] = {
     "last_name": None,
     "nps_score": None,
     "customer_since": date(2024, 2, 29),
+    "first_order_at": datetime(2024, 2, 29, 12, 0, tzinfo=UTC),
     "last_order_at": datetime(2026, 11, 17, 23, 30, tzinfo=UTC),
     "renewal_date": "2026-12-22",
     "revenue": Decimal("1234.5000"),
 }
 COMPANY: Mapping[str, Any] = {"name": None}
 ANSWER: Mapping[str, Any] = {"score": 4.0, "comment": None, "kind": "nps"}
+CART: Mapping[str, Any] = {"cart_id": "c-1", "url": "https://shop.example.com/cart/c-1"}
+INVOICE: Mapping[str, Any] = {"invoice_id": "2026-118", "due_on": date(2026, 11, 19), "amount": Decimal(120)}
 
 
 def person(number: int = 1, *, language: str | None = None, answer: Any = ANSWER, **contact: Any) -> Person:
@@ -38,6 +41,8 @@ def person(number: int = 1, *, language: str | None = None, answer: Any = ANSWER
         "contact": {**CONTACT, "id": number, **contact},
         "company": COMPANY,
         "answer": answer,
+        "cart": CART,
+        "invoice": INVOICE,
         "now": datetime(2026, 11, 22, 9, tzinfo=UTC),
         "today": date(2026, 11, 22),
         "currency": "EUR",

@@ -13,12 +13,19 @@ from runner.conditions.fields import known_fields
 from runner.links import Kind as LinkKind
 from runner.playbook import Reading, read_playbooks
 from runner.render import Templates
-from tests.render.given import LINKS, REPOSITORY, SENDER, person, without_tags
+from tests.render.given import CART, INVOICE, LINKS, REPOSITORY, SENDER, person, without_tags
 
 TEMPLATES = Templates(REPOSITORY / "templates", LINKS, SENDER)
 STARTERS = {
-    "anniversary", "birthday", "csat_after_order", "low_score_followup", "onboarding", "quarterly_nps",
-    "referral_invitation", "renewal_notice", "review_request", "win_back",
+    "after_first_order", "anniversary", "birthday", "cart_abandoned", "churn_watch", "community_invite",
+    "csat_after_order", "exit_question", "high_score_thanks", "lapsed_audience", "low_score_followup", "mention_task",
+    "onboarding", "payment_reminder", "quarterly_nps", "referral_invitation", "renewal_notice", "renewal_run",
+    "report_unopened", "restock", "review_request", "ten_orders", "ticket_followup", "usage_drop", "win_back",
+}  # fmt: skip
+#: What need not be in a shop, and is off until it is: everybody else may leave a starter as it is.
+ON = {
+    "anniversary", "birthday", "csat_after_order", "high_score_thanks", "low_score_followup", "onboarding",
+    "quarterly_nps", "referral_invitation", "review_request", "ten_orders", "win_back",
 }  # fmt: skip
 
 
@@ -38,16 +45,18 @@ def known() -> dict[str, Any]:
     for name in fields().names:
         word, field = name.split(".", 1)
         words[word] = [*(words.get(word) or []), field]
-    return words | {"answer": ["kind", "score", "comment"]}
+    return words | {"answer": ["kind", "score", "comment"], "cart": list(CART), "invoice": list(INVOICE)}
 
 
 def sample(**contact: Any) -> dict[str, Any]:
     everything = {name.split(".", 1)[1]: None for name in fields().names if name.startswith("contact.")}
-    return dict(person(1, **{**everything, "id": 1, **contact}).context) | {"enrollment": {}}
+    told = dict(person(1, **{**everything, "id": 1, **contact}).context)
+    return told | {"enrollment": {}, "cart": dict.fromkeys(CART), "invoice": dict.fromkeys(INVOICE)}
 
 
-def test_the_ten_starters_are_there_and_check_without_a_word() -> None:
+def test_the_twenty_five_starters_are_there_and_check_without_a_word() -> None:
     found = readings()
+    assert len(STARTERS) == 25
     assert {reading.id for reading in found} == STARTERS
     assert [str(fault) for reading in found for fault in (*reading.faults, *reading.warnings)] == []
 
@@ -67,6 +76,16 @@ def test_a_starter_says_what_it_is_for_and_helps_the_editor(id: str) -> None:
     assert source.startswith("# yaml-language-server: $schema=../docs/playbook.schema.json\n")
     assert "description: >" in source
     assert "contact.is_test" in source
+
+
+def test_starters_that_need_more_than_orders_and_answers_are_off() -> None:
+    assert {reading.id for reading in readings() if reading.enabled} == ON
+
+
+@pytest.mark.parametrize("id", sorted(STARTERS - ON))
+def test_a_starter_that_is_off_says_what_it_needs(id: str) -> None:
+    source = (REPOSITORY / f"playbooks/{id}.yaml").read_text()
+    assert re.search(r"^# Off until .+\n(# .+\n)*enabled: false$", source, re.MULTILINE)
 
 
 def test_every_template_is_used_by_a_starter() -> None:

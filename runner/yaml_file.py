@@ -243,6 +243,8 @@ def _alias(yaml: YAML, text: str) -> int | None:
     """The line of the first alias: nested ones explode when they are written out."""
     from ruamel.yaml.events import AliasEvent
 
+    if "*" not in text:
+        return None
     try:
         return next((event.start_mark.line for event in yaml.parse(text) if isinstance(event, AliasEvent)), None)
     except YAMLError:

@@ -114,7 +114,8 @@ class App:
         salts = self._salts()
         seen = (stats, fields.signature, salts)
         if self._read is None or self._read[0] != seen:
-            found = with_templates(read_playbooks(self.folder, fields), self.folder, self.settings, fields)
+            read = read_playbooks(self.folder, fields)
+            found = with_templates(read, self.folder, self.settings, fields, disabled=False)
             self._read = (seen, [_salted(reading, salts) for reading in found])
         return self._read[1]
 

@@ -29,17 +29,24 @@ SAMPLE_SENDER = Sender(name="Acme", email="hello@acme.example", address="1 Main 
 
 
 def with_templates(
-    readings: Sequence[Reading], folder: Path, settings: Settings | None, fields: Fields
+    readings: Sequence[Reading], folder: Path, settings: Settings | None, fields: Fields, *, disabled: bool = True
 ) -> list[Reading]:
-    """The readings with the faults of their templates; a playbook whose mails cannot be made does not run."""
+    """The readings with the faults of their templates; a playbook whose mails cannot be made does not run.
+
+    Those of disabled ones are looked at unless told otherwise: where playbooks are to run it would be for nothing.
+    """
     templates = _templates(folder, settings)
-    return [_with_templates(reading, templates, settings, fields) for reading in readings]
+    return [
+        _with_templates(reading, templates, settings, fields, look=disabled or reading.enabled) for reading in readings
+    ]
 
 
-def _with_templates(reading: Reading, templates: Templates, settings: Settings | None, fields: Fields) -> Reading:
+def _with_templates(
+    reading: Reading, templates: Templates, settings: Settings | None, fields: Fields, *, look: bool
+) -> Reading:
     if reading.draft is None:
         return reading
-    found = _template_faults(templates, reading.draft, settings, fields)
+    found = _template_faults(templates, reading.draft, settings, fields) if look else []
     # Custom fields are learned by the first sync; until then an unknown name may be one.
     learned = {fault for fault in found if not fields.complete and " has no " in fault.message}
     faults = (*reading.faults, *(fault for fault in found if fault not in learned))

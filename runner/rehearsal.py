@@ -21,6 +21,8 @@ from runner.store.tables import contact_sources, sends
 #: When a demo's day ticks, on the account's clock: wherever its people live, it is neither night nor dawn.
 HOUR = time(12, 30)
 ZONE = "Europe/Warsaw"
+#: Starters that need what not everybody has, and the sample company does: contracts, and tickets.
+KNOWN = ("exit_question", "renewal_notice", "ticket_followup")
 #: What marks a folder as a demo's, which may be made again.
 MARK = "sample-company"
 
@@ -54,7 +56,8 @@ class Rehearsal:
         self.folder = folder
         _make_room(folder)
         write_workspace(folder, settings=SETTINGS)
-        _turn_on(folder / "playbooks" / "renewal_notice.yaml")
+        for id in KNOWN:
+            _turn_on(folder / "playbooks" / f"{id}.yaml")
         (folder / PRIVATE).mkdir(exist_ok=True)
         (folder / PRIVATE / MARK).write_text(f"seed {seed}, {contacts} contacts, until {until}\n", encoding="utf-8")
         self.company = SampleCompany(seed, contacts, until=until, lived=days, timezone=ZONE)
@@ -77,7 +80,6 @@ class Rehearsal:
 
 
 def _turn_on(playbook: Path) -> None:
-    """The sample company knows when contracts renew."""
     playbook.write_text(playbook.read_text(encoding="utf-8").replace("enabled: false\n", ""), encoding="utf-8")
 
 

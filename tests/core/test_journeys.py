@@ -5,14 +5,17 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from connectors.records import Contact, FieldType
+from connectors.records import Cart, Contact, Event, FieldType, Invoice
+from connectors.records import Ticket as Request
 from runner import collect
 from runner.app.looking import open_tasks
 from runner.links import Kind, Ticket
@@ -31,18 +34,23 @@ LOOKS = timedelta(hours=12)
 
 @pytest.fixture
 def shop(sqlite_url: str, tmp_path: Path) -> Iterator[World]:
-    """A company with the ten starter playbooks and their templates."""
+    """A company with the starter playbooks and their templates."""
     with closing(World(tmp_path, sqlite_url, SETTINGS)) as world:
         for folder in ("playbooks", "templates"):
             shutil.copytree(REPOSITORY / folder, world.folder / folder, dirs_exist_ok=True)
-        notice = world.folder / "playbooks/renewal_notice.yaml"
-        notice.write_text(
-            notice.read_text(encoding="utf-8").replace("enabled: false", "enabled: true"), encoding="utf-8"
-        )
+        turn_on(world, "renewal_notice")
         world.store.relax()
         world.now = utc("2026-01-01 00:00")
         customer(world, "old", created_at=utc("2019-01-01"), customer_since=date(2019, 2, 2))
         yield world
+
+
+def turn_on(world: World, id: str) -> None:
+    """As the line in a starter that is off says."""
+    path = world.folder / f"playbooks/{id}.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert "enabled: false\n" in text
+    path.write_text(text.replace("enabled: false\n", ""), encoding="utf-8")
 
 
 def customer(world: World, who: str, *, renews: str | None = None, **told: Any) -> None:
@@ -156,3 +164,75 @@ def test_nobody_gets_more_than_the_caps_allow(shop: World) -> None:
         assert len({at.date() for at in days}) == len(days) > 1
         assert all(sum(timedelta() <= other - at < timedelta(days=7) for other in days) <= 3 for at in days)
         assert not [at for at in days if at.hour < 8 or at.hour >= 20 or at.weekday() >= 5]
+
+
+# --- those that are off until their data is there
+
+
+def tasks(shop: World) -> list[str]:
+    return [task["subject"] for task in open_tasks(shop.app)]
+
+
+def test_a_cart_left_in_the_evening_is_reminded_of_in_the_morning_and_an_order_ends_it(shop: World) -> None:
+    turn_on(shop, "cart_abandoned")
+    shop.people("ada", "eve", first_name="Ada")
+    shop.tick("2026-03-02 00:30")
+    for who in ("ada", "eve"):
+        shop.hear(Cart(cart_id=who, contact_id=who, created_at=utc("2026-03-02 18:00"), total=Decimal(80)))
+    assert live(shop, "ada", "2026-03-02", "2026-03-04") == ["Tue 03 Mar 12:30 cart_abandoned first"]
+    shop.order("ada", utc("2026-03-03 15:00"))
+    assert [line for line in live(shop, "ada", "2026-03-04", "2026-03-08") if "cart" in line] == []
+    assert [got.step for got in shop.got() if got.who == "eve"] == ["first", "last"]
+
+
+def test_one_in_ten_carts_is_not_reminded_of(shop: World) -> None:
+    turn_on(shop, "cart_abandoned")
+    people = [f"p{number}" for number in range(49)]
+    shop.people(*people)
+    shop.tick("2026-03-02 09:00")
+    shop.hear(*(Cart(cart_id=who, contact_id=who, created_at=utc("2026-03-02 09:10")) for who in people))
+    shop.tick("2026-03-02 13:30")
+    assert 38 <= len(set(shop.who_got())) < 49
+
+
+def test_the_tenth_order_brings_a_card_and_a_mail_and_the_eleventh_nothing(shop: World) -> None:
+    customer(shop, "ada", customer_since=date(2024, 1, 1))
+    for day in range(1, 10):
+        shop.order("ada", utc(f"2026-02-{day:02} 10:00"))
+    live(shop, "ada", "2026-02-20", "2026-02-22")
+    shop.order("ada", utc("2026-02-23 10:00"))
+    shop.order("ada", utc("2026-02-25 10:00"))
+    told = live(shop, "ada", "2026-02-23", "2026-03-20")
+    assert [line for line in told if "ten_orders" in line] == ["Mon 23 Feb 12:30 ten_orders thanks"]
+    assert tasks(shop) == ["Write a card to Ada: 10 orders"]
+
+
+def test_a_request_that_stays_open_is_somebodys_task_and_one_that_is_solved_is_asked_about(shop: World) -> None:
+    turn_on(shop, "ticket_followup")
+    shop.people("slow", "quick")
+    shop.tick("2026-03-02 09:00")
+    asked = {
+        who: Request(ticket_id=who, contact_id=who, created_at=utc("2026-03-02 09:30")) for who in ("slow", "quick")
+    }
+    shop.hear(*asked.values())
+    shop.tick("2026-03-02 10:00")
+    shop.hear(replace(asked["quick"], solved_at=utc("2026-03-02 11:00")))
+    live(shop, "quick", "2026-03-02", "2026-03-08")
+    assert tasks(shop) == ["Has slow@x.example got an answer?", "Three days and not solved: slow@x.example"]
+    assert [(got.who, got.step) for got in shop.got()] == [("quick", "csat")]
+
+
+def test_a_bill_that_is_paid_is_not_asked_for_again(shop: World) -> None:
+    turn_on(shop, "payment_reminder")
+    shop.people("ada", "eve")
+    for who in ("ada", "eve"):
+        due = {"issued_on": date(2026, 2, 13), "due_on": date(2026, 2, 27), "amount": Decimal(120)}
+        shop.hear(Invoice(invoice_id=who, customer_id=who, **due))
+    live(shop, "ada", "2026-03-01", "2026-03-04")
+    assert [got.step for got in shop.got()] == ["reminder", "reminder"]
+    shop.hear(Event(event_id="e-1", contact_id="ada", kind="invoice_paid", at=utc("2026-03-04 09:00")))
+    live(shop, "ada", "2026-03-05", "2026-03-26")
+    assert [subject.partition(" of")[0] for subject in tasks(shop)] == [
+        "Ten days overdue: invoice eve",
+        "Call about invoice eve: twenty days overdue",
+    ]

@@ -26,10 +26,13 @@ SAMPLE = {
         "id": 4711,
         "first_name": "Marta",
         "customer_since": date(2025, 11, 22),
+        "first_order_at": datetime(2025, 11, 22, 10, 5, tzinfo=UTC),
         "last_order_at": datetime(2026, 11, 17, 18, 20, tzinfo=UTC),
         "renewal_date": date(2026, 12, 22),
     },
     "answer": {"score": 4, "comment": None},
+    "cart": {"url": "https://acme.example/cart"},
+    "invoice": {"invoice_id": "2026-118", "due_on": date(2026, 11, 19)},
     "now": datetime(2026, 11, 22, 9, 0, tzinfo=UTC),
     "today": date(2026, 11, 22),
 }

@@ -226,4 +226,5 @@ _TOLD = {
     "answer.score": 3.0,
     "answer.comment": "It came late",
     "cart.url": "https://acme.example/c",
+    "invoice.invoice_id": "2026-118",
 }

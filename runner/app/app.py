@@ -111,13 +111,12 @@ class App:
         """Every playbook, with all that keeps it from running; read again when a file or the fields have changed."""
         files = [*(self.folder / "playbooks").glob("*.yaml"), *(self.folder / "templates" / "email").glob("*")]
         stats = tuple((path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(files))
-        salts = self._salts()
-        seen = (stats, fields.signature, salts)
+        seen = (stats, fields.signature)
         if self._read is None or self._read[0] != seen:
             read = read_playbooks(self.folder, fields)
-            found = with_templates(read, self.folder, self.settings, fields, disabled=False)
-            self._read = (seen, [_salted(reading, salts) for reading in found])
-        return self._read[1]
+            self._read = (seen, with_templates(read, self.folder, self.settings, fields, disabled=False))
+        salts = self._salts()
+        return [_salted(reading, salts) for reading in self._read[1]]
 
     def _salts(self) -> dict[str, str | None]:
         """By what the people of each playbook were drawn first, where that is not its id."""

@@ -22,7 +22,7 @@ SHOWN = 12
 def demo(
     folder: Folder = None,
     seed: Annotated[int, typer.Option(help="Another number, another company.")] = 1,
-    contacts: Annotated[int, typer.Option(help="How many people it knows.", min=1)] = 1000,
+    contacts: Annotated[int, typer.Option(help="How many people it knows.", min=1)] = 500,
     days: Annotated[int, typer.Option(help="How many days the playbooks run.", min=1, max=365)] = 90,
     until: Annotated[
         str | None, typer.Option(help="The day it ends; today where none is given.", metavar="DAY")

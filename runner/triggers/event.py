@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, ClassVar
 
@@ -11,37 +10,14 @@ import sqlalchemy as sa
 
 from runner.conditions import Condition, Fields
 from runner.conditions.brought import kept, plain, standing_for
-from runner.store.tables import companies, contact_sources, contacts, events, facts, orders, purchases
+from runner.store.activity import KEPT, Kept
+from runner.store.tables import companies, contact_sources, contacts, events, orders, purchases
 from runner.store.types import json_object
 from runner.triggers.arrivals import Arrival
 from runner.triggers.base import Named, Window, match_columns
 
 #: The key by which each event is an occasion of its own.
 EACH = "event.event_id"
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A kind of event that has a table of its own."""
-
-    #: The word by which templates name its row.
-    word: str
-    table: sa.Table
-    #: When it happened.
-    at: str
-    #: What counts as its value, where it has one.
-    value: str | None = None
-    #: Which of the table's rows are meant.
-    where: Callable[[sa.Table], Any] = lambda _: sa.true()
-
-
-#: Kinds that connectors tell in other tables than `events`. (Orders are a matter of their own.)
-KEPT: Mapping[str, Kept] = {
-    "ticket": Kept("ticket", facts["tickets"], "created_at"),
-    "ticket_solved": Kept("ticket", facts["tickets"], "solved_at"),
-    "message": Kept("message", facts["messages"], "at", where=lambda table: table.c.direction == "in"),
-    "mention": Kept("mention", facts["mentions"], "at"),
-}
 
 
 class Event(Arrival):

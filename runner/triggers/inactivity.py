@@ -12,7 +12,8 @@ from pydantic import Field
 from runner import clock
 from runner.conditions import Fields
 from runner.duration import Days, Duration
-from runner.store.tables import contact_sources, contacts, events, purchases
+from runner.store.activity import activity
+from runner.store.tables import contacts, purchases
 from runner.store.types import Instant, json_object
 from runner.triggers.base import (
     DATES,
@@ -53,15 +54,16 @@ class Inactivity(Trigger):
         if self.event == "order":
             either = sa.union_all(self._without_order(window), self._order_gone(window)).subquery("either")
             return sa.select(*either.c)
-        days, activity, later = self._days(window).c, self._activity("activity"), self._activity("later")
-        joined = sa.join(activity, contacts, contacts.c.id == activity.c.contact_id)
+        days, told = self._days(window).c, activity(self.event)
+        last, later = told.subquery("last"), told.subquery("later")
+        joined = sa.join(last, contacts, contacts.c.id == last.c.contact_id)
         return (
-            self._lapses(days, activity.c.contact_id, activity.c.at, activity.c.key)
-            .select_from(joined.join(days.zone.table, self._lapsed(days, activity.c.at)))
+            self._lapses(days, last.c.contact_id, last.c.at, last.c.key)
+            .select_from(joined.join(days.zone.table, self._lapsed(days, last.c.at)))
             .where(
                 ~sa.exists().where(
-                    later.c.contact_id == activity.c.contact_id,
-                    later.c.at > activity.c.at,
+                    later.c.contact_id == last.c.contact_id,
+                    later.c.at > last.c.at,
                     later.c.at <= window.value(lambda w: w.now, Instant()),
                 )
             )
@@ -136,20 +138,3 @@ class Inactivity(Trigger):
         """Whoever had lapsed before the playbook's first tick."""
         last_day = clock.local(window.first, zone).date() - timedelta(days=self.for_.days)
         return (zone, 0, last_day, last_day.isoformat(), LONG_AGO, clock.midnight(last_day, zone), window.now, "")
-
-    def _activity(self, name: str) -> Any:
-        """Everything that counts, one row each: whose, when, and what it is called."""
-        told = (
-            sa.select(
-                sa.func.coalesce(contacts.c.merged_into, contacts.c.id).label("contact_id"),
-                events.c.at.label("at"),
-                (events.c.connector + ":" + events.c.source_id).label("key"),
-            )
-            .join_from(events, contact_sources, contact_sources.c.id == events.c.contact_source)
-            .join(contacts, contacts.c.id == contact_sources.c.contact_id)
-            .where(events.c.deleted_at.is_(None))
-        )
-        if self.event != "any":
-            return told.where(events.c.kind == self.event).subquery(name)
-        bought = sa.select(purchases.c.contact_id, purchases.c.at, purchases.c.order_key.label("key"))
-        return sa.union_all(told, bought).subquery(name)

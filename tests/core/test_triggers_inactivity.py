@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from connectors.records import Ticket
 from runner.app.looking import left_out
 from tests.core.world import World, utc
 from tests.sync.saying import deal, hear, order, person
@@ -100,6 +101,15 @@ def test_who_never_ordered_has_no_lapse(world: World) -> None:
 def test_any_activity_counts_where_any_is_asked_for(each_world: World) -> None:
     bought(each_world, "ada", "2026-01-01 15:00", "2026-01-20 15:00")
     each_world.playbook("win_back", "trigger: {inactivity: {for: 30 days, event: any}}")
+    each_world.ticks("2026-01-21 00:00", "2026-02-01 00:00", "2026-02-20 00:00")
+    assert [f"{letter.at:%m-%d}" for letter in each_world.got()] == ["02-20"]
+
+
+def test_what_is_told_in_a_table_of_its_own_counts_as_activity(each_world: World) -> None:
+    each_world.person("ada")
+    for number, at in enumerate(("2026-01-01 15:00", "2026-01-20 15:00")):
+        each_world.hear(Ticket(ticket_id=f"t{number}", contact_id="ada", created_at=utc(at)))
+    each_world.playbook("quiet", "trigger: {inactivity: {for: 30 days, event: ticket}}")
     each_world.ticks("2026-01-21 00:00", "2026-02-01 00:00", "2026-02-20 00:00")
     assert [f"{letter.at:%m-%d}" for letter in each_world.got()] == ["02-20"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from connectors.records import Event
+from connectors.records import Event, Mention, Ticket
 from runner.store.tables import sends
 from tests.core.world import World, utc
 
@@ -74,6 +74,32 @@ def test_an_event_of_any_kind_may_be_waited_for(each_world: World) -> None:
     each_world.hear(Event(event_id="e1", contact_id="ada", kind="login", at=utc("2026-03-02 11:00")))
     each_world.tick("2026-03-02 12:00")
     assert each_world.why("ada")[0] == "wait-1: done, a login came on 2026-03-02 11:00"
+
+
+@pytest.mark.parametrize("kind", ["ticket_solved", "mention"])
+def test_what_is_told_in_a_table_of_its_own_may_be_waited_for(each_world: World, kind: str) -> None:
+    opened, came = utc("2026-03-01 11:00"), utc("2026-03-02 11:00")
+    waiting(each_world, f"{{for: {{event: {kind}}}, at_most: 7 days}}")
+    each_world.hear(Ticket(ticket_id="t", contact_id="ada", created_at=opened))
+    each_world.tick("2026-03-02 09:00")
+    assert each_world.got() == []
+    each_world.now = came
+    each_world.hear(Ticket(ticket_id="t", contact_id="ada", created_at=opened, solved_at=came))
+    each_world.hear(Mention(mention_id="m", contact_id="ada", source="rss", text="nice", at=came))
+    each_world.tick("2026-03-02 12:00")
+    assert [letter.step for letter in each_world.got()] == ["last"]
+
+
+def test_a_ticket_that_is_solved_is_a_goal(each_world: World) -> None:
+    goal = "goal: {event: ticket_solved, within: 30 days}\n" + DAY
+    each_world.person("ada", customer_since=utc("2026-03-01").date())
+    each_world.playbook("p", f"{goal}\nactions:\n  - wait: 5 days\n{LAST}")
+    each_world.ticks("2026-03-01 00:00", "2026-03-02 09:00")
+    solved = utc("2026-03-03 11:00")
+    each_world.now = solved
+    each_world.hear(Ticket(ticket_id="t", contact_id="ada", created_at=utc("2026-03-01"), solved_at=solved))
+    each_world.ticks("2026-03-03 12:00", "2026-03-07 09:00")
+    assert each_world.got() == []
 
 
 MAIL_FIRST = """

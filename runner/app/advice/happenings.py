@@ -9,7 +9,7 @@ from runner.app.advice.ground import Ground
 from runner.errors import Fault
 from runner.playbook import Playbook
 from runner.steps import KeyPath
-from runner.triggers.event import KEPT
+from runner.store.activity import KEPT
 from runner.yaml_file import closest
 
 #: What happens without an event of the kind.

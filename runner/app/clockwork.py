@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from runner.app.app import App
 from runner.errors import NeedsPerson, WrongUsage
-from runner.store.tables import sends
+from runner.store.tables import metadata, sends
 
 REAL, SIMULATED = "real", "simulated"
 
@@ -66,7 +66,16 @@ def _allow_simulated(app: App, clock: str | None, at: datetime, *, yes: bool) ->
     if app.mailer.real and not yes:
         raise WrongUsage("--at with a mailer on this machine: say --yes if that is meant")
     if clock is None:
+        _known_by(app, at)
         app.remember("clock", SIMULATED)
+
+
+def _known_by(app: App, at: datetime) -> None:
+    """What was synced before a simulated clock began is known when it begins, whatever the machine's clock said."""
+    with app.store.write() as connection:
+        for table in metadata.sorted_tables:
+            for column in (table.c[name] for name in ("seen_at", "changed_at") if name in table.c):
+                connection.execute(table.update().where(column > at).values({column.name: at}))
 
 
 def _rehearsed(app: App) -> int:

@@ -14,7 +14,7 @@ from runner import collect
 from runner.app import clockwork, decisions
 from runner.errors import ExitCode, NeedsPerson, WrongUsage
 from runner.links import BadLink, Kind, Links, Ticket
-from runner.store.tables import answers, consents, contacts, inbox, sends
+from runner.store.tables import answers, consents, contacts, inbox, purchases, sends
 from tests.core.world import Postbox, World, utc
 
 WISH = "trigger: {anniversary: {of: contact.birthday}}"
@@ -45,6 +45,15 @@ def test_the_first_run_decides_which_clock_the_store_has(world: World) -> None:
     clockwork.allow(world.app, at=utc("2026-05-04 09:00"))
     with pytest.raises(NeedsPerson, match="simulated clock: what it holds did not happen"):
         clockwork.allow(world.app, at=None)
+
+
+def test_what_was_synced_before_a_simulated_clock_began_is_known_when_it_begins(each_world: World) -> None:
+    each_world.people("ada")
+    each_world.now = utc("2026-06-01 12:00")
+    each_world.order("ada", utc("2026-05-01 10:00"))
+    clockwork.allow(each_world.app, at=utc("2026-05-04 09:00"))
+    told = each_world.rows(sa.select(purchases.c.at, purchases.c.seen_at))
+    assert [tuple(row) for row in told] == [(utc("2026-05-01 10:00"), utc("2026-05-04 09:00"))]
 
 
 def test_a_store_that_has_run_for_real_takes_no_simulated_time(world: World) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -45,6 +45,8 @@ class Finding:
     name: str
     status: Health
     message: str
+    #: One of findings of a kind that may be thousands: a terminal shows the first of them.
+    one_of_many: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,10 @@ class Examined:
         return any(finding.status is Health.FAULT for finding in self.checks)
 
     def document(self) -> dict[str, Any]:
-        return {"checks": [asdict(finding) for finding in self.checks], "invalid": self.invalid, "quota": self.quota}
+        checks = [
+            {"name": finding.name, "status": finding.status, "message": finding.message} for finding in self.checks
+        ]
+        return {"checks": checks, "invalid": self.invalid, "quota": self.quota}
 
 
 def examine(app: App) -> Examined:
@@ -140,10 +145,7 @@ def _connectors(app: App, connection: sa.Connection) -> Iterator[Finding]:
             yield Finding(f"connector {name}", Health.OK, f"synced at {row['synced_at']:%Y-%m-%d %H:%M} UTC")
     aside = connection.execute(sa.select(set_aside).order_by(set_aside.c.id)).mappings()
     told = list(dict.fromkeys((row["connector"], _set_aside(dict(row))) for row in aside))
-    for connector, words in told[:10]:
-        yield Finding(f"connector {connector}", Health.WARNING, words)
-    if len(told) > 10:
-        yield Finding("connectors", Health.WARNING, f"and {len(told) - 10} more that were set aside")
+    yield from (Finding(f"connector {connector}", Health.WARNING, words, one_of_many=True) for connector, words in told)
 
 
 def _set_aside(row: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import islice
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Rows of a plan that a terminal shows; `--json` gives all.
 SHOWN = 40
+#: Findings of one kind that a terminal shows; `--json` gives all.
+_SHOWN_OF_MANY = 10
 _MARKS = {"ok": ("ok", "green"), "warning": ("warning", "yellow"), "fault": ("fault", "bold red")}
 
 
@@ -236,8 +238,14 @@ def doctor_table(found: Examined) -> Table:
     table.add_column("", no_wrap=True)
     table.add_column("What", no_wrap=True)
     table.add_column("Finding", ratio=1)
-    for finding in found.checks:
-        table.add_row(Text(*_MARKS[finding.status]), plain(finding.name), plain(finding.message))
+    for many, findings in groupby(found.checks, key=lambda finding: finding.one_of_many):
+        told = list(findings)
+        shown = told[:_SHOWN_OF_MANY] if many else told
+        for finding in shown:
+            table.add_row(Text(*_MARKS[finding.status]), plain(finding.name), plain(finding.message))
+        if left_out := len(told) - len(shown):
+            words = f"and {left_out:,} more that were set aside; `regulars doctor --json` has all"
+            table.add_row(Text(*_MARKS["warning"]), "connectors", words)
     return table
 
 

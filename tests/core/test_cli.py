@@ -372,3 +372,14 @@ def test_enroll_before_anything_has_run_says_what_to_do_first(call: Call) -> Non
 def test_enroll_of_nobody_or_nothing_is_a_wrong_call(call: Call, words: str) -> None:
     call("run", "--at", "2026-05-10T09:00")
     assert call(*words.split()).code == 2
+
+
+def test_everything_set_aside_is_in_json_and_the_first_of_it_on_the_screen(call: Call, folder: Path) -> None:
+    orders = [f"o{number},c1,2026-01-02,cheap" for number in range(15)]
+    (folder / "data/orders.csv").write_text("\n".join(["order_id,contact_id,ordered_at,total", *orders]), "utf-8")
+    call("sync")
+    told = [finding["message"] for finding in call("doctor", "--json").json["checks"]]
+    assert [message.split(":")[1] for message in told if "orders.csv" in message] == [f"{n}" for n in range(2, 17)]
+    shown = call("doctor").out
+    assert shown.count("orders.csv") == 10
+    assert "and 5 more that were set aside; `regulars doctor --json` has all" in " ".join(shown.split())

@@ -97,7 +97,7 @@ class Fields:
             try:
                 values[ours] = text if convert is None else convert(text)
             except ValueError as error:
-                aside.append(SetAside(f"{self.table}/{row.id}", ours, text, f"property {name}: {error}"))
+                aside.append(SetAside(f"{self.table}/{row.id}", ours, text, f"is {error} (property {name})"))
         return values
 
 

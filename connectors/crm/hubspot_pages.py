@@ -204,7 +204,7 @@ class TablePages:
             try:
                 values["created_at"] = moment(row.created_at or "")
             except ValueError as error:
-                return SetAside(f"{self._table}/{row.id}", "created_at", row.created_at or "", str(error))
+                return SetAside(f"{self._table}/{row.id}", "created_at", row.created_at or "", f"is {error}")
         if self._table == "deals" and "stage" not in values:
             return SetAside(f"deals/{row.id}", "stage", "", "a deal needs a stage")
         return None

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from textwrap import shorten
 from typing import Any
 
 import sqlalchemy as sa
@@ -149,10 +150,11 @@ def _connectors(app: App, connection: sa.Connection) -> Iterator[Finding]:
 
 
 def _set_aside(row: Mapping[str, Any]) -> str:
-    """`orders.csv:17: total: …`; a warning about a file carries a digest where others carry a field's name."""
+    """`orders.csv:17: total: 'ten' …`; a warning about a file carries a digest where others carry a field's name."""
     if row["field"].startswith("warning "):
         return str(row["words"])
-    return ": ".join(filter(None, (row["place"], row["field"], row["words"])))
+    value = repr(shorten(row["value"], 60, placeholder=" …")) if row["field"] and row["value"] else ""
+    return ": ".join(filter(None, (row["place"], row["field"], f"{value} {row['words']}".lstrip())))
 
 
 def _invalid(connection: sa.Connection) -> dict[str, int]:

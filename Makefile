@@ -19,7 +19,7 @@ help:
 	@echo "make clean   remove the environment and what the tools left"
 
 demo: .venv/.runtime-installed
-	@$(BIN)/regulars demo --contacts 250
+	@$(BIN)/regulars demo --contacts 200
 
 test: .venv/.dev-installed
 	@$(BIN)/python -m pytest -q --numprocesses=logical --maxprocesses=4 $(PYTEST)

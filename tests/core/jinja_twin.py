@@ -50,7 +50,33 @@ class Missing(str):
 MISSING = Missing()
 
 
-class Day(date):
+class Written:
+    """Compares with itself as it is written, too."""
+
+    @staticmethod
+    def _read(other: Any) -> Any:
+        raise NotImplementedError
+
+    def __eq__(self, other: object) -> bool:
+        return super().__eq__(self._read(other))
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __lt__(self, other: Any) -> Any:
+        return super().__lt__(self._read(other))  # type: ignore[misc]
+
+    def __le__(self, other: Any) -> Any:
+        return super().__le__(self._read(other))  # type: ignore[misc]
+
+    def __gt__(self, other: Any) -> Any:
+        return super().__gt__(self._read(other))  # type: ignore[misc]
+
+    def __ge__(self, other: Any) -> Any:
+        return super().__ge__(self._read(other))  # type: ignore[misc]
+
+
+class Day(Written, date):
     """A date that is compared with a written one as well, and may be called: `today` and `today()`."""
 
     def __call__(self) -> Day:
@@ -60,51 +86,15 @@ class Day(date):
     def _read(other: Any) -> Any:
         return date.fromisoformat(other) if type(other) is str else other
 
-    def __eq__(self, other: object) -> bool:
-        return super().__eq__(self._read(other))
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    def __lt__(self, other: Any) -> Any:
-        return super().__lt__(self._read(other))
-
-    def __le__(self, other: Any) -> Any:
-        return super().__le__(self._read(other))
-
-    def __gt__(self, other: Any) -> Any:
-        return super().__gt__(self._read(other))
-
-    def __ge__(self, other: Any) -> Any:
-        return super().__ge__(self._read(other))
-
     __hash__ = date.__hash__
 
 
-class Moment(datetime):
+class Moment(Written, datetime):
     """A time, likewise; without a zone it is written in UTC."""
 
     @staticmethod
     def _read(other: Any) -> Any:
         return datetime.fromisoformat(other).replace(tzinfo=UTC) if type(other) is str else other
-
-    def __eq__(self, other: object) -> bool:
-        return super().__eq__(self._read(other))
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    def __lt__(self, other: Any) -> Any:
-        return super().__lt__(self._read(other))
-
-    def __le__(self, other: Any) -> Any:
-        return super().__le__(self._read(other))
-
-    def __gt__(self, other: Any) -> Any:
-        return super().__gt__(self._read(other))
-
-    def __ge__(self, other: Any) -> Any:
-        return super().__ge__(self._read(other))
 
     __hash__ = datetime.__hash__
 

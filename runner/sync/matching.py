@@ -86,7 +86,7 @@ def _taken(connection: sa.Connection, pull: Pull, people: Sequence[int]) -> dict
 def doubt(pull: Pull, source_id: str, value: Any, people: Sequence[int]) -> SetAside:
     others = "1 contact of another connector" if len(people) == 1 else f"{len(people)} contacts"
     words = (
-        f"{others} had the same {pull.match} already, so this one was kept apart; "
+        f"is the {pull.match} of {others} already, so this one was kept apart; "
         f"give it another {pull.match}, or merge them at the source"
     )
     return SetAside(f"contacts/{source_id}", pull.match, value, words)

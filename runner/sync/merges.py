@@ -33,7 +33,7 @@ def keep_merges(connection: sa.Connection, store: Store, pull: Pull, told: Mappi
         if survivor not in person:
             waiting[number[survivor]].append(source_id)
         elif not _merge(connection, store, person[source_id], person[survivor], pull):
-            words = f"was merged into {survivor}, which was merged into it; correct it at the source"
+            words = "was merged into this one, which was merged into it; correct it at the source"
             rings.append(SetAside(f"contacts/{source_id}", "merged_into", survivor, words))
     _let_wait(connection, waiting)
     return rings

@@ -72,7 +72,7 @@ def test_people_who_cannot_be_told_apart_stay_apart_and_are_listed(store: Store)
     assert synced.tables["contacts"].set_aside == 1
     (listed,) = rows(store, set_aside)
     assert (listed.connector, listed.place, listed.field) == ("shop", "contacts/s1", "email")
-    assert "2 contacts had the same email" in listed.words
+    assert "is the email of 2 contacts already" in listed.words
 
 
 def test_a_second_account_of_one_person_in_one_connector_is_not_joined_twice(store: Store) -> None:

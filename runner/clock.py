@@ -19,6 +19,12 @@ def machine_now() -> datetime:
 
 
 @lru_cache(maxsize=1024)
+def rules(zone_name: str) -> ZoneInfo:
+    """The rules of a zone that there is. (The library keeps eight of them and reads the others anew at each call.)"""
+    return ZoneInfo(zone_name)
+
+
+@lru_cache(maxsize=1024)
 def zone(name: str) -> ZoneInfo | None:
     """The IANA time zone of that name; None where there is none.
 
@@ -27,14 +33,14 @@ def zone(name: str) -> ZoneInfo | None:
     if name in _NO_PLACES or name.startswith(("posix/", "right/")):
         return None
     try:
-        return ZoneInfo(name)
+        return rules(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return None
 
 
 def local(at: datetime, zone_name: str) -> datetime:
     """The instant as the clock on that zone's wall shows it."""
-    return at.astimezone(ZoneInfo(zone_name))
+    return at.astimezone(rules(zone_name))
 
 
 @lru_cache(maxsize=65536)
@@ -44,7 +50,7 @@ def at_local(day: date, hour: time, zone_name: str, *, second: bool = False) -> 
     A time that does not exist (spring) is the instant at which the clock has moved on by as much: 02:30 is 03:30.
     A time that exists twice (autumn) is the first of the two, or the `second`.
     """
-    return datetime.combine(day, hour.replace(fold=int(second)), tzinfo=ZoneInfo(zone_name)).astimezone(UTC)
+    return datetime.combine(day, hour.replace(fold=int(second)), tzinfo=rules(zone_name)).astimezone(UTC)
 
 
 def midnight(day: date, zone_name: str) -> datetime:

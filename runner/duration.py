@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Protocol
-from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
+
+from runner import clock
 
 _WRITTEN = re.compile(r"(?:every |in |after )?(\d+) ?(minute|hour|day|week|business hour|business day)s?")
 #: Days that the longest duration has.
@@ -61,7 +62,7 @@ class Duration:
         # No time at all is now, also where the wall shows this hour for the second time.
         if self.unit in ("minute", "hour") or not self.amount:
             return at + self.span
-        wall = at.astimezone(ZoneInfo(zone)) + self.span
+        wall = clock.local(at, zone) + self.span
         return wall.astimezone(UTC)
 
     def __str__(self) -> str:

@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, TypeVar
-from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, WithJsonSchema
 
@@ -55,7 +54,7 @@ def earlier(now: datetime, span: Duration, zone: str) -> datetime:
     """The instant this much before: at the same wall-clock time for days and weeks."""
     if span.unit in ("minute", "hour"):
         return now - span.span
-    return (now.astimezone(ZoneInfo(zone)) - span.span).astimezone(UTC)
+    return (clock.local(now, zone) - span.span).astimezone(UTC)
 
 
 def read(value: Any) -> When:

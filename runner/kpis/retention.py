@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
@@ -174,5 +173,5 @@ def _activity(asked: Asked) -> sa.Select[Any]:
 
 def _window_before(asked: Asked, at: datetime) -> datetime:
     """Where the activity window that ends at the instant begins: the same wall-clock time so many days earlier."""
-    wall = at.astimezone(ZoneInfo(asked.settings.timezone)) - asked.settings.kpis.activity_window.span
+    wall = clock.local(at, asked.settings.timezone) - asked.settings.kpis.activity_window.span
     return wall.astimezone(at.tzinfo)

@@ -146,7 +146,7 @@ def _sqlite_engine(path: str, begin: str, *, synchronous: str = "FULL") -> sa.En
     read_only = path.startswith("file:")
     engine = sa.create_engine(
         f"sqlite+pysqlite:///{path}" + ("&uri=true" if read_only else ""),
-        connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False},
+        connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False, "cached_statements": 1024},
     )
 
     @sa.event.listens_for(engine, "connect")

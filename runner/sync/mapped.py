@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from connectors.base import SetAside
 from connectors.records import Contact, CustomValue, Record
+from runner import clock
 from runner.sync.money import Rates
 from runner.sync.scales import STANDARD, is_point
 
@@ -92,7 +92,7 @@ def _time(value: CustomValue, zone: str) -> datetime:
         raise ValueError("is no time; write one such as 2026-03-01T12:00:00Z") from None
     if not 1 < at.year < 9999:
         raise ValueError("must be a time in the years 2 to 9998")
-    return at if at.tzinfo else at.replace(tzinfo=ZoneInfo(zone))
+    return at if at.tzinfo else at.replace(tzinfo=clock.rules(zone))
 
 
 def _text(value: CustomValue, _zone: str) -> str:

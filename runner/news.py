@@ -1,5 +1,8 @@
 """Whom a tick looks at: of whom something changed, for whom something came due, for whom time alone may turn a no.
 
+A change is of interest where the trigger reads what changed: somebody else may fire then. Anything else can turn no
+more than a no, so that of others only those are looked at whom the playbook has turned away.
+
 Everybody else stands where the last tick left them. Who is named without need costs a look, who is missing is found by
 the nightly look at everybody.
 """
@@ -8,11 +11,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql.visitors import iterate
 
 from runner.circumstances import living
 from runner.conditions import Condition, Fields
@@ -35,6 +40,7 @@ class Search:
         self._refused_again = playbook.keys.mode == "single" or (audience is not None and bool(audience.atoms()))
         self._window = Standing(window)
         self._newest = Standing(window.newest)
+        self._read = read_by(playbook.trigger.matches(window))
 
     def people(self, connection: sa.Connection, window: Window, marks: Marks) -> list[int]:
         """The numbers of those to look at, in order."""
@@ -42,9 +48,10 @@ class Search:
         self._window.move(window)
         self._newest.move(newest)
         trigger = self._playbook.trigger
-        found = set(marks.contacts)
-        if trigger.concerns_company:
-            found |= colleagues(connection, marks)
+        found = marks.concerning(self._read)
+        if trigger.concerns_company and (found or marks.staff_changed):
+            found |= colleagues(connection, marks, found)
+        found |= marks.turned_away.get(self._playbook.id, set())
         if trigger.comes_due(newest):
             found.update(connection.scalars(self._due))
         if self._playbook.keys.reenter != "every occasion" or self._playbook.keys.mode != "parallel":
@@ -73,8 +80,8 @@ class Search:
     @cached_property
     def _refused(self) -> sa.Select[Any]:
         """Who was turned away, as far back as the trigger still asks, and whose answer may be another by now."""
-        trigger, audience = self._playbook.trigger, self._playbook.audience
-        back_to = self._at(lambda w: min(w.since, w.now - trigger.reach(w)))
+        audience = self._playbook.audience
+        back_to = self._at(lambda w: _still_asked(self._playbook, w))
         refused = sa.select(decisions.c.contact_id).where(
             decisions.c.playbook == self._playbook.id, AT_THE_DOOR, decisions.c.at >= back_to
         )
@@ -88,6 +95,24 @@ class Search:
 
     def _at(self, of: Any) -> Any:
         return self._window.value(of, Instant())
+
+
+def read_by(statement: sa.Select[Any]) -> frozenset[str]:
+    """What a statement reads, in the words of `changed_contacts.what`: tables, and of contacts the columns."""
+    columns = {one for one in iterate(statement) if isinstance(one, sa.Column)}
+    own = {base for column in columns for base in column.base_columns if isinstance(base, sa.Column)}
+    return frozenset(
+        f"contacts.{column.name}" if column.table is contacts else str(column.table.name) for column in own
+    )
+
+
+def refused_since(looked_at: Iterable[tuple[Playbook, Window]]) -> datetime:
+    """As far back as any trigger still asks."""
+    return min(_still_asked(playbook, window) for playbook, window in looked_at)
+
+
+def _still_asked(playbook: Playbook, window: Window) -> datetime:
+    return min(window.since, window.now - playbook.trigger.reach(window))
 
 
 def looked_by(playbook: Playbook, window: Window, settings: Settings) -> str:

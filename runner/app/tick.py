@@ -21,6 +21,7 @@ from runner.deliver import Delivered, deliver
 from runner.edge import Edge
 from runner.enroll import Arrivals, Entered, enroll, finish, look, register, strangers, zones_in_use
 from runner.errors import ExitCode, Fault
+from runner.news import refused_since
 from runner.playbook import Playbook
 from runner.settings import Brake
 from runner.store.marks import Marks, marks_of
@@ -208,7 +209,7 @@ def enroll_all(
     if not looked_at:
         return []
     with app.store.read() as connection:
-        marks = marks_of(connection)
+        marks = marks_of(connection, refused_since=refused_since(looked_at))
         in_full = marks.many or not app.narrows or (all_over and _long_ago(looked_at, now))
         whole = {one.id for one in running} if in_full else strangers(connection, looked_at, app.settings)
     entered, overlooked = [], {}

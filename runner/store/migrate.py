@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from runner.errors import NeedsPerson
-from runner.store import marks
+from runner.store import notes
 from runner.store.engine import Store
 from runner.store.tables import inbox, inbox_metadata
 
@@ -39,7 +39,7 @@ def migrate(store: Store) -> None:
     with _alone(store.writer) as connection:
         command.upgrade(alembic_config(connection), "head")
         # A revision that makes a table anew loses what stood on it.
-        marks.install(connection)
+        notes.install(connection)
 
 
 def _make_inbox(store: Store) -> None:

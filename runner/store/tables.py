@@ -236,6 +236,8 @@ changed_contacts = sa.Table(
     sa.Column("contact_id", Id),
     #: Without a contact: all people of it; with one: a company that this one came to or left. With neither: everybody.
     sa.Column("company_id", Id),
+    #: What changed, in words: the table, or of a contact that was there before each column, as `contacts.birthday`.
+    sa.Column("what", sa.Text, nullable=False),
     sqlite_autoincrement=True,
 )
 
@@ -403,7 +405,7 @@ decisions = sa.Table(
     _one_of("status", "done", "held", "skipped", "ended", "failed", "unsure"),
 )
 sa.Index("ix_decisions_at", decisions.c.at)
-sa.Index("ix_decisions_contact_id", decisions.c.contact_id)
+sa.Index("ix_decisions_contact_id", decisions.c.contact_id, decisions.c.step, decisions.c.at)
 #: Decisions about entering; a query that repeats these words finds them by the index.
 AT_THE_DOOR = sa.text("step = ''")
 sa.Index(

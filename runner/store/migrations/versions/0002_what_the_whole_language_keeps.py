@@ -20,6 +20,7 @@ def upgrade() -> None:
         sa.Column("id", types.Id, nullable=False),
         sa.Column("contact_id", types.Id, nullable=True),
         sa.Column("company_id", types.Id, nullable=True),
+        sa.Column("what", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_changed_contacts")),
         sqlite_autoincrement=True,
     )
@@ -134,6 +135,8 @@ def upgrade() -> None:
 
     with op.batch_alter_table("decisions", schema=None) as batch_op:
         batch_op.add_column(sa.Column("branch", sa.Text(), nullable=True))
+        batch_op.drop_index(batch_op.f("ix_decisions_contact_id"))
+        batch_op.create_index("ix_decisions_contact_id", ["contact_id", "step", "at"], unique=False)
         batch_op.create_index(
             "ix_decisions_at_the_door",
             ["playbook", "at"],
@@ -252,6 +255,8 @@ def downgrade() -> None:
         batch_op.drop_index(
             "ix_decisions_at_the_door", sqlite_where=sa.text("step = ''"), postgresql_where=sa.text("step = ''")
         )
+        batch_op.drop_index("ix_decisions_contact_id")
+        batch_op.create_index(batch_op.f("ix_decisions_contact_id"), ["contact_id"], unique=False)
         batch_op.drop_column("branch")
 
     with op.batch_alter_table("contacts", schema=None) as batch_op:

@@ -1,0 +1,115 @@
+"""The database itself notes every contact of whom something changed that a trigger or condition may see, and what.
+
+Not the code that writes, which may forget it. What concerns all people of a company is noted once, of the company.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import sqlalchemy as sa
+
+from runner.store.tables import contacts, facts
+
+_FROM_PERSON = "FROM contact_sources s JOIN contacts c ON c.id = s.contact_id"
+_PERSON = f"SELECT coalesce(c.merged_into, c.id) {_FROM_PERSON}"
+_FIRM = "SELECT company_id FROM company_sources"
+_DEAL = "FROM deals WHERE id = {0}"
+#: What a column holds → the contacts it leads to, or the companies.
+_WHOSE: Mapping[str, Mapping[str, str]] = {
+    "contact": {"contact_id": "SELECT {0} WHERE {0} IS NOT NULL"},
+    "contact_source": {"contact_id": f"{_PERSON} WHERE s.id = {{0}}"},
+    "company": {"company_id": "SELECT {0} WHERE {0} IS NOT NULL"},
+    "company_source": {"company_id": f"{_FIRM} WHERE id = {{0}} AND company_id IS NOT NULL"},
+    "deal": {
+        "contact_id": f"{_PERSON} WHERE s.id = (SELECT contact_source {_DEAL})",
+        "company_id": f"{_FIRM} WHERE id = (SELECT company_source {_DEAL}) AND company_id IS NOT NULL",
+    },
+    # Rates of exchange: what anybody's amounts come to.
+    "rate": {"contact_id": "SELECT CAST(NULL AS BIGINT) WHERE {0} IS NOT NULL"},
+    "colleague": {
+        "contact_id, company_id": "SELECT coalesce(c.merged_into, c.id),"
+        f" ({_FIRM} WHERE id = {{row}}.company_source) {_FROM_PERSON} WHERE s.id = {{0}}"
+    },
+}
+#: Table → its columns that lead to contacts, with what they hold.
+_WATCHED: Mapping[str, Mapping[str, str]] = {
+    "contacts": {"id": "contact", "merged_into": "contact"},
+    "companies": {"id": "company"},
+    "contact_sources": {"contact_id": "contact"},
+    "company_sources": {"company_id": "company"},
+    "contact_companies": {"contact_source": "colleague"},
+    "deal_contacts": {"contact_source": "contact_source"},
+    "deal_changes": {"deal_id": "deal"},
+    "fx": {"id": "rate"},
+    "purchases": {"contact_id": "contact"},
+    "answers": {"contact_id": "contact"},
+    "consents": {"contact_id": "contact"},
+} | {
+    name: {column: column for column in ("contact_source", "company_source") if column in table.c}
+    for name, table in facts.items()
+    if name != "fx"
+}
+#: Tables of which a row says nothing by itself: it matters when it comes to lead to somebody else.
+_IDENTITIES = ("contact_sources", "company_sources")
+
+
+def install(connection: sa.Connection) -> None:
+    """Makes the triggers anew, as they are written here."""
+    for table, columns in _WATCHED.items():
+        if columns:
+            make = _on_sqlite if connection.dialect.name == "sqlite" else _on_postgresql
+            for statement in make(table, columns):
+                connection.exec_driver_sql(statement)
+
+
+def _on_sqlite(table: str, columns: Mapping[str, str]) -> Iterator[str]:
+    for event in ("INSERT", "UPDATE", "DELETE"):
+        name = f"mark_{table}_{event.lower()}"
+        body = "; ".join(_notes(table, columns, event, differs="IS NOT"))
+        yield f"DROP TRIGGER IF EXISTS {name}"
+        yield f"CREATE TRIGGER {name} AFTER {event} ON {table} BEGIN {body}; END"
+
+
+def _on_postgresql(table: str, columns: Mapping[str, str]) -> Iterator[str]:
+    for event in ("INSERT", "UPDATE", "DELETE"):
+        name = f"mark_{table}_{event.lower()}"
+        body = "; ".join(_notes(table, columns, event, differs="IS DISTINCT FROM"))
+        yield f"DROP TRIGGER IF EXISTS {name} ON {table}"
+        yield (
+            f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql"
+            f" AS $$ BEGIN {body}; RETURN NULL; END $$"
+        )
+        yield f"CREATE TRIGGER {name} AFTER {event} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"
+
+
+def _notes(table: str, columns: Mapping[str, str], event: str, *, differs: str) -> Iterator[str]:
+    """INSERTs that note whom a row led to before and leads to now, each once."""
+    for column, kind in columns.items():
+        moved = f"old.{column} {differs} new.{column}"
+        what, only = f"'{table}'", ""
+        if event == "UPDATE" and (table in _IDENTITIES or column == "merged_into"):
+            what, only = f"'{table}.{column}'" if table == "contacts" else what, moved
+        elif event == "UPDATE" and table == "contacts":
+            what = _columns_that(differs)
+            only = f"{what} <> ''"
+        if event != "DELETE":
+            yield from _note(kind, f"new.{column}", what, only)
+        if event != "INSERT":
+            yield from _note(kind, f"old.{column}", what, moved if event == "UPDATE" else "")
+
+
+def _columns_that(differ: str) -> str:
+    """The words for the columns of a contact whose values are others now."""
+    return " || ".join(
+        f"CASE WHEN old.{name} {differ} new.{name} THEN 'contacts.{name} ' ELSE '' END"
+        for name in (column.name for column in contacts.c)
+        if name != "id"
+    )
+
+
+def _note(kind: str, value: str, what: str, condition: str) -> Iterator[str]:
+    for noted, whose in _WHOSE[kind].items():
+        only = f" AND {condition}" if condition else ""
+        told = whose.format(value, row=value[:3]).removeprefix("SELECT ")
+        yield f"INSERT INTO changed_contacts (what, {noted}) SELECT {what}, {told}{only}"

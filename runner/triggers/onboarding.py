@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from pydantic import Field
 
 from runner.duration import Duration, SomeTime
-from runner.settings import Hour
 from runner.store.tables import contacts
 from runner.store.types import json_object
 from runner.triggers.base import (
@@ -26,6 +25,7 @@ from runner.triggers.base import (
     lives_in,
     match_columns,
 )
+from runner.yaml_types import Hour
 
 
 class Onboarding(Trigger):

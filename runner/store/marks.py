@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from runner.store.engine import Store
+from runner.store.functions import json_number
 from runner.store.tables import (
     changed_contacts,
     company_sources,
@@ -22,7 +23,6 @@ from runner.store.tables import (
     contacts,
     facts,
 )
-from runner.store.types import json_number
 
 #: With more changes than this it costs less to look at everybody.
 MANY = 20_000

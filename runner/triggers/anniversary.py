@@ -11,8 +11,8 @@ from pydantic import Field
 
 from runner.conditions import Fields
 from runner.duration import Duration, SomeTime
+from runner.store.functions import json_object
 from runner.store.tables import contacts
-from runner.store.types import json_object
 from runner.triggers.base import (
     DATES,
     Anchor,

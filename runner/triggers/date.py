@@ -12,8 +12,8 @@ from pydantic import model_validator
 from runner.conditions import Field, Fields, Kind
 from runner.conditions.sql import days_between
 from runner.duration import Days, Duration, SomeTime
+from runner.store.functions import json_object
 from runner.store.tables import contacts
-from runner.store.types import json_object
 from runner.triggers.base import (
     DATES,
     LONG_AGO,

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from pydantic import Field
 
 from runner.duration import Duration, SomeTime
+from runner.store.functions import json_object
 from runner.store.tables import contacts
-from runner.store.types import json_object
 from runner.triggers.base import (
     DATES,
     DueDay,

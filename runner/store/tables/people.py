@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from runner.store.functions import draw_of
 from runner.store.tables.schema import metadata
-from runner.store.types import Exact, Id, Instant, Json, draw_of
+from runner.store.types import Exact, Id, Instant, Json
 
 contacts = sa.Table(
     "contacts",

@@ -13,7 +13,7 @@ from runner.passage import HAPPENED, TIMED_OUT
 from runner.playbook import Playbook
 from runner.settings import QuietHours, Settings
 from runner.steps import Branch, Step
-from runner.store.types import draw_of
+from runner.store.functions import draw_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from runner.news import Search, looked_by
 from runner.playbook import Playbook
 from runner.settings import Brake, Settings
 from runner.store import Store, changed, look_by_index
+from runner.store.functions import draw, unindexed
 from runner.store.marks import Marks, forget
 from runner.store.tables import (
     companies,
@@ -29,7 +30,7 @@ from runner.store.tables import (
     sends,
     trigger_states,
 )
-from runner.store.types import Instant, draw, unindexed
+from runner.store.types import Instant
 from runner.triggers import Anchor, Window
 from runner.triggers.base import Standing
 from runner.triggers.manual import Called

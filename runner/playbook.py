@@ -17,11 +17,12 @@ from runner.cases import Case
 from runner.conditions import Condition, Fields
 from runner.duration import Duration, Span, parse
 from runner.errors import Fault
-from runner.settings import Brake, NotYet, Part, Share
+from runner.settings import Brake
 from runner.steps import Step, read_condition, read_steps, single
 from runner.triggers import Anchor, Trigger
 from runner.triggers.naming import misnamed
 from runner.yaml_file import YamlFile, read_yaml, salvaged, validate
+from runner.yaml_types import NotYet, Part, Share
 
 
 class Limits(Part):

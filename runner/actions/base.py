@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, WithJsonSchema
 
-from runner.settings import MailAddress, NotYet, Part
+from runner.yaml_types import MailAddress, NotYet, Part
 
 #: Steps within a step; the schema of a playbook says there what a step is.
 Steps = Annotated[list[Any], WithJsonSchema({"steps": True})]

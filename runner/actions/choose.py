@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 from pydantic import model_validator
 
 from runner.actions.base import Action, Steps
-from runner.settings import Part
+from runner.yaml_types import Part
 
 
 class Option(Part):

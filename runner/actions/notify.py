@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pydantic import field_validator
 
 from runner.actions.base import Work
-from runner.settings import mail_address
+from runner.yaml_types import mail_address
 
 #: The contact's owner, else the playbook's.
 OWNER = "owner"

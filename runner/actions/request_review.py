@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from runner.actions.base import MailAction
-from runner.settings import NotYet
+from runner.yaml_types import NotYet
 
 
 class RequestReview(MailAction):

@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 from pydantic import Field, model_validator
 
 from runner.actions.base import Action, Steps
-from runner.settings import Part, Share
+from runner.yaml_types import Part, Share
 
 
 class Arm(Part):

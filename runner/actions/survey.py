@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from runner.actions.base import MailAction
 from runner.duration import Duration, Span
-from runner.settings import NotYet
+from runner.yaml_types import NotYet
 
 
 class Survey(MailAction):

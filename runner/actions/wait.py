@@ -12,7 +12,7 @@ from runner import clock
 from runner.actions.base import Action
 from runner.clock import WEEKDAYS
 from runner.duration import BusinessTime, Delay, SomeDelay
-from runner.settings import Part
+from runner.yaml_types import Part
 
 _MOMENT = re.compile(rf"(?:({'|'.join(WEEKDAYS)})[a-z]*)? ?(?:([01]?\d|2[0-3]):([0-5]\d))?", re.IGNORECASE)
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pydantic import Field, field_validator
 
 from runner.actions.base import Work
-from runner.settings import web_address
+from runner.yaml_types import web_address
 
 
 class Webhook(Work):

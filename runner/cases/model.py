@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, mo
 
 from runner.cases.when import Fixed, Later
 from runner.duration import Duration
-from runner.settings import Part
+from runner.yaml_types import Part
 
 #: A time that is fixed counts from no other.
 _ANY = datetime(2000, 1, 1, tzinfo=UTC)

@@ -11,7 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from runner.conditions.fields import FACTS, Field, Fields, custom_value, facts_of
-from runner.store.types import Exact, Instant, json_object, json_value
+from runner.store.functions import json_object, json_value
+from runner.store.types import Exact, Instant
 
 #: The word of each and what it is made of, name by name.
 BROUGHT: Mapping[str, Mapping[str, Any]] = {

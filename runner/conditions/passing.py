@@ -24,8 +24,9 @@ from runner.conditions.meaning import SPANS, Meaning, constant, pairs
 from runner.conditions.months import latest_start
 from runner.conditions.sql import is_today, moved, shifted
 from runner.conditions.words import show
+from runner.store.functions import json_text
 from runner.store.tables import contacts
-from runner.store.types import Instant, json_text
+from runner.store.types import Instant
 
 
 class Flip(StrEnum):

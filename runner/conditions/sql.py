@@ -14,10 +14,10 @@ from jinja2 import nodes as n
 
 from runner import clock
 from runner.conditions.fields import Field, Kind
-from runner.conditions.functions import days_between, local_day, position
 from runner.conditions.meaning import Meaning, constant, pairs
 from runner.conditions.months import last_covered, latest_start, month_number, whole_months
 from runner.conditions.today import Today
+from runner.store.functions import days_between, local_day, position
 from runner.store.tables import contacts
 from runner.store.types import Instant
 

@@ -10,9 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from runner import clock
-from runner.conditions.functions import zone_instant
+from runner.store.functions import json_text, zone_instant
 from runner.store.tables import contacts
-from runner.store.types import Instant, json_text
+from runner.store.types import Instant
 
 
 class Today:

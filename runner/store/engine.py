@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from runner import clock
-from runner.store.types import draw_of
+from runner.store.functions import draw_of
 
 #: Seconds a writer waits for another one before it gives up.
 BUSY_TIMEOUT = 30

@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from runner.store.engine import Store
+from runner.store.functions import json_number
 from runner.store.tables import (
     AT_THE_DOOR,
     changed_contacts,
@@ -24,7 +25,7 @@ from runner.store.tables import (
     contacts,
     decisions,
 )
-from runner.store.types import Instant, json_number
+from runner.store.types import Instant
 
 #: With more changes than this it costs less to look at everybody.
 MANY = 20_000

@@ -23,8 +23,8 @@ from runner.duration import Duration
 from runner.links import Kind, Ticket
 from runner.log import LogRow
 from runner.playbook import Playbook
+from runner.store.functions import json_object
 from runner.store.tables import contacts, sends
-from runner.store.types import json_object
 from runner.trial.verdict import Seen, failures_of
 from runner.trial.world import TELLER, World
 from runner.triggers import Trigger, Window

@@ -11,9 +11,8 @@ from pydantic import Field
 
 from runner.conditions import Fields
 from runner.duration import Duration, SomeTime
-from runner.settings import Hour
+from runner.store.functions import json_object
 from runner.store.tables import contacts
-from runner.store.types import json_object
 from runner.triggers.base import (
     DATES,
     Anchor,
@@ -29,6 +28,7 @@ from runner.triggers.base import (
     yearly_anchor,
     yearly_table,
 )
+from runner.yaml_types import Hour
 
 
 class Anniversary(Trigger):

@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Literal, Self
 import sqlalchemy as sa
 from pydantic import Field, model_validator
 
+from runner.store.functions import json_object
 from runner.store.tables import answers, contact_sources, contacts, surveys
-from runner.store.types import json_object
 from runner.triggers.arrivals import Arrival
 from runner.triggers.base import Window, match_columns
 

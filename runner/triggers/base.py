@@ -16,10 +16,11 @@ import sqlalchemy as sa
 from runner import clock
 from runner.conditions import Field, Fields, Kind, Today
 from runner.duration import Duration
-from runner.settings import Part
 from runner.store import Store
+from runner.store.functions import json_number, month_day, month_day_of_text, row_field
 from runner.store.tables import contact_sources, contacts
-from runner.store.types import Id, Instant, Json, json_number, month_day, month_day_of_text, row_field
+from runner.store.types import Id, Instant, Json
+from runner.yaml_types import Part
 
 NO_TIME = Duration(0, "day")
 

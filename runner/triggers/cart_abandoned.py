@@ -10,8 +10,9 @@ import sqlalchemy as sa
 
 from runner.conditions.brought import kept
 from runner.duration import Duration, SomeTime
+from runner.store.functions import json_object, seconds_after
 from runner.store.tables import contact_sources, contacts, facts, purchases
-from runner.store.types import Instant, json_object, seconds_after
+from runner.store.types import Instant
 from runner.triggers.arrivals import Arrival
 from runner.triggers.base import Window, match_columns
 

@@ -12,9 +12,8 @@ from pydantic import model_validator
 from runner.conditions import Field, Fields, Kind
 from runner.conditions.sql import days_between
 from runner.duration import Days, Duration, SomeTime
-from runner.settings import Hour
+from runner.store.functions import json_object
 from runner.store.tables import contacts
-from runner.store.types import json_object
 from runner.triggers.base import (
     DATES,
     LONG_AGO,
@@ -35,6 +34,7 @@ from runner.triggers.base import (
     yearly_table,
 )
 from runner.triggers.things import THINGS, column_of, concerns, things
+from runner.yaml_types import Hour
 
 
 class Date(Trigger):

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 
 from runner.conditions.brought import kept
+from runner.store.functions import json_object
 from runner.store.tables import contacts, deal_changes, deals
-from runner.store.types import json_object
 from runner.triggers.arrivals import Arrival
 from runner.triggers.base import Window, match_columns
 from runner.triggers.whose import recipient, told_a_colleague

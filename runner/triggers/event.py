@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from runner.conditions import Condition, Fields
 from runner.conditions.brought import kept, plain, standing_for
 from runner.store.activity import KEPT, Kept
+from runner.store.functions import json_object
 from runner.store.tables import companies, contact_sources, contacts, events, orders, purchases
-from runner.store.types import json_object
 from runner.triggers.arrivals import Arrival
 from runner.triggers.base import Named, Window, match_columns
 

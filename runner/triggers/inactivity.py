@@ -13,8 +13,9 @@ from runner import clock
 from runner.conditions import Fields
 from runner.duration import Days, Duration
 from runner.store.activity import activity
+from runner.store.functions import json_object
 from runner.store.tables import contacts, purchases
-from runner.store.types import Instant, json_object
+from runner.store.types import Instant
 from runner.triggers.base import (
     DATES,
     LONG_AGO,

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 import sqlalchemy as sa
 
+from runner.store.functions import json_object
 from runner.store.tables import contacts
-from runner.store.types import Instant, json_object
+from runner.store.types import Instant
 from runner.triggers.base import BY_HAND, CALL, LONG_AGO, Trigger, Window, match_columns
 
 

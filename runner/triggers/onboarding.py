@@ -10,9 +10,8 @@ import sqlalchemy as sa
 from pydantic import Field
 
 from runner.duration import Duration, SomeTime
-from runner.settings import Hour
+from runner.store.functions import json_object
 from runner.store.tables import contacts
-from runner.store.types import json_object
 from runner.triggers.base import (
     DATES,
     DueDay,
@@ -26,6 +25,7 @@ from runner.triggers.base import (
     lives_in,
     match_columns,
 )
+from runner.yaml_types import Hour
 
 
 class Onboarding(Trigger):

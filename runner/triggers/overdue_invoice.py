@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from pydantic import Field
 
 from runner.duration import Duration, SomeTime
-from runner.settings import Hour
 from runner.store.tables import contacts, facts
 from runner.triggers.base import DueDay, Lateness, Trigger, Window, back_to, day_table, due_days, match_columns
 from runner.triggers.things import concerns, things
+from runner.yaml_types import Hour
 
 
 class OverdueInvoice(Trigger):

@@ -11,11 +11,11 @@ from pydantic import model_validator
 
 from runner import clock
 from runner.duration import Days, Duration, SomeTime
-from runner.settings import Hour
+from runner.store.functions import json_object, seconds_after
 from runner.store.tables import contacts
-from runner.store.types import json_object, seconds_after
 from runner.triggers.base import DayTable, Lateness, Trigger, Window, back_to, lives_in, local_span, match_columns
 from runner.triggers.cron import Cron, times
+from runner.yaml_types import Hour
 
 
 class Schedule(Trigger):

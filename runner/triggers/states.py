@@ -12,8 +12,9 @@ import sqlalchemy as sa
 
 from runner.duration import Duration
 from runner.store import Store
+from runner.store.functions import json_object, seconds_after
 from runner.store.tables import companies, contacts, trigger_states
-from runner.store.types import Instant, json_object, seconds_after
+from runner.store.types import Instant
 from runner.triggers.base import Trigger, Window, match_columns
 
 states = trigger_states.c

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from runner.conditions import Field
 from runner.conditions.brought import kept
 from runner.conditions.fields import custom_value
+from runner.store.functions import json_object
 from runner.store.tables import companies, company_sources, facts
-from runner.store.types import json_object
 from runner.triggers.base import Window
 from runner.triggers.whose import primary, recipient, told_a_colleague
 

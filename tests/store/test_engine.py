@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError, StatementError
 
 from runner.store import Store
+from runner.store.functions import draw, draw_of
 from runner.store.tables import companies, meta, purchases, runs, sends, stale_contacts
-from runner.store.types import Exact, draw, draw_of
+from runner.store.types import Exact
 
 AT = datetime(2026, 11, 22, 9, tzinfo=UTC)
 

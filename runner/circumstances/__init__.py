@@ -1,0 +1,31 @@
+"""What must be known about people at this moment, so that a decision can be made: read in one go for a batch."""
+
+from __future__ import annotations
+
+from runner.circumstances.circumstances import Circumstances, Passage, look_at
+from runner.circumstances.due import ALL_PAUSED, ENROLLED, Due, as_due, due_enrollments, due_steps, paused
+from runner.circumstances.mailed import OUT, Mailed, caps_since, local_day
+from runner.circumstances.people import living, people_of, source_ids
+from runner.circumstances.permission import MARKETING_NOES, suppressed
+
+__all__ = [
+    "ALL_PAUSED",
+    "ENROLLED",
+    "MARKETING_NOES",
+    "OUT",
+    "Circumstances",
+    "Due",
+    "Mailed",
+    "Passage",
+    "as_due",
+    "caps_since",
+    "due_enrollments",
+    "due_steps",
+    "living",
+    "local_day",
+    "look_at",
+    "paused",
+    "people_of",
+    "source_ids",
+    "suppressed",
+]

@@ -1,0 +1,141 @@
+"""One person's circumstances, read in one go for a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from runner.circumstances.due import Due
+from runner.circumstances.permission import latest_words, suppressed
+from runner.conditions import Condition, Today
+from runner.conditions.brought import read
+from runner.playbook import Playbook
+from runner.store.tables import companies, contacts
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What happened on one enrollment's way."""
+
+    #: When the goal was reached after entering.
+    goal_at: datetime | None = None
+    #: The answer to the latest survey that went out, and until when it may be given.
+    answer: Mapping[str, Any] | None = None
+    asked_until: datetime | None = None
+    #: When what this step waits for came.
+    happened_at: datetime | None = None
+    #: Whether what the last `wait` was for has come.
+    happened: bool | None = None
+    #: Who entered for the same occasion, is the same person by a merge, and goes first.
+    rival: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """One person's, at one moment."""
+
+    #: The columns of `contacts` and, below `company`, of the company; custom fields below `custom`.
+    contact: Mapping[str, Any]
+    company: Mapping[str, Any] | None = None
+    #: Why we may not write: the reason of a suppression in force, and when it began.
+    suppressed: tuple[str, datetime] | None = None
+    #: The latest word on the topic: yes, no, or unknown.
+    consent: str = "unknown"
+    #: Whether `exit_when` holds.
+    exits: bool = False
+    #: What the counts, sums and lasts of the step's conditions come to, by their text.
+    measured: Mapping[str, Any] = field(default_factory=dict)
+    passage: Passage = Passage()
+
+    @property
+    def zone(self) -> str:
+        return str(self.contact["zone"])
+
+    @property
+    def address(self) -> str | None:
+        address: str | None = self.contact["address"]
+        return address
+
+    def values(self, due: Due | None = None) -> dict[str, Any]:
+        """The fields by their full names, as conditions have them; with an enrollment's own, and what was brought."""
+        named = {f"contact.{name}": value for name, value in _plain(self.contact).items()}
+        named |= {f"company.{name}": value for name, value in _plain(self.company or {}).items()}
+        named |= self.measured
+        if due is None:
+            return named
+        brought = {**read(due.facts), "answer": self.answer(due) or {}}
+        named |= {f"{word}.{name}": value for word, row in brought.items() for name, value in row.items()}
+        return named | {
+            "enrollment.happened": self.passage.happened,
+            "enrollment.entered_at": due.entered_at,
+            "enrollment.occasion": due.occasion,
+        }
+
+    def answer(self, due: Due) -> Mapping[str, Any] | None:
+        """What was answered to the playbook's survey; where it sent none, the answer that let the person in."""
+        if self.passage.answer is not None or self.passage.asked_until is not None:
+            return self.passage.answer
+        return read(due.facts).get("answer")
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**(row.get("custom") or {}), **row}
+
+
+def look_at(
+    connection: sa.Connection,
+    playbook: Playbook,
+    people: Mapping[int, Mapping[str, Any]],
+    *,
+    topic: str | None,
+    now: datetime,
+    zones: Sequence[str],
+    asking: Iterable[Condition] = (),
+) -> dict[int, Circumstances]:
+    """The circumstances of these people, by contact; whether they may be written to only where a topic asks for it.
+
+    `asking` are the conditions that are to be asked of them one by one.
+    """
+    firms = _firms(connection, [p["company_id"] for p in people.values() if p["company_id"] is not None])
+    noes = suppressed(connection, people) if topic is not None else {}
+    words = latest_words(connection, list(people), topic) if topic is not None else {}
+    today = Today(now, zones)
+    leaving = _leaving(connection, playbook, list(people), today)
+    measured: dict[int, dict[str, Any]] = {id: {} for id in people}
+    for condition in asking:
+        for id, found in condition.measured(connection, list(people), today).items():
+            measured[id] |= found
+    return {
+        id: Circumstances(
+            contact=person,
+            company=firms.get(person["company_id"]),
+            suppressed=noes.get(id),
+            consent=words.get(id, "unknown"),
+            exits=id in leaving,
+            measured=measured[id],
+        )
+        for id, person in people.items()
+    }
+
+
+def _firms(connection: sa.Connection, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
+    if not ids:
+        return {}
+    rows = connection.execute(sa.select(companies).where(companies.c.id.in_(set(ids)))).mappings()
+    return {row["id"]: dict(row) for row in rows}
+
+
+def _leaving(connection: sa.Connection, playbook: Playbook, ids: Sequence[int], today: Today) -> set[int]:
+    if playbook.exit_when is None:
+        return set()
+    return set(
+        connection.scalars(
+            sa.select(contacts.c.id)
+            .outerjoin_from(contacts, companies, companies.c.id == contacts.c.company_id)
+            .where(contacts.c.id.in_(ids), playbook.exit_when.sql(today))
+        )
+    )

@@ -1,0 +1,101 @@
+"""Enrollments whose next step may be looked at, and whether their playbook is paused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from runner.circumstances.people import living
+from runner.playbook import Playbook
+from runner.store.tables import enrollments, meta, playbooks
+from runner.store.types import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An enrollment whose next step may be looked at: one that is stored, or one that `plan` imagines."""
+
+    #: Of one that is not stored a number beyond all that are.
+    id: int
+    #: Who it is about today: of somebody merged the survivor.
+    contact_id: int
+    occasion: str
+    anchor: date | None
+    facts: Mapping[str, Any]
+    arm: str
+    step: str
+    attempt: int
+    #: Since when this step has been next.
+    step_since: datetime
+    entered_at: datetime
+    #: When it was to be looked at: whose time came first goes first.
+    due_at: datetime
+    #: Until when a survey may be answered that `plan` imagines to have gone out.
+    asked_until: datetime | None = None
+    #: Whether what the last `wait` was for has come, where `plan` imagines that wait to be over.
+    happened: bool | None = None
+    #: Who entered, where that is somebody who has been merged since.
+    entered_as: int | None = None
+
+
+#: Enrollments, with whom each is about today.
+ENROLLED = sa.select(enrollments, living(enrollments.c.contact_id).label("living"))
+
+
+def as_due(row: Mapping[Any, Any]) -> Due:
+    """A row of enrollments, or one that has its columns, as what may be looked at."""
+    due = Due(**{field.name: row[field.name] for field in fields(Due) if field.name in row})
+    return replace(due, contact_id=row["living"], entered_as=due.contact_id) if "living" in row else due
+
+
+#: The key in `meta` under which stands since when everything is paused.
+ALL_PAUSED = "paused_at"
+
+
+def paused(playbook: Any) -> sa.ColumnElement[bool]:
+    """Whether a playbook is paused, or everything: asked at the door, at the claim and right before a call."""
+    itself = sa.exists().where(playbooks.c.id == playbook, playbooks.c.paused_at.is_not(None))
+    return sa.or_(itself, sa.exists().where(meta.c.key == ALL_PAUSED).correlate(None))
+
+
+def due_enrollments(
+    connection: sa.Connection, playbook: Playbook, step: str, now: datetime, limit: int | None = None, *, lock: bool
+) -> list[Due]:
+    """The oldest enrollments whose step is due; locked ones are ours until the transaction ends."""
+    asked = {"of": playbook.id, "in": playbook.version, "at": step, "now": now, "most": limit or _MANY}
+    rows = connection.execute(_DUE_LOCKED if lock else _DUE, asked).mappings()
+    return [as_due(row) for row in rows]
+
+
+#: More than there are.
+_MANY = 2**62
+_DUE = (
+    ENROLLED.where(
+        enrollments.c.state == "active",
+        enrollments.c.playbook == sa.bindparam("of"),
+        enrollments.c.version == sa.bindparam("in"),
+        enrollments.c.step == sa.bindparam("at"),
+        enrollments.c.due_at <= sa.bindparam("now", type_=Instant()),
+        sa.not_(paused(sa.bindparam("of"))),
+    )
+    .order_by(enrollments.c.due_at, enrollments.c.id)
+    .limit(sa.bindparam("most", type_=sa.BigInteger()))
+)
+_DUE_LOCKED = _DUE.with_for_update(skip_locked=True, of=enrollments)
+
+
+def due_steps(connection: sa.Connection, now: datetime) -> list[tuple[str, str, str]]:
+    """Playbook, version and step of everything that is due, paused playbooks left out; in a stable order."""
+    one = enrollments.c
+    rows = connection.execute(
+        sa.select(one.playbook, one.version, one.step)
+        .distinct()
+        # In words, as in the index: SQLite does not look into parameters.
+        .where(sa.text("state = 'active'"), one.due_at <= now, sa.not_(paused(one.playbook)))
+        .order_by(one.playbook, one.version, one.step)
+    )
+    return [tuple(row) for row in rows]

@@ -1,0 +1,112 @@
+"""What mail each address has had of late: what the caps count, and who had which letter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+
+import sqlalchemy as sa
+
+from runner import clock
+from runner.circumstances.due import Due
+from runner.circumstances.people import living
+from runner.settings import Settings
+from runner.store.tables import enrollments, sends
+
+#: What has gone out, or may have.
+OUT = ("claimed", "accepted", "unsure")
+
+
+class Mailed:
+    """What mail each address has had, kept up to date while a batch is decided: what the caps count, and for whom."""
+
+    def __init__(self) -> None:
+        self.days: dict[str, list[date]] = {}
+        self.surveys: dict[str, date] = {}
+        #: What each step of an enrollment has sent: the address, the day, and whether it was a survey.
+        self._by_step: dict[tuple[int, str], list[tuple[str, date, bool]]] = {}
+        #: Address, local day, playbook, step and occasion → the contact that had this letter.
+        self._letters: dict[tuple[str, date, str, str, str], int] = {}
+
+    def load(self, connection: sa.Connection, addresses: Iterable[str], since: date) -> None:
+        """Claimed, accepted and unsure marketing mail of these addresses since a local day."""
+        wanted = sorted(set(addresses) - self.days.keys())
+        self.days |= {address: [] for address in wanted}
+        if not wanted:
+            return
+        counting = sends.c.state.in_(OUT)
+        rows = connection.execute(
+            sa.select(sends.c.address, sends.c.local_day, sends.c.action, sends.c.enrollment_id, sends.c.step).where(
+                sends.c.address.in_(wanted), counting, sends.c.local_day > since, sends.c.purpose == "marketing"
+            )
+        )
+        for address, day, action, enrollment, step in rows:
+            self.add(address, day, survey=action == "survey")
+            self._by_step.setdefault((enrollment, step), []).append((address, day, action == "survey"))
+
+    def for_(self, due: Due) -> Mailed:
+        """What counts for this one: a letter that is sent again is still one letter."""
+        earlier = self._by_step.get((due.id, due.step), ())
+        if not due.attempt or not earlier:
+            return self
+        others = Mailed()
+        others.days = {address: list(days) for address, days in self.days.items()}
+        others.surveys, others._letters = dict(self.surveys), self._letters
+        for address, day, survey in earlier:
+            others.days[address].remove(day)
+            if survey and others.surveys.get(address) == day:
+                del others.surveys[address]
+        return others
+
+    def recall(
+        self, connection: sa.Connection, playbook: str, step: str, addresses: Iterable[str], now: datetime
+    ) -> None:
+        """Who had this step's letter of late at one of these addresses."""
+        rows = connection.execute(
+            _LETTERS,
+            {"addresses": list(addresses), "of": playbook, "at": step, "since": now.date() - timedelta(days=2)},
+        )
+        for address, day, occasion, contact_id in rows:
+            self.note(address, day, playbook, step, occasion, contact_id)
+
+    def note(self, address: str, day: date, playbook: str, step: str, occasion: str, contact_id: int) -> None:
+        self._letters.setdefault((address, day, playbook, step, occasion), contact_id)
+
+    def had(self, address: str, day: date, playbook: str, step: str, occasion: str) -> int | None:
+        """The contact for whom this letter went to the address that day."""
+        return self._letters.get((address, day, playbook, step, occasion))
+
+    def add(self, address: str, day: date, *, survey: bool) -> None:
+        self.days.setdefault(address, []).append(day)
+        if survey:
+            self.surveys[address] = max(day, self.surveys.get(address, day))
+
+    def on(self, address: str, day: date) -> int:
+        return sum(mailed == day for mailed in self.days.get(address, ()))
+
+    def within(self, address: str, day: date, days: int) -> list[date]:
+        """The days of mails in the rolling span that ends with this day, oldest first."""
+        return sorted(mailed for mailed in self.days.get(address, ()) if day - timedelta(days=days) < mailed <= day)
+
+
+_LETTERS = (
+    sa.select(sends.c.address, sends.c.local_day, enrollments.c.occasion, living(sends.c.contact_id))
+    .join_from(sends, enrollments, enrollments.c.id == sends.c.enrollment_id)
+    .where(
+        sends.c.address.in_(sa.bindparam("addresses", expanding=True)),
+        sends.c.local_day >= sa.bindparam("since", type_=sa.Date()),
+        sends.c.playbook == sa.bindparam("of"),
+        sends.c.step == sa.bindparam("at"),
+        sends.c.state.in_(OUT),
+    )
+)
+
+
+def local_day(now: datetime, zone: str) -> date:
+    return clock.local(now, zone).date()
+
+
+def caps_since(settings: Settings, now: datetime) -> date:
+    """The first local day that any cap still counts."""
+    days = max(8, settings.caps.survey_every.days + 2 if settings.caps.survey_every else 0)
+    return now.date() - timedelta(days=days)

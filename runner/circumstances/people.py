@@ -1,0 +1,35 @@
+"""Who somebody is: their own row, whom they were merged into, how their sources call them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from runner.store.tables import contact_sources, contacts
+
+
+def living(contact_id: Any) -> sa.ScalarSelect[int]:
+    """Who a contact is today: itself, or whom it was merged into."""
+    one = contacts.alias("living")
+    today = sa.select(sa.func.coalesce(one.c.merged_into, one.c.id)).where(one.c.id == contact_id)
+    return today.correlate_except(one).scalar_subquery()
+
+
+# Written once: building a statement takes longer than answering it.
+_PEOPLE = sa.select(contacts).where(contacts.c.id.in_(sa.bindparam("ids", expanding=True)))
+
+
+def people_of(connection: sa.Connection, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
+    """The contacts' own rows."""
+    rows = connection.execute(_PEOPLE, {"ids": list(ids)}).mappings()
+    return {row["id"]: dict(row) for row in rows}
+
+
+def source_ids(connection: sa.Connection, ids: Sequence[int]) -> dict[int, str]:
+    """How the first source that told of each person calls them."""
+    first = sa.func.min(contact_sources.c.source_id)
+    of = contact_sources.c.contact_id
+    rows = connection.execute(sa.select(of, first).where(of.in_(ids)).group_by(of))
+    return {row[0]: row[1] for row in rows}

@@ -1,0 +1,62 @@
+"""Whether somebody may be written to: who said no, and the latest word on a topic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from runner.circumstances.people import living
+from runner.store.tables import consents, contacts, suppressions
+
+#: Suppressions that a service mail does not heed; any other binds every mail.
+MARKETING_NOES = ("unsubscribed", "crm")
+# What every batch asks is written once: building a statement takes longer than answering it.
+_SOME: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
+
+
+def suppressed(connection: sa.Connection, people: Mapping[int, Mapping[str, Any]]) -> dict[int, tuple[str, datetime]]:
+    """A no binds the person or the address; told is the first one that binds every mail, else the first of all."""
+    by_address: dict[str, list[int]] = {}
+    for id, person in people.items():
+        if person["address"]:
+            by_address.setdefault(person["address"], []).append(id)
+    rows = connection.execute(_NOES, {"ids": list(people), "addresses": list(by_address)})
+    found: dict[int, tuple[str, datetime]] = {}
+    for contact_id, address, reason, at in rows:
+        for id in {contact_id} & people.keys() | set(by_address.get(address, ())):
+            found[id] = (reason, at)
+    return found
+
+
+_NOES = (
+    sa.select(suppressions.c.contact_id, suppressions.c.address, suppressions.c.reason, suppressions.c.at)
+    .where(
+        suppressions.c.lifted_at.is_(None),
+        sa.or_(
+            suppressions.c.contact_id.in_(_SOME),
+            suppressions.c.address.in_(sa.bindparam("addresses", expanding=True)),
+        ),
+    )
+    .order_by(suppressions.c.reason.not_in(MARKETING_NOES).asc(), suppressions.c.at.desc(), suppressions.c.id.desc())
+)
+
+
+def latest_words(connection: sa.Connection, ids: Sequence[int], topic: str) -> dict[int, str]:
+    """The latest word of each person on the topic, or on marketing as a whole, whoever they were when they said it."""
+    return dict(connection.execute(_WORDS, {"ids": list(ids), "topic": topic}).all())
+
+
+_WORDS = (
+    sa.select(living(consents.c.contact_id), consents.c.answer)
+    .where(
+        sa.or_(
+            consents.c.contact_id.in_(_SOME),
+            consents.c.contact_id.in_(sa.select(contacts.c.id).where(contacts.c.merged_into.in_(_SOME))),
+        ),
+        sa.or_(consents.c.topic == sa.bindparam("topic"), consents.c.topic == "marketing"),
+    )
+    .order_by(consents.c.at, consents.c.id)
+)

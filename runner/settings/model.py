@@ -1,0 +1,126 @@
+"""The keys of `regulars.yaml`."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, field_validator
+
+from runner import business, clock
+from runner.duration import Duration, SomeTime
+from runner.settings.business_hours import BusinessHours
+from runner.settings.parts import Brake, Caps, KpiSettings, QuietHours, Reviews, Schedule, Sender, WrittenWebhook
+from runner.yaml_file import closest
+from runner.yaml_types import Part, without_password
+
+
+class Settings(Part):
+    """The workspace's settings."""
+
+    #: Where everything is kept: a SQLite file, or `postgresql://…`.
+    store: str = "sqlite:///regulars.db"
+    #: The account's zone; a contact's own comes first where it is valid.
+    timezone: str = "UTC"
+    #: What amounts are counted in; orders in another one need a rate in the table `fx`.
+    currency: str = "EUR"
+    #: Who a customer is.
+    customers: Literal["contact", "company"] = "contact"
+    #: Where links in mails lead.
+    public_url: str
+    #: Signs links. Of a list the first signs, all verify.
+    secret: SecretStr | tuple[SecretStr, ...]
+    sender: Sender
+    connectors: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
+    mail: Mapping[str, Any]
+    #: Which connectors bring orders; where none does, won deals count as orders.
+    orders_from: tuple[str, ...] | None = None
+    #: Whether somebody who never said yes may get marketing mail.
+    consent: Literal["required", "assumed"] = "assumed"
+    caps: Caps = Caps()
+    #: When nobody is written to; at any hour somebody may where there are none.
+    quiet_hours: QuietHours | None = None
+    #: When the company works: what business hours and days are counted by.
+    business_hours: BusinessHours | None = None
+    brake: Brake | None = None
+    #: What becomes of a send whose outcome nobody knows.
+    on_unsure: Literal["hold", "resend"] = "hold"
+    #: A fact or hold older than this starts and sends nothing any more.
+    max_lateness: SomeTime = Duration(3, "day")
+    #: How figures are counted and which are shown.
+    kpis: KpiSettings = KpiSettings()
+    #: When the daemon works.
+    schedule: Schedule = Schedule()
+    #: Where reviews are asked for.
+    reviews: Reviews = Reviews()
+    #: Where `webhook` and `notify` may send messages, each by a name: its address, or its keys.
+    webhooks: Mapping[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], WrittenWebhook] = Field(default_factory=dict)
+    # Named by the design, not in yet: `check` says so.
+    breakers: Any = None
+    churn: Any = None
+    retention: Any = None
+
+    @field_validator("store")
+    @classmethod
+    def _database(cls, url: str) -> str:
+        if not re.match(r"(sqlite:///.|postgresql://)", url):
+            raise ValueError(f"must be sqlite:///FILE or postgresql://…, is {without_password(url)!r}")
+        return url
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, name: str) -> str:
+        if clock.zone(name) is None:
+            raise ValueError(f"must be an IANA time zone, is {name!r}; {zone_advice(name)}")
+        return name
+
+    @field_validator("secret")
+    @classmethod
+    def _keys(cls, secret: SecretStr | tuple[SecretStr, ...]) -> SecretStr | tuple[SecretStr, ...]:
+        keys = secret if isinstance(secret, tuple) else (secret,)
+        if not keys or any(len(key.get_secret_value()) < SHORTEST_SECRET for key in keys):
+            raise ValueError(f"must have at least {SHORTEST_SECRET} characters, each of them where it is a list")
+        return secret
+
+    @field_validator("public_url")
+    @classmethod
+    def _url(cls, url: str) -> str:
+        if not re.match(r"https?://[^/\s]+", url):
+            raise ValueError(f"must be a web address such as https://hello.acme.example, is {url!r}")
+        return url.rstrip("/")
+
+    @cached_property
+    def calendar(self) -> business.Calendar:
+        """When the company works: Monday to Friday from 9 to 17 unless told."""
+        if self.business_hours is None:
+            return business.office_hours(self.timezone)
+        return self.business_hours.calendar(self.timezone)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The signing keys, the one that signs first."""
+        keys = self.secret if isinstance(self.secret, tuple) else (self.secret,)
+        return tuple(key.get_secret_value() for key in keys)
+
+
+#: Characters of a secret: links that can be forged are worth nothing.
+SHORTEST_SECRET = 8
+#: Keys that the language knows and this version does not act on yet.
+NOT_YET = ("churn", "retention")
+
+
+def zone_advice(name: str) -> str:
+    """What to write instead of a zone that is none."""
+    from zoneinfo import available_timezones
+
+    if re.fullmatch(r"(UTC|GMT)?\s*[-+−]\s*\d{1,2}(:?\d\d)?", name.strip(), re.IGNORECASE):
+        return "an offset knows no clock changes: write a place such as Europe/Warsaw"
+    if re.fullmatch(r"[A-Z]{3,5}", name.strip()):
+        return "an abbreviation is no place: write one such as Europe/Warsaw"
+    zones = sorted(zone for zone in available_timezones() if "/" in zone)
+    cities = {zone.rpartition("/")[2]: zone for zone in reversed(zones)}
+    city = next(iter(difflib.get_close_matches(name, cities, 1, cutoff=0.7)), "")
+    return closest(name, zones) or closest(cities.get(city, ""), zones) or "use an IANA name such as Europe/Warsaw"

@@ -1,0 +1,131 @@
+"""The parts of the settings that have keys of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import time
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
+
+from connectors.hooks.signing import key_of
+from runner.duration import Days, Duration, SomeTime, Span
+from runner.yaml_types import Hour, MailAddress, Part, Share, WebAddress
+
+
+class Sender(Part):
+    """Who the mails come from; the postal address stands at the foot of each."""
+
+    name: str
+    email: MailAddress
+    #: The postal address, which the law asks for.
+    address: str
+
+
+class Caps(Part):
+    """How much mail one address gets at the most; counted by local day and rolling seven days."""
+
+    #: Mails a local day.
+    per_day: int | None = Field(None, ge=1)
+    #: Mails in any seven days.
+    per_week: int | None = Field(None, ge=1)
+    #: The time between two surveys.
+    survey_every: Days | None = None
+    #: `defer` waits for the next free day, `skip` leaves the step out.
+    when_over: Literal["defer", "skip"] = "defer"
+
+
+class QuietHours(Part):
+    """When nobody is written to, in the contact's own zone."""
+
+    #: The local hour at which they begin: `"20:00"`.
+    begin: Hour = Field(alias="from")
+    #: The local hour at which they end, on the next day where it is earlier.
+    end: Hour = Field(alias="to")
+    #: `quiet` on Saturdays and Sundays all day, or the `same` hours.
+    weekends: Literal["quiet", "same"] = "same"
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if self.begin == self.end and self.weekends == "same":
+            raise ValueError(f"begin and end at {self.end:%H:%M}; leave quiet_hours out for none")
+        return self
+
+
+class Brake(Part):
+    """Stops a playbook's tick that would take in too many people at once, until `approve`."""
+
+    #: More people than this are held.
+    people: int = Field(500, ge=1)
+    #: … and more than this share of all contacts,
+    share: Share = 0.05
+    #: if they are at least so many.
+    at_least: int = Field(50, ge=1)
+
+
+class KpiSettings(Part):
+    """How figures are counted and which are shown."""
+
+    #: Who ordered within it is an active customer.
+    activity_window: Span = Duration(365, "day")
+    #: With fewer cases a figure is not judged against its target.
+    minimum_n: int = Field(30, ge=1)
+    #: Keys of the figures to show; all where none is named.
+    show: tuple[str, ...] = ()
+    #: `{nps: {at_least: 40}}`
+    targets: Mapping[str, Mapping[str, float]] = Field(default_factory=dict)
+
+
+class Schedule(Part):
+    """When the daemon works."""
+
+    #: How often.
+    tick: SomeTime = Duration(5, "minute")
+    #: When everything is pulled anew, in the account's zone.
+    full_sync: Hour = time(3)
+
+
+class Reviews(Part):
+    """Where reviews are asked for."""
+
+    #: A name for each and its address: `{google: "https://…"}`.
+    sites: Mapping[str, str] = Field(default_factory=dict)
+
+
+class Webhook(Part):
+    """Where messages go: an address, or these keys."""
+
+    #: https; http only with `allow_private`.
+    url: WebAddress
+    #: `whsec_…`, by which the receiver knows that a message is ours. Of a list each signs.
+    secret: SecretStr | tuple[SecretStr, ...] = ()
+    #: Whether it may lead to this machine or into its own network.
+    allow_private: bool = False
+    #: `slack`: `{"text": …}`, as chat programs take it.
+    style: Literal["standard", "slack"] = "standard"
+
+    @field_validator("secret")
+    @classmethod
+    def _keys(cls, secret: SecretStr | tuple[SecretStr, ...]) -> SecretStr | tuple[SecretStr, ...]:
+        for key in secret if isinstance(secret, tuple) else (secret,):
+            key_of(key.get_secret_value())
+        return secret
+
+    @model_validator(mode="after")
+    def _safe(self) -> Self:
+        if self.url.startswith("http:") and not self.allow_private:
+            raise ValueError("is not https; http is for this machine and its own network, with allow_private: true")
+        return self
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        keys = self.secret if isinstance(self.secret, tuple) else (self.secret,)
+        return tuple(key.get_secret_value() for key in keys)
+
+
+def _with_keys(written: Any) -> Any:
+    return {"url": written} if isinstance(written, str) else written
+
+
+#: A webhook by its keys, or by its address alone.
+WrittenWebhook = Annotated[Webhook, BeforeValidator(_with_keys, json_schema_input_type=WebAddress | Webhook)]

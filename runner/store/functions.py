@@ -1,0 +1,218 @@
+"""SQL functions that SQLite and PostgreSQL spell differently, written so that both mean the same."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement, GenericFunction
+from sqlalchemy.sql.visitors import InternalTraversal
+
+from runner.store.types import Id, Instant, Json
+
+F = TypeVar("F", bound=FunctionElement[Any])
+
+
+def spelled(**dialects: str) -> Callable[[type[F]], type[F]]:
+    """How each database writes a function: `{0}` and `{1}` are its arguments, `{all}` all of them in a row."""
+
+    def register(function: type[F]) -> type[F]:
+        for dialect, spelling in dialects.items():
+            compiles(function, dialect)(partial(_written, spelling))
+        return function
+
+    return register
+
+
+def _written(spelling: str, element: FunctionElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    arguments = [compiler.process(argument, **kw) for argument in element.clauses]
+    return spelling.format(*arguments, all=", ".join(arguments))
+
+
+# --- times and dates
+
+
+@spelled(
+    # By whole seconds and their parts: julianday() is off by a few microseconds, and a day is a day here.
+    sqlite="((CAST(strftime('%s', {1}) AS INTEGER) - CAST(strftime('%s', {0}) AS INTEGER)"
+    " + (CAST('0' || substr({1}, 20, 7) AS REAL) - CAST('0' || substr({0}, 20, 7) AS REAL))) / 86400.0)",
+    postgresql="(CAST(extract(epoch from ({1})::timestamptz - ({0})::timestamptz) AS FLOAT) / CAST(86400 AS FLOAT))",
+)
+class days_between(FunctionElement[float]):
+    """Days from one time or date to another, as a number."""
+
+    type = sa.Float()
+    inherit_cache = True
+    name = "days_between"
+
+
+@spelled(
+    # SQLAlchemy keeps times as `2026-11-22 09:00:00.000000`.
+    sqlite="strftime('%Y-%m-%d %H:%M:%f000', {0}, ({1}) || ' seconds')",
+    postgresql="(CAST({0} AS timestamptz) + make_interval(secs => CAST({1} AS float)))",
+)
+class seconds_after(FunctionElement[Any]):
+    """The instant so many seconds after another one, to the millisecond."""
+
+    type = Instant()
+    inherit_cache = True
+    name = "seconds_after"
+
+
+@spelled(sqlite="local_day({all})", postgresql="CAST({0} AT TIME ZONE {1} AS DATE)")
+class local_day(FunctionElement[Any]):
+    """The local date of an instant in a zone."""
+
+    type = sa.Date()
+    inherit_cache = True
+    name = "local_day"
+
+
+_MONTH_DAY_OF_TEXT = "(CAST(substr({0}, 6, 2) AS INTEGER) * 100 + CAST(substr({0}, 9, 2) AS INTEGER))"
+
+
+@spelled(
+    sqlite=_MONTH_DAY_OF_TEXT,
+    postgresql="(CAST(extract(month from {0}) AS INTEGER) * 100 + CAST(extract(day from {0}) AS INTEGER))",
+)
+class month_day(FunctionElement[int]):
+    """A date's month and day as one number (29 February: 229), by which yearly days are indexed."""
+
+    type = sa.Integer()
+    inherit_cache = True
+    name = "month_day"
+
+
+@spelled(sqlite=_MONTH_DAY_OF_TEXT, postgresql=_MONTH_DAY_OF_TEXT)
+class month_day_of_text(FunctionElement[int]):
+    """`month_day` of a date written in ISO 8601, as custom fields keep it."""
+
+    type = sa.Integer()
+    inherit_cache = True
+    name = "month_day_of_text"
+
+
+# --- texts and columns
+
+
+@spelled(sqlite="instr({all})", postgresql="strpos({all})")
+class position(FunctionElement[int]):
+    """Where a text stands in another, from 1; 0 where it does not."""
+
+    type = sa.Integer()
+    inherit_cache = True
+    name = "position"
+
+
+def draw_of(text: str) -> float:
+    """A number in [0, 1) drawn by a stable hash: the same person always draws the same, on both databases."""
+    return int(hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:8], 16) / 2**32
+
+
+@spelled(sqlite="draw({0})", postgresql="(('x' || substr(md5({0}), 1, 8))::bit(32)::bigint / 4294967296.0)")
+class draw(FunctionElement[float]):
+    """`draw_of` in SQL."""
+
+    type = sa.Float()
+    inherit_cache = True
+    name = "draw"
+
+
+@spelled(sqlite="+{0}", postgresql="{0}")
+class unindexed(FunctionElement[Any]):
+    """A column of which SQLite makes no use to find rows by: where another one finds far fewer, and it cannot know."""
+
+    inherit_cache = True
+    name = "unindexed"
+
+    def __init__(self, column: Any) -> None:
+        super().__init__(column)
+        self.type = column.type
+
+
+# --- JSON
+
+
+@spelled(sqlite="json_object({all})", postgresql="jsonb_build_object({all})")
+class json_object(FunctionElement[Any]):
+    """A JSON object from names and values in turn."""
+
+    type = Json
+    inherit_cache = True
+    name = "json_object"
+
+
+@spelled(sqlite="json({0})", postgresql="CAST({0} AS JSONB)")
+class json_value(FunctionElement[Any]):
+    """A JSON column as a value within another JSON value."""
+
+    type = Json
+    inherit_cache = True
+    name = "json_value"
+
+
+@spelled(sqlite="{0}", postgresql="({0} #>> '{{}}')")
+class json_text(FunctionElement[str]):
+    """A JSON value that is a text, as text."""
+
+    type = sa.Text()
+    inherit_cache = True
+    name = "json_text"
+
+
+@spelled(sqlite="{0}", postgresql="CAST({0} #>> '{{}}' AS BIGINT)")
+class json_number(FunctionElement[int]):
+    """A JSON value that is a whole number, as a number."""
+
+    type = Id
+    inherit_cache = True
+    name = "json_number"
+
+
+@spelled(
+    sqlite="json_extract({0}, '$.\"' || {1} || '\"')",
+    postgresql="CAST(CAST({0} AS JSONB) ->> {1} AS TIMESTAMPTZ)",
+)
+class zone_instant(FunctionElement[Any]):
+    """What a JSON object says of a zone: an instant."""
+
+    type = Instant()
+    inherit_cache = True
+    name = "zone_instant"
+
+
+@spelled(sqlite="json_each({0})", postgresql="json_array_elements(CAST({0} AS JSON))")
+class json_rows(GenericFunction[Any]):
+    """The elements of a JSON array as rows of one column, `value`."""
+
+    name = "json_rows"
+    inherit_cache = True
+
+
+class row_field(FunctionElement[Any]):
+    """One field of a JSON array, by its place, as a column of the given type."""
+
+    inherit_cache = True
+    name = "row_field"
+    _traverse_internals = [*FunctionElement._traverse_internals, ("place", InternalTraversal.dp_string)]  # noqa: RUF012
+
+    def __init__(self, row: Any, place: int, type_: sa.types.TypeEngine[Any]) -> None:
+        super().__init__(row)
+        self.place = str(place)
+        self.type = type_
+
+
+@compiles(row_field, "sqlite")
+def _row_field_sqlite(element: row_field, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"json_extract({compiler.process(element.clauses, **kw)}, '$[{element.place}]')"
+
+
+@compiles(row_field, "postgresql")
+def _row_field_postgresql(element: row_field, compiler: SQLCompiler, **kw: Any) -> str:
+    kind = element.type.dialect_impl(compiler.dialect).compile(dialect=compiler.dialect)
+    return f"CAST({compiler.process(element.clauses, **kw)} ->> {element.place} AS {kind})"

@@ -18,6 +18,7 @@ from runner.news import Search, looked_by
 from runner.playbook import Playbook
 from runner.settings import Brake, Settings
 from runner.store import Store, changed, look_by_index
+from runner.store.distinct import distinct_values
 from runner.store.functions import draw, unindexed
 from runner.store.marks import Marks, forget
 from runner.store.tables import (
@@ -62,11 +63,11 @@ class Entered:
 
 
 def zones_in_use(connection: sa.Connection) -> tuple[str, ...]:
-    """The time zones people live in; a jump from one to the next in the index, not a look at every contact."""
-    first = sa.select(sa.func.min(contacts.c.zone).label("zone")).cte("zones", recursive=True)
-    following = sa.select(sa.func.min(contacts.c.zone)).where(contacts.c.zone > first.c.zone).scalar_subquery()
-    zones = first.union_all(sa.select(following).where(first.c.zone.is_not(None)))
-    return tuple(connection.scalars(sa.select(zones.c.zone).where(zones.c.zone.is_not(None))))
+    """The time zones people live in."""
+    return tuple(connection.scalars(_ZONES))
+
+
+_ZONES = distinct_values(contacts.c.zone)
 
 
 def candidates(playbook: Playbook, window: Window, settings: Settings) -> sa.Select[Any]:
@@ -190,6 +191,10 @@ class Door:
         return _news(self.playbook, self._candidates)
 
     @cached_property
+    def turned(self) -> sa.Executable | None:
+        return self.playbook.trigger.turned(self.all)
+
+    @cached_property
     def refuse(self) -> Any:
         return _refusals(self._store, self.playbook, self.some, self._welcome)
 
@@ -206,12 +211,13 @@ class Door:
         return _holdout(self._store, self.playbook, self.some)
 
     @cached_property
-    def watch_all(self) -> Sequence[Any]:
-        return self.playbook.trigger.transitions(self.all, self._store)
+    def watch(self) -> Sequence[Any]:
+        return self.playbook.trigger.transitions(self.some, self._store)
 
     @cached_property
-    def watch_some(self) -> Sequence[Any]:
-        return self.playbook.trigger.transitions(self.some, self._store)
+    def looked_by(self) -> str:
+        """By what else it looks than by the people, as `news.looked_by`."""
+        return looked_by(self.playbook, self.all, self._settings)
 
     @cached_property
     def _candidates(self) -> sa.Select[Any]:
@@ -228,7 +234,7 @@ _DOORS_KEPT = 256
 
 
 def _door(store: Store, playbook: Playbook, window: Window, settings: Settings) -> Door:
-    key = (store.is_sqlite, id(playbook), settings.customers)
+    key = (store.is_sqlite, id(playbook), settings.customers, settings.currency, window.max_lateness)
     door = _DOORS.get(key)
     if door is None or door.playbook is not playbook:
         if len(_DOORS) >= _DOORS_KEPT:
@@ -247,7 +253,7 @@ class Arrivals:
     treated: int = 0
     #: Occasions refused, or refused for another reason than before.
     refused: int = 0
-    #: Who was looked at; None for everybody.
+    #: Who was looked at one by one; None where it was everybody.
     among: Sequence[int] | None = None
 
     def __add__(self, other: Arrivals) -> Arrivals:
@@ -260,24 +266,32 @@ class Arrivals:
         )
 
 
+def seek(
+    store: Store, connection: sa.Connection, playbook: Playbook, window: Window, settings: Settings, marks: Marks
+) -> Sequence[int]:
+    """For whom something is new since the last tick; their numbers, in order."""
+    look_by_index(connection)
+    return _door(store, playbook, window, settings).search.people(connection, window, marks)
+
+
 def look(
     store: Store,
     connection: sa.Connection,
     playbook: Playbook,
     window: Window,
     settings: Settings,
-    *,
-    marks: Marks | None = None,
+    among: Sequence[int] | None = None,
 ) -> Arrivals:
-    """What a tick has to write; of those for whom something is new since the last one, without `marks` of everybody."""
+    """What a tick has to write of these people, or of everybody."""
     door = _door(store, playbook, window, settings)
     look_by_index(connection)
-    if marks is None:
+    if among is None:
         door.move(window)
-        return _told(connection.execute(door.news_of_all))
-    people = door.search.people(connection, window, marks)
-    arrivals = Arrivals(among=people)
-    for portion in _portions(people, _LOOKED_AT):
+        if door.turned is None:
+            return _told(connection.execute(door.news_of_all))
+        among = sorted(set(connection.scalars(door.turned)))
+    arrivals = Arrivals(among=among)
+    for portion in _portions(among, _LOOKED_AT):
         door.move(window, portion)
         arrivals += _told(connection.execute(door.news_of_some))
     return arrivals
@@ -343,7 +357,7 @@ def enroll(
             did += _let_in(store, connection, door, window, arrivals, held=held)
             if held and portion is portions[-1]:
                 note_brake(connection, playbook, window)
-    if playbook.trigger.watches is not None:
+    if playbook.trigger.watches is not None and (window.first_look or arrivals.among):
         _watch(store, door, window, arrivals)
     return did
 
@@ -353,9 +367,9 @@ def _watch(store: Store, door: Door, window: Window, arrivals: Arrivals) -> None
     looked = {"last_tick_at": window.now, "watched": door.playbook.trigger.watches}
     with store.write() as connection:
         look_by_index(connection)
-        for among in [None] if arrivals.among is None else _portions(arrivals.among, _LOOKED_AT):
+        for among in _portions(arrivals.among or (), _LOOKED_AT):
             door.move(window, among)
-            for transition in door.watch_all if among is None else door.watch_some:
+            for transition in door.watch:
                 connection.execute(transition)
         connection.execute(playbooks.update().where(playbooks.c.id == door.playbook.id).values(**looked))
 
@@ -384,13 +398,13 @@ def finish(
         known = dict(connection.execute(sa.select(playbooks.c.id, playbooks.c.looked_by)).all())
         connection.execute(playbooks.update().where(playbooks.c.id.in_(ids)).values(last_tick_at=now))
         for playbook, window in looked_at:
-            if known.get(playbook.id) != (digest := looked_by(playbook, window, settings)):
+            if known.get(playbook.id) != (digest := _door(store, playbook, window, settings).looked_by):
                 connection.execute(playbooks.update().where(playbooks.c.id == playbook.id).values(looked_by=digest))
     forget(store, marks)
 
 
 def strangers(
-    connection: sa.Connection, looked_at: Sequence[tuple[Playbook, Window]], settings: Settings
+    store: Store, connection: sa.Connection, looked_at: Sequence[tuple[Playbook, Window]], settings: Settings
 ) -> frozenset[str]:
     """The playbooks whose last look does not stand for today's: new, edited, or left out since then."""
     p = playbooks.c
@@ -401,7 +415,7 @@ def strangers(
         for playbook, window in looked_at
         if (row := rows.get(playbook.id)) is None
         or window.first_look
-        or row.looked_by != looked_by(playbook, window, settings)
+        or row.looked_by != _door(store, playbook, window, settings).looked_by
         or row.last_tick_at != latest
     )
 

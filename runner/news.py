@@ -17,13 +17,12 @@ from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.sql.visitors import iterate
 
 from runner.circumstances import living
 from runner.conditions import Condition, Fields
 from runner.playbook import Playbook
 from runner.settings import Settings
-from runner.store.marks import Marks, colleagues
+from runner.store.marks import Marks, colleagues, read_by
 from runner.store.tables import AT_THE_DOOR, companies, contacts, decisions, enrollments
 from runner.store.types import Instant
 from runner.triggers import Window
@@ -35,9 +34,6 @@ class Search:
 
     def __init__(self, playbook: Playbook, window: Window) -> None:
         self._playbook = playbook
-        audience = playbook.audience
-        # Whoever is inside leaves at any time.
-        self._refused_again = playbook.keys.mode == "single" or (audience is not None and bool(audience.atoms()))
         self._window = Standing(window)
         self._newest = Standing(window.newest)
         self._read = read_by(playbook.trigger.matches(window))
@@ -56,9 +52,15 @@ class Search:
             found.update(connection.scalars(self._due))
         if self._playbook.keys.reenter != "every occasion" or self._playbook.keys.mode != "parallel":
             found.update(connection.scalars(self._inside))
-        if self._refused_again:
+        if self._may_turn_a_no(window):
             found.update(connection.scalars(self._refused))
         return sorted(found)
+
+    def _may_turn_a_no(self, window: Window) -> bool:
+        """Whether time, or the end of a stay, may let somebody in who was turned away."""
+        audience = self._playbook.audience
+        # Whoever is inside leaves at any time.
+        return self._playbook.keys.mode == "single" or (audience is not None and audience.may_turn(window))
 
     @cached_property
     def _due(self) -> sa.Executable:
@@ -97,15 +99,6 @@ class Search:
         return self._window.value(of, Instant())
 
 
-def read_by(statement: sa.Select[Any]) -> frozenset[str]:
-    """What a statement reads, in the words of `changed_contacts.what`: tables, and of contacts the columns."""
-    columns = {one for one in iterate(statement) if isinstance(one, sa.Column)}
-    own = {base for column in columns for base in column.base_columns if isinstance(base, sa.Column)}
-    return frozenset(
-        f"contacts.{column.name}" if column.table is contacts else str(column.table.name) for column in own
-    )
-
-
 def refused_since(looked_at: Iterable[tuple[Playbook, Window]]) -> datetime:
     """As far back as any trigger still asks."""
     return min(_still_asked(playbook, window) for playbook, window in looked_at)
@@ -128,6 +121,6 @@ def _named(playbook: Playbook, fields: Fields) -> Iterator[tuple[str, Fields]]:
     known = fields.bringing(*trigger.brings)
     yield from ((named.name, known) for named in trigger.names())
     for source, asked in trigger.asks(fields).values():
-        yield from ((name, asked) for name in Condition(source, asked).used)
+        yield from ((name, asked) for name in Condition.of(source, asked).used)
     if playbook.audience is not None:
         yield from ((name, fields) for name in playbook.audience.used)

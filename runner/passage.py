@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from runner.actions import Wait
-from runner.circumstances import ENROLLED, OUT, Due, Passage, as_due, living
+from runner.circumstances import OUT, Due, Passage
 from runner.playbook import Playbook
 from runner.steps import Step
-from runner.store import Store, changed
 from runner.store.activity import activity
 from runner.store.tables import answers, contacts, decisions, enrollments, sends
 
@@ -174,45 +172,3 @@ def _waited(connection: sa.Connection, due: Sequence[Due]) -> dict[int, bool]:
 
 def _theirs(due: Sequence[Due]) -> sa.ColumnElement[bool]:
     return sends.c.enrollment_id.in_([one.id for one in due])
-
-
-def wake(store: Store, now: datetime) -> int:
-    """Who waits for something that has come is due now. The number of people."""
-    with store.read() as connection:
-        came = _waiting_for_what_came(connection, now)
-    if not came:
-        return 0
-    with store.write() as connection:
-        return sum(changed(connection, enrollments.update().where(*where).values(due_at=now)) for where in came)
-
-
-def woken(connection: sa.Connection, now: datetime) -> list[tuple[str, str, Due]]:
-    """Whom `wake` would make due: playbook, version and enrollment."""
-    rows = [
-        row
-        for where in _waiting_for_what_came(connection, now)
-        for row in connection.execute(ENROLLED.where(*where)).mappings()
-    ]
-    return [(row["playbook"], row["version"], replace(as_due(row), due_at=now)) for row in rows]
-
-
-def _waiting_for_what_came(connection: sa.Connection, now: datetime) -> list[tuple[Any, ...]]:
-    """The enrollments that wait for something that has come, a condition for each thing that is waited for."""
-    waiting = (enrollments.c.state == "active", enrollments.c.waits_for.is_not(None), enrollments.c.due_at > now)
-    kinds = connection.scalars(sa.select(enrollments.c.waits_for).distinct().where(*waiting)).all()
-    return [(*waiting, enrollments.c.waits_for == kind, sa.exists(_what_came(kind, now))) for kind in kinds]
-
-
-def _what_came(kind: str, now: datetime) -> sa.Select[Any]:
-    what, _, event = kind.partition(":")
-    if what == "event":
-        done = activity(event).subquery("done")
-        return sa.select(done.c.at).where(
-            done.c.contact_id == living(enrollments.c.contact_id),
-            done.c.at > enrollments.c.step_since,
-            done.c.at <= now,
-        )
-    mine = sa.select(sends.c.id).where(sends.c.enrollment_id == enrollments.c.id)
-    if what == "click":
-        return mine.where(sends.c.clicked == "human", sends.c.clicked_at <= now)
-    return mine.where(sends.c.answered_at <= now)

@@ -17,11 +17,12 @@ from runner.deliver import Office
 from runner.deliver.claim import judge
 from runner.enroll import candidates
 from runner.log import LoggedContact, LogRow
-from runner.passage import HAPPENED, woken
+from runner.passage import HAPPENED
 from runner.playbook import Playbook
 from runner.settings import Brake
 from runner.steps import Step
 from runner.triggers import Window
+from runner.waking import woken
 
 #: People looked at in one go.
 CHUNK = 1000

@@ -49,6 +49,7 @@ class App:
         #: The time business rules go by; moved by `--at`.
         self.now = now or clock.machine_now
         self._read: tuple[Any, list[Reading]] | None = None
+        self._known_fields: Fields | None = None
 
     @cached_property
     def told(self) -> SettingsFile:
@@ -103,9 +104,12 @@ class App:
         return Lease(self.folder / PRIVATE)
 
     def fields(self) -> Fields:
-        """The fields a playbook may name today."""
+        """The fields a playbook may name today; the same object for as long as they are the same."""
         with self.store.read() as connection:
-            return known_fields(connection, self.settings.currency)
+            found = known_fields(connection, self.settings.currency)
+        if self._known_fields is None or self._known_fields.signature != found.signature:
+            self._known_fields = found
+        return self._known_fields
 
     def readings(self, fields: Fields) -> list[Reading]:
         """Every playbook, with all that keeps it from running; read again when a file or the fields have changed."""

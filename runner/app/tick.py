@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
@@ -19,7 +20,7 @@ from runner.app.stuck import stuck
 from runner.circumstances import ALL_PAUSED
 from runner.deliver import Delivered, deliver
 from runner.edge import Edge
-from runner.enroll import Arrivals, Entered, enroll, finish, look, register, strangers, zones_in_use
+from runner.enroll import Arrivals, Entered, enroll, finish, look, register, seek, strangers, zones_in_use
 from runner.errors import ExitCode, Fault
 from runner.news import refused_since
 from runner.playbook import Playbook
@@ -28,6 +29,7 @@ from runner.store.marks import Marks, marks_of
 from runner.store.tables import OPEN_SENDS, OPEN_WRITES, playbooks, sends, writes
 from runner.sync import ORDERS_SINCE, Synced, TooManyGone, advance, sync
 from runner.triggers import Window
+from runner.waking import Fresh, wake
 
 log = structlog.get_logger()
 
@@ -211,19 +213,33 @@ def enroll_all(
     with app.store.read() as connection:
         marks = marks_of(connection, refused_since=refused_since(looked_at))
         in_full = marks.many or not app.narrows or (all_over and _long_ago(looked_at, now))
-        whole = {one.id for one in running} if in_full else strangers(connection, looked_at, app.settings)
+        whole = {one.id for one in running} if in_full else strangers(app.store, connection, looked_at, app.settings)
+        sought: dict[str, Sequence[int] | None] = {}
+        for playbook, window in looked_at:
+            with edge.of(playbook.id, "enroll"), _apart(connection):
+                sought[playbook.id] = (
+                    None if playbook.id in whole else seek(app.store, connection, playbook, window, app.settings, marks)
+                )
     entered, overlooked = [], {}
     for playbook, window in looked_at:
+        if playbook.id not in sought:
+            continue
         with edge.of(playbook.id, "enroll"):
-            new, missed = _look(app, playbook, window, None if playbook.id in whole else marks, all_over=all_over)
+            new, missed = _look(app, playbook, window, sought[playbook.id], all_over=all_over)
             entered.append(enroll(app.store, playbook, window, app.settings, new, brake=brakes[playbook.id]))
             overlooked[playbook.id] = missed
+    # Before the changes are forgotten. What everybody is asked at night mends what a tick may have overlooked.
+    wake(app.store, now, None if in_full or all_over else _fresh(marks, looked_at))
     # Who failed is left behind, and looks at everybody the next time.
     if through := [(one, window) for one, window in looked_at if not edge.has_failed(one.id)]:
         finish(app.store, through, app.settings, marks, now)
     if all_over:
         _tell_of_overlooked(app, overlooked, now)
     return entered
+
+
+def _fresh(marks: Marks, looked_at: Windows) -> Fresh:
+    return Fresh(marks, min(window.since for _, window in looked_at))
 
 
 #: After so long so much is new that a look at what is new would save nothing.
@@ -234,11 +250,20 @@ def _long_ago(looked_at: Windows, now: datetime) -> bool:
     return all(now - window.since >= LONG for _, window in looked_at)
 
 
-def _look(app: App, playbook: Playbook, window: Window, marks: Marks | None, *, all_over: bool) -> tuple[Arrivals, int]:
-    """Who is new at the door, and how many of them only a look at everybody found."""
+def _apart(connection: sa.Connection) -> AbstractContextManager[object]:
+    """What fails within does not spoil the transaction for those who come after, as it would on PostgreSQL."""
+    return connection.begin_nested() if connection.dialect.name == "postgresql" else nullcontext()
+
+
+def _look(
+    app: App, playbook: Playbook, window: Window, among: Sequence[int] | None, *, all_over: bool
+) -> tuple[Arrivals, int]:
+    """Who of these people is new at the door, and how many others only a look at everybody found."""
+    if among is not None and not among and not all_over:
+        return Arrivals(among=among), 0
     with app.store.read() as connection:
-        new = look(app.store, connection, playbook, window, app.settings, marks=marks)
-        if marks is None or not all_over:
+        new = look(app.store, connection, playbook, window, app.settings, among)
+        if among is None or not all_over:
             return new, 0
         everybody = look(app.store, connection, playbook, window, app.settings)
     return everybody, len(set(everybody.contacts) - set(new.contacts))

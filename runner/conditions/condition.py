@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property, lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,7 +17,7 @@ from runner.conditions.evaluate import evaluate
 from runner.conditions.faults import ConditionFault
 from runner.conditions.fields import Fields, Kind
 from runner.conditions.meaning import Meaning
-from runner.conditions.passing import Atom, Passing, atoms_of, flips
+from runner.conditions.passing import Atom, Passing, atoms_of, flips, may_turn
 from runner.conditions.sql import compile_sql
 from runner.conditions.today import Today
 from runner.conditions.words import show, value_in_words
@@ -44,6 +45,12 @@ class Condition:
         if _depth(self.tree) > DEEPEST:
             raise ConditionFault("is nested too deeply", "write a list: contact.country in [...], or two playbooks")
         self._meaning = Meaning(self.tree, fields, source)
+
+    @classmethod
+    @lru_cache(maxsize=1024)
+    def of(cls, source: str, fields: Fields) -> Condition:
+        """The same, read once for these very fields."""
+        return cls(source, fields)
 
     def sql(self, today: Today) -> Any:
         """The condition as a boolean SQL clause over `contacts` (and `companies`), never NULL; values are bound.
@@ -120,9 +127,14 @@ class Condition:
 
     # --- time that passes
 
+    @cached_property
     def atoms(self) -> tuple[Atom, ...]:
         """What can change its answer by the mere passing of time."""
         return atoms_of(self._meaning)
+
+    def may_turn(self, passing: Passing) -> bool:
+        """Whether anybody's answer may change by the time that passes in (since, now]; False saves a look."""
+        return may_turn(self.atoms, passing)
 
     def flips(self, passing: Passing) -> Any:
         """A clause over `contacts` and `companies`: whose answer may change by the time that passes in (since, now].
@@ -130,7 +142,7 @@ class Condition:
         It holds for everybody whose answer changes and for a few more; None: nobody can tell, evaluate in full. Facts
         and fields that change are not looked at.
         """
-        return flips(self.atoms(), passing) if self.words <= {"contact", "company"} else None
+        return flips(self.atoms, passing) if self.words <= {"contact", "company"} else None
 
 
 #: Parts within parts that a condition may have; databases and Python end at some depth.

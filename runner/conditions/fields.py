@@ -15,6 +15,7 @@ from sqlalchemy.sql.visitors import InternalTraversal
 
 from connectors.records import FieldType
 from runner.store.custom import is_kind
+from runner.store.distinct import distinct_values
 from runner.store.tables import (
     answers,
     companies,
@@ -72,9 +73,9 @@ class Field:
         return self.column.as_text() if isinstance(self.column, custom_value) else self.column
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Fields:
-    """Every field that is there, by its full name."""
+    """Every field that is there, by its full name. Two that say the same have one `signature`."""
 
     by_name: Mapping[str, Field]
     #: Whether the custom fields are known: before a first sync they are not, and unknown names are warnings.
@@ -235,15 +236,8 @@ def known_fields(connection: sa.Connection | None, currency: str = "EUR") -> Fie
     return Fields(found, somebody is not None, of_events, frozenset(connection.scalars(_EVENT_KINDS)), currency)
 
 
-def _kinds() -> sa.Select[Any]:
-    """The kinds of events there are; a jump from one to the next in the index, not a look at every event."""
-    first = sa.select(sa.func.min(events.c.kind).label("kind")).cte("kinds", recursive=True)
-    following = sa.select(sa.func.min(events.c.kind)).where(events.c.kind > first.c.kind).scalar_subquery()
-    kinds = first.union_all(sa.select(following).where(first.c.kind.is_not(None)))
-    return sa.select(kinds.c.kind).where(kinds.c.kind.is_not(None))
-
-
-_EVENT_KINDS = _kinds()
+#: The kinds of events there are.
+_EVENT_KINDS = distinct_values(events.c.kind)
 
 
 def own_field(name: str, kind: FieldType, table: sa.Table) -> Field:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from math import ceil, floor
 from typing import Any, Protocol
 
@@ -24,7 +25,7 @@ from runner.conditions.meaning import SPANS, Meaning, constant, pairs
 from runner.conditions.months import latest_start
 from runner.conditions.sql import is_today, moved, shifted
 from runner.conditions.words import show
-from runner.store.functions import json_text
+from runner.store.functions import texts_in
 from runner.store.tables import contacts
 from runner.store.types import Instant
 
@@ -180,6 +181,12 @@ def _instant(text: str) -> datetime:
 _SLACK = timedelta(seconds=1)
 
 
+def may_turn(atoms: Sequence[Atom], passing: Passing) -> bool:
+    """Whether any of them may change an answer; what goes by days does so where a local date has changed."""
+    by_day = (Flip.DAY, Flip.MIDNIGHT)
+    return any(atom.flip not in by_day for atom in atoms) or (bool(atoms) and bool(_rolled(passing)))
+
+
 def flips(atoms: Sequence[Atom], passing: Passing) -> Any:
     """Who may have changed; None where an atom is ALWAYS."""
     if any(atom.flip is Flip.ALWAYS for atom in atoms):
@@ -221,21 +228,23 @@ def _instants(passing: Passing, after: timedelta) -> tuple[Any, Any]:
 def _rolled_over(passing: Passing) -> Any:
     """In whose zone the local date has changed."""
     names = passing.value(lambda p: json.dumps([zone for zone, _, _ in _rolled(p)]), sa.Text())
-    rows = sa.func.json_rows(names).table_valued(sa.column("value"))
-    return contacts.c.zone.in_(sa.select(json_text(rows.c.value)))
+    return contacts.c.zone.in_(texts_in(names))
 
 
-def _rolled(passing: Passing) -> Iterator[tuple[str, date, date]]:
+def _rolled(passing: Passing) -> Sequence[tuple[str, date, date]]:
     """The zones whose local date has changed, with both dates."""
-    for zone in passing.zones:
-        before, after = (clock.local(at, zone).date() for at in (passing.since, passing.now))
-        if before != after:
-            yield zone, before, after
+    return _rolled_between(passing.since, passing.now, passing.zones)
+
+
+@lru_cache(maxsize=16)
+def _rolled_between(since: datetime, now: datetime, zones: tuple[str, ...]) -> Sequence[tuple[str, date, date]]:
+    days = ((zone, clock.local(since, zone).date(), clock.local(now, zone).date()) for zone in zones)
+    return [(zone, before, after) for zone, before, after in days if before != after]
 
 
 def _days(passing: Passing, atom: Atom) -> tuple[date, date]:
     """The days between which a date lies that time has come to; of none where no local date has changed."""
-    rolled = list(_rolled(passing))
+    rolled = _rolled(passing)
     if not rolled:
         return date.max, date.min
     first = _earliest((before for _, before, _ in rolled), atom)

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from runner import clock
-from runner.store.functions import json_text, zone_instant
+from runner.store.functions import texts_in, zone_instant
 from runner.store.tables import contacts
 from runner.store.types import Instant
 
@@ -67,8 +67,7 @@ class Today:
 
     def _lies_in(self, zone: Any, place: int) -> Any:
         names = self.value(lambda today: json.dumps(today.places[place]), sa.Text())
-        rows = sa.func.json_rows(names).table_valued(sa.column("value"))
-        return zone.in_(sa.select(json_text(rows.c.value)))
+        return zone.in_(texts_in(names))
 
     def of(self, zone: str) -> date:
         return clock.local(self.now, zone).date()

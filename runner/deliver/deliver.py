@@ -20,7 +20,6 @@ from runner.deliver.post import hand_in
 from runner.deliver.works import Handing
 from runner.deliver.writes import Round
 from runner.edge import Edge
-from runner.passage import wake
 from runner.playbook import Playbook
 from runner.render import Group, Person, RenderFault, unsubscribe_headers
 from runner.steps import Step
@@ -46,7 +45,6 @@ def deliver(
 def _deliver(office: Office, now: datetime, stop: Callable[[], bool], edge: Edge) -> Delivered:
     settle.sweep(office, now)
     settle.take_up(office, now)
-    wake(office.store, now)
     total, messages = Delivered(), Round(office)
     refused: set[tuple[str, str]] = set()
     while not stop() and not total.failures:

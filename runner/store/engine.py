@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -125,10 +125,10 @@ class Trial(Store):
         """The store it stands on is open still."""
 
 
-def changed(connection: sa.Connection, statement: sa.Executable) -> int:
+def changed(connection: sa.Connection, statement: sa.Executable, values: Mapping[str, Any] | None = None) -> int:
     """Executes a writing statement; the number of rows it wrote. (Python's SQLite driver does not count after WITH.)"""
     # Unless told to, SQLAlchemy keeps no count of an INSERT: PostgreSQL's would be -1.
-    rows = int(connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount)
+    rows = int(connection.execute(statement, values, execution_options={"preserve_rowcount": True}).rowcount)
     if rows < 0 and connection.dialect.name == "sqlite":
         return int(connection.exec_driver_sql("SELECT changes()").scalar_one())
     return max(0, rows)

@@ -194,6 +194,18 @@ class json_rows(GenericFunction[Any]):
     inherit_cache = True
 
 
+def numbers_in(array: Any) -> sa.Select[Any]:
+    """The whole numbers of a JSON array, a row each: so many as one parameter, and the statement stays the same."""
+    row = sa.func.json_rows(array).table_valued(sa.column("value"))
+    return sa.select(json_number(row.c.value))
+
+
+def texts_in(array: Any) -> sa.Select[Any]:
+    """The texts of a JSON array, a row each."""
+    row = sa.func.json_rows(array).table_valued(sa.column("value"))
+    return sa.select(json_text(row.c.value))
+
+
 class row_field(FunctionElement[Any]):
     """One field of a JSON array, by its place, as a column of the given type."""
 

@@ -13,9 +13,10 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql.visitors import iterate
 
 from runner.store.engine import Store
-from runner.store.functions import json_number
+from runner.store.functions import numbers_in
 from runner.store.tables import (
     AT_THE_DOOR,
     changed_contacts,
@@ -100,6 +101,15 @@ def marks_of(connection: sa.Connection, *, refused_since: datetime | None = None
     return replace(marks, turned_away=_turned_away(connection, everybody, refused_since))
 
 
+def read_by(statement: sa.SelectBase) -> frozenset[str]:
+    """What a statement reads, in the words of `changed_contacts.what`: tables, and of contacts the columns."""
+    columns = {one for one in iterate(statement) if isinstance(one, sa.Column)}
+    own = {base for column in columns for base in column.base_columns if isinstance(base, sa.Column)}
+    return frozenset(
+        f"contacts.{column.name}" if column.table is contacts else str(column.table.name) for column in own
+    )
+
+
 def _turned_away(connection: sa.Connection, people: Set[int], since: datetime) -> dict[str, set[int]]:
     found: dict[str, set[int]] = defaultdict(set)
     named = {"people": json.dumps(sorted(people)), "since": since}
@@ -116,9 +126,7 @@ def _people_of(connection: sa.Connection, firms: Set[int]) -> set[int]:
 
 
 def _listed(name: str) -> Any:
-    """The numbers in a JSON parameter."""
-    row = sa.func.json_rows(sa.bindparam(name, type_=sa.Text())).table_valued(sa.column("value"))
-    return sa.select(json_number(row.c.value))
+    return numbers_in(sa.bindparam(name, type_=sa.Text()))
 
 
 _REFUSED = sa.select(decisions.c.playbook, decisions.c.contact_id).where(

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 import sqlalchemy as sa
 from pydantic import Field, model_validator
 
-from runner.store.functions import json_object
+from runner.store.functions import json_object, unindexed
 from runner.store.tables import answers, contact_sources, contacts, surveys
 from runner.triggers.arrivals import Arrival
 from runner.triggers.base import Window, match_columns
@@ -77,7 +77,7 @@ class AnswerGiven(Arrival):
                 answers.c.score,
                 answers.c.comment,
             )
-            .join_from(answers, owner, owner.c.id == answers.c.contact_id)
+            .join_from(answers, owner, owner.c.id == unindexed(answers.c.contact_id))
             .where(*self._scored(answers), self.given_by(window, answers.c.contact_id))
         )
         return self.arrived(window, given, answers.c.answered_at, answers.c.seen_at)
@@ -92,7 +92,7 @@ class AnswerGiven(Arrival):
                 surveys.c.score,
                 surveys.c.comment,
             )
-            .join_from(surveys, contact_sources, contact_sources.c.id == surveys.c.contact_source)
+            .join_from(surveys, contact_sources, contact_sources.c.id == unindexed(surveys.c.contact_source))
             .join(owner, owner.c.id == contact_sources.c.contact_id)
             .where(*self._scored(surveys), self.told_of(window, surveys.c.contact_source))
         )

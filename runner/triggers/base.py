@@ -17,7 +17,7 @@ from runner import clock
 from runner.conditions import Field, Fields, Kind, Today
 from runner.duration import Duration
 from runner.store import Store
-from runner.store.functions import json_number, month_day, month_day_of_text, row_field
+from runner.store.functions import month_day, month_day_of_text, numbers_in, row_field
 from runner.store.tables import contact_sources, contacts
 from runner.store.types import Id, Instant, Json
 from runner.yaml_types import Part
@@ -81,8 +81,7 @@ class Window:
         if self.among is None:
             return sa.true()
         numbers = self.value(lambda current: json.dumps(list(current.among or ())), sa.Text())
-        row = sa.func.json_rows(numbers).table_valued(sa.column("value"))
-        return contact.in_(sa.select(json_number(row.c.value)))
+        return contact.in_(numbers_in(numbers))
 
     @property
     def today(self) -> Today:
@@ -166,6 +165,13 @@ class Trigger(Part):
         """Whom the passing of time alone brings: their numbers. More do no harm. `newest` is the same window, newly."""
         match = self.matches(window if self.turns(window.fields) else newest).subquery("match")
         return sa.select(match.c.contact_id).distinct()
+
+    def turned(self, window: Window) -> sa.Executable | None:
+        """Of a trigger that keeps states: of whom it is otherwise than is kept, or came to be so not long ago.
+
+        Nobody else can fire, so that a look at everybody need look at these alone. None where it keeps none.
+        """
+        return None
 
     @property
     def concerns_company(self) -> bool:

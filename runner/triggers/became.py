@@ -32,19 +32,22 @@ class Became(StateTrigger):
         return self.for_
 
     def turns(self, fields: Fields) -> bool:
-        return bool(Condition(self.when, fields).atoms())
+        return bool(Condition.of(self.when, fields).atoms)
+
+    def may_turn(self, window: Window) -> bool:
+        return Condition.of(self.when, window.fields).may_turn(window)
 
     def flips(self, window: Window) -> Any:
-        return Condition(self.when, window.fields).flips(window)
+        return Condition.of(self.when, window.fields).flips(window)
 
     def asks(self, fields: Fields) -> Mapping[str, tuple[str, Fields]]:
         return {"when": (self.when, fields)}
 
     def looks_at(self, fields: Fields) -> Sequence[str]:
-        return sorted(Condition(self.when, fields).used)
+        return sorted(Condition.of(self.when, fields).used)
 
     def begins(self, window: Window) -> Any:
-        return Condition(self.when, window.fields).sql(window.today)
+        return Condition.of(self.when, window.fields).sql(window.today)
 
     def ends(self, window: Window) -> Any:
         return sa.not_(self.begins(window))

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from runner.conditions.brought import kept
 from runner.duration import Duration, SomeTime
-from runner.store.functions import json_object, seconds_after
+from runner.store.functions import json_object, seconds_after, unindexed
 from runner.store.tables import contact_sources, contacts, facts, purchases
 from runner.store.types import Instant
 from runner.triggers.arrivals import Arrival
@@ -57,7 +57,7 @@ class CartAbandoned(Arrival):
                 (sa.literal("cart ") + carts.c.connector + ":" + carts.c.source_id).label("occasion"),
                 *(carts.c[name] for name in ("cart_id", "created_at", "checked_out_at", "total", "currency", "url")),
             )
-            .join_from(carts, contact_sources, contact_sources.c.id == carts.c.contact_source)
+            .join_from(carts, contact_sources, contact_sources.c.id == unindexed(carts.c.contact_source))
             .join(owner, owner.c.id == contact_sources.c.contact_id)
             .where(carts.c.deleted_at.is_(None), self.told_of(window, carts.c.contact_source))
         )

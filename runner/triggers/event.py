@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from runner.conditions import Condition, Fields
 from runner.conditions.brought import kept, plain, standing_for
 from runner.store.activity import KEPT, Kept
-from runner.store.functions import json_object
+from runner.store.functions import json_object, unindexed
 from runner.store.tables import companies, contact_sources, contacts, events, orders, purchases
 from runner.triggers.arrivals import Arrival
 from runner.triggers.base import Named, Window, match_columns
@@ -46,7 +46,7 @@ class Event(Arrival):
         return ()
 
     def turns(self, fields: Fields) -> bool:
-        return self.where is not None and bool(Condition(self.where, fields.bringing(*self.brings)).atoms())
+        return self.where is not None and bool(Condition.of(self.where, fields.bringing(*self.brings)).atoms)
 
     def asks(self, fields: Fields) -> Mapping[str, tuple[str, Fields]]:
         return {} if self.where is None else {"where": (self.where, fields.bringing(*self.brings))}
@@ -56,7 +56,9 @@ class Event(Arrival):
         rows = {word: _row(happened, word) for word in self.brings}
         known = window.fields
         for word, row in rows.items():
-            known = standing_for(word, row, known)
+            # What is asked of it is no way to find it: SQLite would take any index for `ticket.solved_at is none`.
+            asked = {name: unindexed(column) for name, column in row.items()}
+            known = standing_for(word, asked, known)
         facts = json_object(*(part for word, row in rows.items() for part in (word, kept(word, row))))
         chosen = sa.select(
             *match_columns(
@@ -130,7 +132,7 @@ class Event(Arrival):
         whose = sa.func.coalesce(owner.c.merged_into, owner.c.id)
         return (
             self._columns(whose, table.c.connector + ":" + table.c.source_id, at, event, own)
-            .join_from(table, contact_sources, contact_sources.c.id == table.c.contact_source)
+            .join_from(table, contact_sources, contact_sources.c.id == unindexed(table.c.contact_source))
             .join(owner, owner.c.id == contact_sources.c.contact_id)
             .where(table.c.deleted_at.is_(None))
         )

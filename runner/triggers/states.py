@@ -40,6 +40,10 @@ class StateTrigger(Trigger):
         """For whom time alone may change whether it is so, as `Condition.flips`; None: nobody can tell."""
         return sa.false()
 
+    def may_turn(self, window: Window) -> bool:
+        """Whether the time that passes in the window changes it for anybody."""
+        return False
+
     @property
     def held_for(self) -> Duration | None:
         """How long it must be so before it fires."""
@@ -63,7 +67,7 @@ class StateTrigger(Trigger):
     # --- whom a tick looks at
 
     def comes_due(self, window: Window) -> bool:
-        return self.held_for is not None or self.turns(window.fields)
+        return self.held_for is not None or self.may_turn(window)
 
     def due(self, window: Window, newest: Window) -> sa.Executable:
         """Of whom time turned it, either way, and of whom it has been so for long enough."""
@@ -74,6 +78,16 @@ class StateTrigger(Trigger):
         if self.held_for is None:
             return found
         return found.union_all(self._held(window, number, lambda w: w.since))
+
+    def turned(self, window: Window) -> sa.Executable:
+        looked_at = self._looked_at(window, [contacts.c.id.label("contact_id")])
+        begins, without_row = self.begins(window), states.contact_id.is_(None)
+        # What needs no state is asked first: a row is looked up for few.
+        turned = looked_at.where(
+            sa.or_(begins, self.seen(window)), sa.or_(without_row, sa.and_(sa.not_(states.holds), begins))
+        )
+        lately = self._standing(window).subquery("lately")
+        return sa.union_all(turned, looked_at.where(states.holds, self.ends(window)), sa.select(lately.c.contact_id))
 
     # --- who fires
 

@@ -72,7 +72,7 @@ def test_a_month_begun_on_the_31st_is_over_on_a_shorter_month_s_last_day(start: 
 def atoms(source: str) -> list[str]:
     return [
         " ".join(filter(None, (atom.flip, atom.of, str(atom.after) if atom.after else "", _months(atom.months))))
-        for atom in Condition(source, known_fields(None)).atoms()
+        for atom in Condition(source, known_fields(None)).atoms
     ]
 
 
@@ -187,7 +187,7 @@ def test_whoever_ordered_thirty_days_ago_is_found_when_it_is_thirty_days(store: 
 def test_a_condition_on_what_a_trigger_brings_cannot_say_whom_time_changes() -> None:
     condition = Condition("days_since(event.at) > 3", known_fields(None).bringing("event"))
     assert condition.flips(Between(NOW, NOW + timedelta(days=1))) is None
-    assert [atom.flip for atom in condition.atoms()] == [Flip.INSTANT]
+    assert [atom.flip for atom in condition.atoms] == [Flip.INSTANT]
 
 
 @pytest.mark.parametrize(

@@ -97,13 +97,14 @@ sa.Index(
     postgresql_where=sa.text("state = 'active'"),
 )
 sa.Index("ix_enrollments_contact_id", enrollments.c.contact_id)
-_LISTENS = sa.text("waits_for IS NOT NULL")
+#: Who waits for something; a query that repeats these words finds them by the index.
+LISTENS = sa.text("waits_for IS NOT NULL")
 sa.Index(
     "ix_enrollments_waits_for",
     enrollments.c.waits_for,
     enrollments.c.contact_id,
-    sqlite_where=_LISTENS,
-    postgresql_where=_LISTENS,
+    sqlite_where=LISTENS,
+    postgresql_where=LISTENS,
 )
 #: Enrollments that wait for what becomes of a send.
 IN_HAND = sa.text("enrollments.state IN ('sending', 'unsure')")

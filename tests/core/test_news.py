@@ -34,10 +34,10 @@ from connectors.records import (
     Ticket,
 )
 from runner.app.doctor import examine
-from runner.app.tick import enroll_all
+from runner.app.tick import enroll_all, windows
 from runner.enroll import register
 from runner.playbook import Playbook, read_playbooks
-from runner.store.marks import forget, marks_of
+from runner.store.marks import forget, marks_of, read_by
 from runner.store.tables import (
     changed_contacts,
     companies,
@@ -514,6 +514,73 @@ def test_the_database_notes_who_changed_whoever_wrote_it(each_world: World) -> N
         each_world.do(changed_contacts.delete())
         each_world.do(change)
         assert noted(each_world) == who
+
+
+def test_a_note_says_what_changed(each_world: World) -> None:
+    each_world.company("c")
+    each_world.person("ada", company_id="c")
+    each_world.person("bob")
+    (ada,) = (row.id for row in each_world.rows(sa.select(contacts.c.id).where(contacts.c.key == "crm:ada")))
+    mine = contacts.c.id == ada
+    for change, what in (
+        (contacts.update().where(mine).values(country="PL", language="pl"), {"contacts.country contacts.language"}),
+        (contacts.update().where(mine).values(country="PL"), set()),
+        (contacts.update().where(mine).values(country=None), {"contacts.country"}),
+        (contacts.update().where(mine).values(custom={"a": 1}), {"contacts.custom"}),
+        (companies.update().values(name="New"), {"companies"}),
+        (contacts.update().where(mine).values(merged_into=ada + 1), {"contacts.merged_into"}),
+    ):
+        each_world.do(changed_contacts.delete())
+        each_world.do(change)
+        assert {row.what.strip() for row in each_world.rows(changed_contacts.select())} == what
+
+
+@pytest.mark.parametrize(
+    ("trigger", "read", "unread"),
+    [
+        ("anniversary: {of: contact.birthday}", "contacts.birthday", "contacts.country"),
+        ("anniversary: {of: contact.birthday}", "contacts.zone", "contacts.customer_since"),
+        ("date: {of: contact.last_order_at, after: 5 days}", "contacts.last_order_at", "purchases"),
+        ("date: {of: contract.ends_on, before: 5 days}", "contracts", "invoices"),
+        ("low_score: {kind: nps}", "surveys", "contacts.nps_score"),
+        ("low_score: {kind: nps}", "answers", "events"),
+        ("event: {kind: login}", "events", "purchases"),
+        ("event: {kind: order}", "purchases", "events"),
+        ("event: {kind: ticket, where: contact.country == 'PL'}", "contacts.country", "contacts.language"),
+        ("cart_abandoned: {after: 4 hours}", "purchases", "contacts.email"),
+        ("churn_risk: {above: 0.7}", "contacts.churn_risk", "contacts.orders_count"),
+        ("became: {when: contact.orders_count >= 10}", "contacts.orders_count", "contacts.churn_risk"),
+        ("became: {when: 'count(orders) >= 10', for: 1 day}", "purchases", "contacts.orders_count"),
+        ("inactivity: {for: 90 days, event: order}", "contacts.last_order_at", "contacts.birthday"),
+        ("overdue_invoice: {days: 3}", "invoices", "contracts"),
+        ("schedule: {every: 90 days}", "contacts.draw", "contacts.birthday"),
+        ("deal_stage: {stage: won}", "deals", "surveys"),
+    ],
+)
+def test_what_a_trigger_reads_is_read_off_its_select(world: World, trigger: str, read: str, unread: str) -> None:
+    world.person("ada")
+    world.playbook("p", f"trigger: {{{trigger}}}")
+    (reading,) = world.app.readings(world.app.fields())
+    assert reading.playbook is not None, reading.faults
+    ((playbook, window),) = windows(world.app, [reading.playbook], world.now)
+    words = read_by(playbook.trigger.matches(window))
+    assert read in words
+    assert unread not in words
+
+
+def test_of_whom_something_else_changed_is_looked_at_where_the_playbook_turned_them_away(world: World) -> None:
+    world.playbook("wish", f'{WISH}\naudience: contact.country == "PL"')
+    world.person("ada", country="US", **BORN)
+    world.person("bob", country="US", birthday=date(1990, 7, 4))
+    world.ticks("2026-05-04 10:00", "2026-05-04 10:05")
+    asked: list[str] = []
+    sa.event.listen(world.store.reader, "before_cursor_execute", lambda *told: asked.append(told[2]))
+    world.person("bob", country="PL", birthday=date(1990, 7, 4))
+    world.tick("2026-05-04 10:10")
+    assert not [words for words in asked if "due_days" in words]
+    world.person("ada", country="PL", **BORN)
+    assert [letter.who for letter in world.ticks("2026-05-04 10:15")] == ["ada"]
+    assert [words for words in asked if "due_days" in words]
 
 
 def test_a_fact_notes_the_person_it_is_about_and_nobody_else(each_world: World) -> None:

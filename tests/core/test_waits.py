@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from connectors.records import Event, Mention, Ticket
-from runner.store.tables import sends
+from runner.store.tables import changed_contacts, purchases, sends
 from tests.core.world import World, utc
 
 DAY = "trigger: {onboarding: {day: 1}}"
@@ -74,6 +74,65 @@ def test_an_event_of_any_kind_may_be_waited_for(each_world: World) -> None:
     each_world.hear(Event(event_id="e1", contact_id="ada", kind="login", at=utc("2026-03-02 11:00")))
     each_world.tick("2026-03-02 12:00")
     assert each_world.why("ada")[0] == "wait-1: done, a login came on 2026-03-02 11:00"
+
+
+def test_what_is_told_late_or_has_not_come_to_its_time_yet_ends_the_wait_in_time(each_world: World) -> None:
+    waiting(each_world, "{for: {event: login}, at_most: 7 days}")
+    # The first tick of a day asks everybody who waits, these do not.
+    each_world.ticks("2026-03-02 09:00", "2026-03-02 09:05", "2026-03-02 09:10")
+    each_world.now = utc("2026-03-02 09:12")
+    each_world.hear(Event(event_id="e1", contact_id="ada", kind="login", at=utc("2026-03-02 09:20")))
+    each_world.ticks("2026-03-02 09:15", "2026-03-02 09:19")
+    assert each_world.got() == []
+    each_world.tick("2026-03-02 09:25")
+    assert each_world.why("ada")[0] == "wait-1: done, a login came on 2026-03-02 09:20"
+
+
+def test_what_happened_ticks_ago_and_is_told_only_now_ends_the_wait(each_world: World) -> None:
+    waiting(each_world, "{for: {event: login}, at_most: 7 days}")
+    each_world.ticks("2026-03-02 09:00", "2026-03-02 09:05", "2026-03-02 09:10", "2026-03-02 09:15")
+    each_world.hear(Event(event_id="e1", contact_id="ada", kind="login", at=utc("2026-03-02 09:01")))
+    each_world.tick("2026-03-02 09:20")
+    assert each_world.why("ada")[0] == "wait-1: done, a login came on 2026-03-02 09:01"
+
+
+def test_what_comes_to_the_person_whom_who_waits_was_merged_into_ends_the_wait(each_world: World) -> None:
+    waiting(each_world, FOR_ORDER)
+    each_world.person("eve")
+    each_world.ticks("2026-03-02 09:00", "2026-03-02 09:05")
+    each_world.person("ada", customer_since=utc("2026-03-01").date(), merged_into="eve")
+    each_world.ticks("2026-03-02 09:10", "2026-03-02 09:15")
+    each_world.order("eve", utc("2026-03-02 09:16"))
+    each_world.tick("2026-03-02 09:20")
+    assert [letter.step for letter in each_world.got()] == ["last"]
+
+
+def test_an_order_that_came_to_one_before_the_two_were_merged_ends_the_others_wait(each_world: World) -> None:
+    waiting(each_world, FOR_ORDER)
+    each_world.person("eve")
+    each_world.ticks("2026-03-02 09:00", "2026-03-02 09:05")
+    each_world.order("eve", utc("2026-03-02 09:06"))
+    each_world.ticks("2026-03-02 09:10")
+    assert each_world.got() == []
+    each_world.person("ada", customer_since=utc("2026-03-01").date(), merged_into="eve")
+    each_world.tick("2026-03-02 09:15")
+    assert [letter.step for letter in each_world.got()] == ["last"]
+
+
+def test_of_many_who_wait_only_those_are_asked_of_whom_there_is_news(world: World) -> None:
+    waiting(world, FOR_ORDER)
+    world.ticks("2026-03-02 09:00", "2026-03-02 09:05")
+    world.do(sa.insert(purchases).values(**_UNNOTED))
+    world.do(changed_contacts.delete())
+    world.tick("2026-03-02 09:10")
+    assert world.got() == []
+    # At night everybody is asked.
+    world.tick("2026-03-03 09:00")
+    assert [letter.step for letter in world.got()] == ["last"]
+
+
+_UNNOTED = {"contact_id": 1, "order_key": "crm:o", "at": utc("2026-03-02 09:01"), "total": 1, "net": 1}
+_UNNOTED |= {"seen_at": utc("2026-03-02 09:06")}
 
 
 @pytest.mark.parametrize("kind", ["ticket_solved", "mention"])

@@ -7,6 +7,7 @@ BIN = .venv/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check --no-input
 LOCKED = $(PIP) install -q --require-hashes -r
 EDITABLE = $(PIP) install -q --no-deps --no-build-isolation --editable .
+PARALLEL = $(BIN)/python -m pytest -q --numprocesses=logical --maxprocesses=4
 
 .PHONY: help demo test check bench lock clean
 
@@ -22,14 +23,14 @@ demo: .venv/.runtime-installed
 	@$(BIN)/regulars demo --contacts 200
 
 test: .venv/.dev-installed
-	@$(BIN)/python -m pytest -q --numprocesses=logical --maxprocesses=4 $(PYTEST)
+	@$(PARALLEL) $(PYTEST)
 
 check: .venv/.dev-installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/python -m pytest -q tests/docs
+	$(PARALLEL) tests/docs
 
 bench: .venv/.dev-installed
 	@for benchmark in benchmarks/*.py; do \

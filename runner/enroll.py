@@ -18,7 +18,6 @@ from runner.news import Search, looked_by
 from runner.playbook import Playbook
 from runner.settings import Brake, Settings
 from runner.store import Store, changed, look_by_index
-from runner.store.distinct import distinct_values
 from runner.store.functions import draw, unindexed
 from runner.store.marks import Marks, forget
 from runner.store.tables import (
@@ -60,14 +59,6 @@ class Entered:
     def __add__(self, other: Entered) -> Entered:
         counts = (getattr(self, name) + getattr(other, name) for name in ("entered", "holdout", "refused", "braked"))
         return Entered(self.playbook, *counts)
-
-
-def zones_in_use(connection: sa.Connection) -> tuple[str, ...]:
-    """The time zones people live in."""
-    return tuple(connection.scalars(_ZONES))
-
-
-_ZONES = distinct_values(contacts.c.zone)
 
 
 def candidates(playbook: Playbook, window: Window, settings: Settings) -> sa.Select[Any]:

@@ -31,8 +31,7 @@ from runner.store.tables import (
     trigger_states,
 )
 from runner.store.types import Instant
-from runner.triggers import Anchor, Window
-from runner.triggers.base import Standing
+from runner.triggers import Anchor, Standing, Window
 from runner.triggers.manual import Called
 
 #: The share of hash draws is compared with; the salt keeps a playbook's holdout its own.

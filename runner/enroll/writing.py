@@ -19,41 +19,36 @@ BEGAN_ANEW = "began anew for another occasion; mode: restart"
 
 
 def entries(store: Store, playbook: Playbook, window: Window, candidates: sa.Select[Any]) -> Any:
-    now = _now(window)
-    one = candidates.selected_columns
-    # Mail that is no marketing goes to them as well.
-    held_out = one.arm == "holdout" if not playbook.serves else sa.false()
-    rows = sa.select(
-        sa.literal(playbook.id),
-        sa.literal(playbook.version),
-        one.contact_id,
-        one.occasion,
-        one.anchor,
-        one.facts,
-        one.arm,
-        sa.case((held_out, "done"), else_="active"),
-        sa.literal(playbook.steps[0].id),
-        sa.literal(0),
-        one.occurred_at,
-        now,
-        now,
-        now,
-        sa.case((held_out, now), else_=sa.cast(sa.null(), Instant)),
-        sa.case((held_out, "holdout"), else_=sa.cast(sa.null(), sa.Text)),
-    ).where(one.refusal.is_(None))
-    rows = rows.order_by(one.contact_id, one.occasion)
-    columns = (
-        "playbook version contact_id occasion anchor facts arm state step attempt"
-        " occurred_at step_since due_at entered_at ended_at reason"
-    )
-    return store.insert(enrollments).from_select(columns.split(), rows).on_conflict_do_nothing()
+    """An enrollment each for those whom nothing keeps out."""
+    now, one = _now(window), candidates.selected_columns
+    # Who is held out is through at once; mail that is no marketing goes to them as well.
+    over = one.arm == "holdout" if not playbook.serves else sa.false()
+    row = {
+        "playbook": sa.literal(playbook.id),
+        "version": sa.literal(playbook.version),
+        "contact_id": one.contact_id,
+        "occasion": one.occasion,
+        "anchor": one.anchor,
+        "facts": one.facts,
+        "arm": one.arm,
+        "state": sa.case((over, "done"), else_="active"),
+        "step": sa.literal(playbook.steps[0].id),
+        "attempt": sa.literal(0),
+        "occurred_at": one.occurred_at,
+        "step_since": now,
+        "due_at": now,
+        "entered_at": now,
+        "ended_at": sa.case((over, now), else_=sa.cast(sa.null(), Instant)),
+        "reason": sa.case((over, "holdout"), else_=sa.cast(sa.null(), sa.Text)),
+    }
+    rows = sa.select(*row.values()).where(one.refusal.is_(None)).order_by(one.contact_id, one.occasion)
+    return store.insert(enrollments).from_select(list(row), rows).on_conflict_do_nothing()
 
 
 def refused(store: Store, playbook: Playbook, window: Window, candidates: sa.Select[Any]) -> Any:
     """One row an occasion, updated when the reason changes; the occasion is not used up while it may still begin."""
     one = candidates.selected_columns
-    rows = _decision_rows(playbook, window, one, one.refusal, "skipped").where(one.refusal.is_not(None))
-    insert = store.insert(decisions).from_select(_DECISION_COLUMNS, rows)
+    insert = _told(store, playbook, window, one, one.refusal.is_not(None), status="skipped", reason=one.refusal)
     return insert.on_conflict_do_update(
         index_elements=[decisions.c.playbook, decisions.c.contact_id, decisions.c.occasion, decisions.c.step],
         set_={"reason": insert.excluded.reason, "at": insert.excluded.at, "version": insert.excluded.version},
@@ -62,33 +57,33 @@ def refused(store: Store, playbook: Playbook, window: Window, candidates: sa.Sel
 
 
 def held_out(store: Store, playbook: Playbook, window: Window) -> Any:
+    """A decision each for those who have just entered and are held out."""
     one = enrollments.c
-    reason = sa.literal(HELD_OUT)
-    rows = _decision_rows(playbook, window, one, reason, "skipped").where(
+    whom = (
         one.playbook == playbook.id,
         one.entered_at == _now(window),
         one.arm == "holdout",
         window.concerns(one.contact_id),
     )
-    return store.insert(decisions).from_select(_DECISION_COLUMNS, rows).on_conflict_do_nothing()
+    insert = _told(store, playbook, window, one, *whom, status="skipped", reason=sa.literal(HELD_OUT))
+    return insert.on_conflict_do_nothing()
 
 
-_DECISION_COLUMNS = ["at", "playbook", "version", "contact_id", "occasion", "step", "action", "arm", "status", "reason"]
-
-
-def _decision_rows(playbook: Playbook, window: Window, one: Any, reason: Any, status: str) -> sa.Select[Any]:
-    return sa.select(
-        _now(window),
-        sa.literal(playbook.id),
-        sa.literal(playbook.version),
-        one.contact_id,
-        one.occasion,
-        sa.literal(""),
-        sa.literal("enter"),
-        one.arm,
-        sa.literal(status),
-        reason,
-    )
+def _told(store: Store, playbook: Playbook, window: Window, one: Any, *whom: Any, status: str, reason: Any) -> Any:
+    """A decision for each of these rows: what became of them at the door, and why."""
+    row = {
+        "at": _now(window),
+        "playbook": sa.literal(playbook.id),
+        "version": sa.literal(playbook.version),
+        "contact_id": one.contact_id,
+        "occasion": one.occasion,
+        "step": sa.literal(""),
+        "action": sa.literal("enter"),
+        "arm": one.arm,
+        "status": sa.literal(status),
+        "reason": reason,
+    }
+    return store.insert(decisions).from_select(list(row), sa.select(*row.values()).where(*whom))
 
 
 def forgotten_refusals(playbook: Playbook, window: Window) -> Any:
@@ -118,8 +113,8 @@ def end_earlier(store: Store, connection: sa.Connection, playbook: Playbook, win
             newer.c.entered_at == _now(window),
         ),
     )
-    ended = _decision_rows(playbook, window, enrollments.c, sa.literal(BEGAN_ANEW), "ended").where(*earlier)
-    connection.execute(store.insert(decisions).from_select(_DECISION_COLUMNS, ended).on_conflict_do_nothing())
+    ended = _told(store, playbook, window, enrollments.c, *earlier, status="ended", reason=sa.literal(BEGAN_ANEW))
+    connection.execute(ended.on_conflict_do_nothing())
     values = {"state": "ended", "ended_at": _now(window), "reason": BEGAN_ANEW}
     connection.execute(enrollments.update().where(*earlier).values(**values))
 

@@ -25,8 +25,7 @@ from runner.settings import Settings
 from runner.store.marks import Marks, colleagues, read_by
 from runner.store.tables import AT_THE_DOOR, companies, contacts, decisions, enrollments
 from runner.store.types import Instant
-from runner.triggers import Window
-from runner.triggers.base import Standing
+from runner.triggers import Standing, Window
 
 
 class Search:

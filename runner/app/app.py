@@ -18,10 +18,10 @@ from connectors.hooks.webhook import Hooks
 from runner import clock
 from runner.app.connections import Plugs, open_mailer, open_sources, plug_in
 from runner.app.soundness import with_templates
+from runner.circumstances import zones_in_use
 from runner.conditions import Fields
 from runner.conditions.fields import known_fields
 from runner.deliver import Lease, Office, Versions
-from runner.enroll import zones_in_use
 from runner.links import Links
 from runner.playbook import Playbook, Reading, read_playbooks
 from runner.render import Templates

@@ -18,10 +18,9 @@ from runner.app.check import fields_of_store
 from runner.app.clockwork import last_moment
 from runner.app.looking import contact_called
 from runner.app.soundness import sample_person, with_templates
-from runner.circumstances import Circumstances, Due, as_due, look_at, people_of
+from runner.circumstances import Circumstances, Due, as_due, look_at, people_of, zones_in_use
 from runner.conditions import Fields
 from runner.conditions.brought import read
-from runner.enroll import zones_in_use
 from runner.errors import Fault, Faults, WrongUsage
 from runner.passage import passages
 from runner.playbook import Playbook, Reading, assemble, read_playbooks

@@ -17,10 +17,10 @@ from runner import collect
 from runner.app import clockwork
 from runner.app.app import App
 from runner.app.stuck import stuck
-from runner.circumstances import ALL_PAUSED
+from runner.circumstances import ALL_PAUSED, zones_in_use
 from runner.deliver import Delivered, deliver
 from runner.edge import Edge
-from runner.enroll import Arrivals, Entered, enroll, finish, look, register, seek, strangers, zones_in_use
+from runner.enroll import Arrivals, Entered, enroll, finish, look, register, seek, strangers
 from runner.errors import ExitCode, Fault
 from runner.news import refused_since
 from runner.playbook import Playbook

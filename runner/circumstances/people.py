@@ -1,4 +1,4 @@
-"""Who somebody is: their own row, whom they were merged into, how their sources call them."""
+"""Who somebody is: their own row, whom they were merged into, how their sources call them; and where people live."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from runner.store.distinct import distinct_values
 from runner.store.tables import contact_sources, contacts
 
 
@@ -33,3 +34,11 @@ def source_ids(connection: sa.Connection, ids: Sequence[int]) -> dict[int, str]:
     of = contact_sources.c.contact_id
     rows = connection.execute(sa.select(of, first).where(of.in_(ids)).group_by(of))
     return {row[0]: row[1] for row in rows}
+
+
+_ZONES = distinct_values(contacts.c.zone)
+
+
+def zones_in_use(connection: sa.Connection) -> tuple[str, ...]:
+    """The time zones people live in."""
+    return tuple(connection.scalars(_ZONES))

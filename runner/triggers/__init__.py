@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from runner.triggers.anchors import Anchor
 from runner.triggers.anniversary import Anniversary
-from runner.triggers.base import Anchor, Trigger, Window
+from runner.triggers.base import Trigger
 from runner.triggers.became import Became
 from runner.triggers.cart_abandoned import CartAbandoned
 from runner.triggers.churn_risk import ChurnRisk
@@ -19,8 +20,9 @@ from runner.triggers.manual import Manual
 from runner.triggers.onboarding import Onboarding
 from runner.triggers.overdue_invoice import OverdueInvoice
 from runner.triggers.schedule import Schedule
+from runner.triggers.window import Standing, Window
 
-__all__ = ["NOT_YET", "TRIGGERS", "Anchor", "Trigger", "Window"]
+__all__ = ["NOT_YET", "TRIGGERS", "Anchor", "Standing", "Trigger", "Window"]
 
 #: Every trigger by its name in YAML.
 TRIGGERS: Mapping[str, type[Trigger]] = {

@@ -13,21 +13,12 @@ from runner.conditions import Fields
 from runner.duration import Duration, SomeTime
 from runner.store.functions import json_object
 from runner.store.tables import contacts
-from runner.triggers.base import (
-    DATES,
-    Anchor,
-    DueDay,
-    Lateness,
-    Named,
-    Trigger,
-    Window,
-    back_to,
-    due_days,
-    lives_in,
-    match_columns,
-    yearly_anchor,
-    yearly_table,
-)
+from runner.triggers.anchors import Anchor, yearly_anchor
+from runner.triggers.base import DATES, Lateness, Named, Trigger, match_columns
+from runner.triggers.day_table import lives_in
+from runner.triggers.due_days import DueDay, back_to, due_days
+from runner.triggers.window import Window
+from runner.triggers.yearly import yearly_table
 from runner.yaml_types import Hour
 
 

@@ -12,7 +12,8 @@ from pydantic import Field, model_validator
 from runner.store.functions import json_object, unindexed
 from runner.store.tables import answers, contact_sources, contacts, surveys
 from runner.triggers.arrivals import Arrival
-from runner.triggers.base import Window, match_columns
+from runner.triggers.base import match_columns
+from runner.triggers.window import Window
 
 #: Each survey's lowest and highest score.
 SCALES = {"nps": (0, 10), "csat": (1, 5), "ces": (1, 7)}

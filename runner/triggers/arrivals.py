@@ -11,7 +11,8 @@ from runner.duration import Duration, SomeTime
 from runner.store.functions import unindexed
 from runner.store.tables import contact_sources, contacts
 from runner.store.types import Instant
-from runner.triggers.base import Lateness, Trigger, Window
+from runner.triggers.base import Lateness, Trigger
+from runner.triggers.window import Window
 
 
 class Arrival(Trigger):

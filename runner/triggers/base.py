@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from abc import abstractmethod
-from calendar import isleap
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from dataclasses import fields as dataclass_fields
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
 
-from runner import clock
-from runner.conditions import Field, Fields, Kind, Today
+from runner.conditions import Fields, Kind
 from runner.duration import Duration
 from runner.store import Store
-from runner.store.functions import month_day, month_day_of_text, numbers_in, row_field
-from runner.store.tables import contact_sources, contacts
+from runner.store.tables import contacts
 from runner.store.types import Id, Instant, Json
+from runner.triggers.anchors import Anchor
+from runner.triggers.window import Window
 from runner.yaml_types import Part
-
-NO_TIME = Duration(0, "day")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,85 +42,6 @@ class Named:
 
 #: What a day can be found in.
 DATES = (Kind.DATE, Kind.TIME)
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """The span of time a tick looks at: everything that came due in (since, now]."""
-
-    #: The playbook's own first tick: what was so before it is existing and does not fire.
-    first: datetime
-    since: datetime
-    now: datetime
-    #: A fact older than this starts nothing any more.
-    max_lateness: Duration
-    #: The time zones people live in.
-    zones: tuple[str, ...]
-    fields: Fields
-    #: Whose window it is.
-    playbook: str = ""
-    #: Whether the trigger looks for the first time: what is so now was so before.
-    first_look: bool = False
-    #: The contacts looked at; None for everybody.
-    among: Sequence[int] | None = None
-    #: Whether nothing is caught up: only what came due after `since` is asked for.
-    newly: bool = False
-
-    @property
-    def newest(self) -> Window:
-        """What comes due in (since, now] by the passing of time alone."""
-        return replace(self, newly=True, max_lateness=NO_TIME, among=None)
-
-    def concerns(self, contact: Any) -> Any:
-        """Whether a contact's number is among those looked at; `enroll` narrows every trigger by it."""
-        if self.among is None:
-            return sa.true()
-        numbers = self.value(lambda current: json.dumps(list(current.among or ())), sa.Text())
-        return contact.in_(numbers_in(numbers))
-
-    @property
-    def today(self) -> Today:
-        return Today(self.now, self.zones)
-
-    def value(self, of: Callable[[Window], Any], kind: sa.types.TypeEngine[Any]) -> Any:
-        """Something about this window, for a statement."""
-        return sa.literal(of(self), kind)
-
-
-class Standing(Window):
-    """A window that moves with the ticks: what is built with it once is executed at each with that tick's values."""
-
-    __slots__ = ("_today", "current")
-
-    current: Window
-    _today: Today
-
-    def __init__(self, window: Window) -> None:
-        super().__init__(**{field.name: getattr(window, field.name) for field in dataclass_fields(Window)})
-        self.move(window)
-
-    def move(self, window: Window) -> None:
-        object.__setattr__(self, "current", window)
-        object.__setattr__(self, "_today", window.today)
-
-    @property
-    def today(self) -> Today:
-        return Today(self.now, self.zones, value=lambda of, kind: _asked(lambda: of(self._today), kind))
-
-    def value(self, of: Callable[[Window], Any], kind: sa.types.TypeEngine[Any]) -> Any:
-        told: list[Any] = [None, None]
-
-        def once_a_tick() -> Any:
-            if told[0] is not self.current:
-                told[:] = self.current, of(self.current)
-            return told[1]
-
-        return _asked(once_a_tick, kind)
-
-
-def _asked(value: Callable[[], Any], kind: sa.types.TypeEngine[Any]) -> Any:
-    """A parameter whose value is asked for when the statement is executed."""
-    return sa.bindparam(None, callable_=value, type_=kind, unique=True)
 
 
 class Trigger(Part):
@@ -202,7 +118,7 @@ class Trigger(Part):
     def reach(self, window: Window) -> timedelta:
         """How far back the occasions lie that a window at most brings, the time since the last tick left aside."""
         lateness = self.lateness(window)
-        return max(window.max_lateness.span, lateness.allowed.span if lateness else NO_TIME.span)
+        return max(window.max_lateness.span, lateness.allowed.span if lateness else timedelta())
 
     def names(self) -> Sequence[Named]:
         """The fields that its keys name, so that `check` can tell whether they are there."""
@@ -256,227 +172,3 @@ def match_columns(
         sa.type_coerce(occurred_at, Instant).label("occurred_at"),
         sa.type_coerce(facts, Json).label("facts"),
     ]
-
-
-def person(source: Any) -> sa.ScalarSelect[Any]:
-    """The contact a source row stands for today, mergers followed."""
-    own = contacts.alias("own")
-    return (
-        sa.select(sa.func.coalesce(own.c.merged_into, own.c.id))
-        .join(contact_sources, contact_sources.c.contact_id == own.c.id)
-        .where(contact_sources.c.id == source)
-        .scalar_subquery()
-    )
-
-
-#: Before everything.
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class DueDay:
-    """A local day on which something is due in one zone, and the day it is about."""
-
-    zone: str
-    #: The day the occasion is about: the due day, or one before or after it.
-    target: date
-    day: date
-    due_at: datetime
-
-
-def due_days(window: Window, at: time, *, offset: int, back_to: datetime) -> Iterator[DueDay]:
-    """The local days whose hour `at` came in (back_to, now]; the target lies `offset` days before the due day."""
-    for zone in window.zones:
-        day = clock.local(window.now, zone).date()
-        while (due_at := clock.at_local(day, at, zone)) > back_to:
-            if due_at <= window.now:
-                yield DueDay(zone, day - timedelta(days=offset), day, due_at)
-            day -= timedelta(days=1)
-
-
-def back_to(window: Window, catch_up: Duration) -> datetime:
-    """How far a date trigger looks: to the last tick, at least by `catch_up`, no further than that before the first."""
-    if window.newly:
-        return max(window.since, window.first - catch_up.span)
-    return max(min(window.since, window.now - catch_up.span), window.first - catch_up.span)
-
-
-def month_days(target: date, leap_day: str) -> list[int]:
-    """The yearly days that fall on this date: its own, and 29 February where the year has none."""
-    found = [target.month * 100 + target.day]
-    stands_in = {"feb28": (2, 28), "mar1": (3, 1)}.get(leap_day)
-    if not isleap(target.year) and (target.month, target.day) == stands_in:
-        found.append(229)
-    return found
-
-
-class DayTable:
-    """Due days as rows for a SELECT to join: `zone`, the target's `number`, `target`, its `start_at` and `end_at`, …
-
-    The rows travel as one JSON parameter, so that the statement is the same at every tick and compiled once.
-    """
-
-    def __init__(self, window: Window, rows: Callable[[Window], list[tuple[Any, ...]]], name: str = "due_days") -> None:
-        written = window.value(lambda current: json.dumps(rows(current), default=_written), sa.Text())
-        row = sa.func.json_rows(written).table_valued(sa.column("value"))
-        columns = [row_field(row.c.value, place, kind).label(name) for place, (name, kind) in enumerate(_COLUMNS)]
-        # Read once: the database would take the text apart again for every contact it looks at.
-        self.values = sa.select(*columns).select_from(row).cte(name).prefix_with("MATERIALIZED")
-
-    @property
-    def c(self) -> Any:
-        return self.values.c
-
-
-_COLUMNS: tuple[tuple[str, Any], ...] = (
-    ("zone", sa.Text()),
-    ("number", sa.Integer()),
-    ("target", sa.Date()),
-    ("day_text", sa.Text()),
-    ("start_at", Instant()),
-    ("end_at", Instant()),
-    ("due_at", Instant()),
-    ("occasion", sa.Text()),
-    #: Whose draws it is about, where it is not about everybody's.
-    ("draw_from", sa.Float()),
-    ("draw_to", sa.Float()),
-)
-
-
-def _written(value: date | datetime) -> str:
-    """As SQLite keeps it, which PostgreSQL reads as well: its sessions are in UTC."""
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
-    return value.isoformat()
-
-
-#: One row a day, without a number.
-UNNUMBERED = (0,)
-
-
-def day_rows(
-    days: Iterable[DueDay], occasion: str, *, numbers: Callable[[DueDay], Sequence[int]] = lambda _: UNNUMBERED
-) -> list[tuple[Any, ...]]:
-    """The due days as rows, one a number; `occasion` may name {target} and {year}, the year of the target."""
-    rows: list[tuple[Any, ...]] = []
-    for due in days:
-        start, end = local_span(due.target, due.zone)
-        text = due.target.isoformat()
-        name = occasion.format(target=text, year=due.target.year)
-        for number in numbers(due):
-            rows.append((due.zone, number, due.target, text, start, end, due.due_at, name))
-    return rows
-
-
-#: The first year in which an instant may lie that has anniversaries.
-FIRST_YEAR = 1990
-
-
-def yearly_spans(days: Iterable[DueDay], occasion: str, *, leap_day: str) -> list[tuple[Any, ...]]:
-    """The due days as rows, one for each earlier year: the local day in it that an instant must lie on."""
-    rows: list[tuple[Any, ...]] = []
-    for due in days:
-        name = occasion.format(target=due.target.isoformat(), year=due.target.year)
-        for year in range(FIRST_YEAR, due.target.year + 1):
-            for number in month_days(due.target, leap_day):
-                if number == 229 and not isleap(year):
-                    continue
-                day = date(year, number // 100, number % 100)
-                rows.append(
-                    (due.zone, number, due.target, day.isoformat(), *local_span(day, due.zone), due.due_at, name)
-                )
-    return rows
-
-
-def local_span(day: date, zone: str) -> tuple[datetime, datetime]:
-    """The instants between which a local day lies."""
-    return clock.midnight(day, zone), clock.midnight(day + timedelta(days=1), zone)
-
-
-def day_table(
-    window: Window,
-    due: Callable[[Window], Iterable[DueDay]],
-    occasion: str,
-    *,
-    numbers: Callable[[DueDay], Sequence[int]] = lambda _: UNNUMBERED,
-) -> DayTable:
-    """`day_rows` as a table."""
-    return DayTable(window, lambda current: day_rows(due(current), occasion, numbers=numbers))
-
-
-@dataclass(frozen=True, slots=True)
-class Anchor:
-    """An index on contacts by which the database finds who can be due; made when a playbook that needs it is loaded."""
-
-    name: str
-    expressions: tuple[Any, ...] = field(compare=False)
-
-    def ddl(self, dialect: sa.Dialect) -> sa.TextClause:
-        bare = {"include_table": False, "literal_binds": True}
-        parts = ", ".join(f"({e.compile(dialect=dialect, compile_kwargs=bare)})" for e in self.expressions)
-        return sa.text(f"CREATE INDEX IF NOT EXISTS {self.name} ON contacts ({parts})".replace(":", r"\:"))
-
-
-def yearly_anchor(field: Field) -> Anchor:
-    """The index that serves a yearly day of a field."""
-    if field.kind is Kind.TIME:
-        return dated_anchor(field)
-    return Anchor(f"ix_anchor_{field.word}_yearly", (yearly(field), contacts.c.zone))
-
-
-def dated_anchor(field: Field) -> Anchor:
-    """The index that serves a field's own day; an instant's local day is a span that differs from zone to zone."""
-    if field.kind is Kind.TIME and not field.is_custom:
-        return Anchor(f"ix_anchor_{field.word}_by_zone", (contacts.c.zone, field.column))
-    return Anchor(f"ix_anchor_{field.word}", (field.written,))
-
-
-def yearly(field: Field) -> Any:
-    """The field's month and day as the due days have it."""
-    return month_day_of_text(field.written) if field.is_custom else month_day(field.column)
-
-
-@dataclass(frozen=True, slots=True)
-class Yearly:
-    """The due days for a yearly date, as SQL."""
-
-    days: Any
-    #: Whether a contact's field lies on one of them.
-    on_day: Any
-    #: The local day it all began, and how many years ago that is.
-    began: Any
-    years: Any
-
-
-def yearly_table(
-    window: Window, field: Field, due: Callable[[Window], Iterable[DueDay]], occasion: str, *, leap_day: str
-) -> Yearly:
-    """The due days on which a field comes round; not before the field's own year."""
-    if field.kind is Kind.TIME:
-        # Which local day an instant lies on no index knows: it is looked for in each year's span.
-        spans = DayTable(window, lambda current: yearly_spans(due(current), occasion, leap_day=leap_day)).c
-        years = sa.extract("year", spans.target) - sa.cast(sa.func.substr(spans.day_text, 1, 4), sa.Integer)
-        on_day = sa.and_(field.column >= spans.start_at, field.column < spans.end_at)
-        return Yearly(spans, on_day, spans.day_text, years)
-    rows = day_table(window, due, occasion, numbers=lambda due: month_days(due.target, leap_day)).c
-    years = sa.extract("year", rows.target) - sa.extract("year", field.column)
-    # Of some people each is looked at, not everybody of a day.
-    number = yearly(field) if window.among is None else yearly(field) + 0
-    return Yearly(rows, sa.and_(number == rows.number, years >= 0), field.column, years)
-
-
-def lives_in(window: Window, days: Any, field: Field | None = None) -> Any:
-    """Whether the contact lives in the zone of a due day; with a field, where the index of its day knows no zone.
-
-    The zone is hidden from the database then, and where only some people are looked at: SQLite, which knows little of
-    how many live in one, would go by it.
-    """
-    by_zone = window.among is None and (field is None or (field.kind is Kind.TIME and not field.is_custom))
-    return (contacts.c.zone if by_zone else contacts.c.zone.concat("")) == days.zone
-
-
-def on_target(field: Field, days: Any) -> Any:
-    """Whether the field lies on the day the occasion is about."""
-    if field.kind is Kind.TIME:
-        return sa.and_(field.column >= days.start_at, field.column < days.end_at)
-    return field.written == days.day_text if field.is_custom else field.column == days.target

@@ -11,8 +11,8 @@ from pydantic import Field
 
 from runner.conditions import Condition, Fields
 from runner.duration import Duration, SomeTime
-from runner.triggers.base import Window
 from runner.triggers.states import StateTrigger
+from runner.triggers.window import Window
 
 
 class Became(StateTrigger):

@@ -14,7 +14,8 @@ from runner.store.functions import json_object, seconds_after, unindexed
 from runner.store.tables import contact_sources, contacts, facts, purchases
 from runner.store.types import Instant
 from runner.triggers.arrivals import Arrival
-from runner.triggers.base import Window, match_columns
+from runner.triggers.base import match_columns
+from runner.triggers.window import Window
 
 carts = facts["carts"]
 

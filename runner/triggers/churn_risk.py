@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from pydantic import model_validator
 
 from runner.conditions import Kind
-from runner.triggers.base import Named, Window
+from runner.triggers.base import Named
 from runner.triggers.states import StateTrigger
+from runner.triggers.window import Window
 
 
 class ChurnRisk(StateTrigger):

@@ -14,26 +14,13 @@ from runner.conditions.sql import days_between
 from runner.duration import Days, Duration, SomeTime
 from runner.store.functions import json_object
 from runner.store.tables import contacts
-from runner.triggers.base import (
-    DATES,
-    LONG_AGO,
-    Anchor,
-    DueDay,
-    Lateness,
-    Named,
-    Trigger,
-    Window,
-    back_to,
-    dated_anchor,
-    day_table,
-    due_days,
-    lives_in,
-    match_columns,
-    on_target,
-    yearly_anchor,
-    yearly_table,
-)
+from runner.triggers.anchors import Anchor, dated_anchor, yearly_anchor
+from runner.triggers.base import DATES, Lateness, Named, Trigger, match_columns
+from runner.triggers.day_table import day_table, lives_in, on_target
+from runner.triggers.due_days import DueDay, back_to, due_days
 from runner.triggers.things import THINGS, column_of, concerns, things
+from runner.triggers.window import LONG_AGO, Window
+from runner.triggers.yearly import yearly_table
 from runner.yaml_types import Hour
 
 

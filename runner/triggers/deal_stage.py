@@ -12,8 +12,9 @@ from runner.conditions.brought import kept
 from runner.store.functions import json_object
 from runner.store.tables import contacts, deal_changes, deals
 from runner.triggers.arrivals import Arrival
-from runner.triggers.base import Window, match_columns
+from runner.triggers.base import match_columns
 from runner.triggers.whose import recipient, told_a_colleague
+from runner.triggers.window import Window
 
 
 class DealStage(Arrival):

@@ -14,7 +14,8 @@ from runner.store.activity import KEPT, Kept
 from runner.store.functions import json_object, unindexed
 from runner.store.tables import companies, contact_sources, contacts, events, orders, purchases
 from runner.triggers.arrivals import Arrival
-from runner.triggers.base import Named, Window, match_columns
+from runner.triggers.base import Named, match_columns
+from runner.triggers.window import Window
 
 #: The key by which each event is an occasion of its own.
 EACH = "event.event_id"

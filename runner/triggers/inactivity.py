@@ -16,19 +16,11 @@ from runner.store.activity import activity
 from runner.store.functions import json_object
 from runner.store.tables import contacts, purchases
 from runner.store.types import Instant
-from runner.triggers.base import (
-    DATES,
-    LONG_AGO,
-    Anchor,
-    DayTable,
-    Named,
-    Trigger,
-    Window,
-    dated_anchor,
-    day_rows,
-    due_days,
-    match_columns,
-)
+from runner.triggers.anchors import Anchor, dated_anchor
+from runner.triggers.base import DATES, Named, Trigger, match_columns
+from runner.triggers.day_table import DayTable, day_rows
+from runner.triggers.due_days import due_days
+from runner.triggers.window import LONG_AGO, Window
 
 
 class Inactivity(Trigger):

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from runner.store.functions import json_object
 from runner.store.tables import contacts
 from runner.store.types import Instant
-from runner.triggers.base import BY_HAND, CALL, LONG_AGO, Trigger, Window, match_columns
+from runner.triggers.base import BY_HAND, CALL, Trigger, match_columns
+from runner.triggers.window import LONG_AGO, Window
 
 
 class Manual(Trigger):

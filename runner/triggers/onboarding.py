@@ -12,19 +12,10 @@ from pydantic import Field
 from runner.duration import Duration, SomeTime
 from runner.store.functions import json_object
 from runner.store.tables import contacts
-from runner.triggers.base import (
-    DATES,
-    DueDay,
-    Lateness,
-    Named,
-    Trigger,
-    Window,
-    back_to,
-    day_table,
-    due_days,
-    lives_in,
-    match_columns,
-)
+from runner.triggers.base import DATES, Lateness, Named, Trigger, match_columns
+from runner.triggers.day_table import day_table, lives_in
+from runner.triggers.due_days import DueDay, back_to, due_days
+from runner.triggers.window import Window
 from runner.yaml_types import Hour
 
 

@@ -11,8 +11,11 @@ from pydantic import Field
 
 from runner.duration import Duration, SomeTime
 from runner.store.tables import contacts, facts
-from runner.triggers.base import DueDay, Lateness, Trigger, Window, back_to, day_table, due_days, match_columns
+from runner.triggers.base import Lateness, Trigger, match_columns
+from runner.triggers.day_table import day_table
+from runner.triggers.due_days import DueDay, back_to, due_days
 from runner.triggers.things import concerns, things
+from runner.triggers.window import Window
 from runner.yaml_types import Hour
 
 

@@ -13,8 +13,11 @@ from runner import clock
 from runner.duration import Days, Duration, SomeTime
 from runner.store.functions import json_object, seconds_after
 from runner.store.tables import contacts
-from runner.triggers.base import DayTable, Lateness, Trigger, Window, back_to, lives_in, local_span, match_columns
+from runner.triggers.base import Lateness, Trigger, match_columns
 from runner.triggers.cron import Cron, times
+from runner.triggers.day_table import DayTable, lives_in
+from runner.triggers.due_days import back_to, local_span
+from runner.triggers.window import Window
 from runner.yaml_types import Hour
 
 

@@ -15,7 +15,8 @@ from runner.store import Store
 from runner.store.functions import json_object, seconds_after
 from runner.store.tables import companies, contacts, trigger_states
 from runner.store.types import Instant
-from runner.triggers.base import Trigger, Window, match_columns
+from runner.triggers.base import Trigger, match_columns
+from runner.triggers.window import Window
 
 states = trigger_states.c
 

@@ -13,8 +13,8 @@ from runner.conditions.brought import kept
 from runner.conditions.fields import custom_value
 from runner.store.functions import json_object
 from runner.store.tables import companies, company_sources, facts
-from runner.triggers.base import Window
 from runner.triggers.whose import primary, recipient, told_a_colleague
+from runner.triggers.window import Window
 
 
 @dataclass(frozen=True, slots=True)

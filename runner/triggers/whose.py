@@ -7,12 +7,22 @@ from typing import Any
 import sqlalchemy as sa
 
 from runner.store.tables import company_sources, contact_companies, contact_sources, contacts, enrollments
-from runner.triggers.base import person
 
 
 def recipient(contact_source: Any, company_source: Any) -> Any:
     """The contact's number, for a SELECT whose rows point to a contact or a company; NULL where nobody can be told."""
     return sa.func.coalesce(person(contact_source), primary(company_source))
+
+
+def person(source: Any) -> sa.ScalarSelect[Any]:
+    """The contact a source row stands for today, mergers followed."""
+    own = contacts.alias("own")
+    return (
+        sa.select(sa.func.coalesce(own.c.merged_into, own.c.id))
+        .join(contact_sources, contact_sources.c.contact_id == own.c.id)
+        .where(contact_sources.c.id == source)
+        .scalar_subquery()
+    )
 
 
 def primary(company_source: Any) -> Any:

@@ -21,7 +21,9 @@ from runner.decide import quiet_until
 from runner.duration import Duration
 from runner.settings import QuietHours
 from runner.store.tables import enrollments
-from runner.triggers.base import DueDay, Window, due_days, month_days, yearly_spans
+from runner.triggers.due_days import DueDay, due_days
+from runner.triggers.window import Window
+from runner.triggers.yearly import month_days, yearly_spans
 from tests.core.world import World
 from tests.core.zones import BEGIN, changes, hours, moments, zones
 

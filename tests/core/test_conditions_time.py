@@ -19,7 +19,7 @@ from runner.conditions.months import latest_start, months_between
 from runner.duration import Duration
 from runner.store import Store, look_by_index
 from runner.store.tables import companies, contacts
-from runner.triggers.base import Standing, Window
+from runner.triggers.window import Standing, Window
 from tests.core.crowd import NOW, TODAY, ZONES, fill, found
 from tests.core.test_conditions_agree import LIMITS, ORDERS, conditions, days, joined, measures, spans, times
 

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from runner.actions import MailAction
 from runner.app.advice.words import Text, texts_of
+from runner.circumstances import zones_in_use
 from runner.conditions import Fields, Today
-from runner.enroll import zones_in_use
 from runner.playbook import Playbook
 from runner.render import Templates
 from runner.settings import Settings

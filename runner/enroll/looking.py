@@ -1,0 +1,119 @@
+"""Who has arrived at a playbook's door: whom a tick looks at, what it finds, and whether its last look stands."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from runner.enroll.door import door_of
+from runner.playbook import Playbook
+from runner.settings import Settings
+from runner.store import Store, look_by_index
+from runner.store.marks import Marks, forget
+from runner.store.tables import playbooks
+from runner.triggers import Window
+
+#: People looked at by one question.
+LOOKED_AT = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """Who stands otherwise at a playbook's door than is written down."""
+
+    contacts: Sequence[int] = ()
+    #: Occasions that begin now: all, and those of people who are written to.
+    welcome: int = 0
+    treated: int = 0
+    #: Occasions refused, or refused for another reason than before.
+    refused: int = 0
+    #: Who was looked at one by one; None where it was everybody.
+    among: Sequence[int] | None = None
+
+    def __add__(self, other: Arrivals) -> Arrivals:
+        return Arrivals(
+            [*self.contacts, *other.contacts],
+            self.welcome + other.welcome,
+            self.treated + other.treated,
+            self.refused + other.refused,
+            self.among,
+        )
+
+
+def seek(
+    store: Store, connection: sa.Connection, playbook: Playbook, window: Window, settings: Settings, marks: Marks
+) -> Sequence[int]:
+    """For whom something is new since the last tick; their numbers, in order."""
+    look_by_index(connection)
+    return door_of(store, playbook, window, settings).search.people(connection, window, marks)
+
+
+def look(
+    store: Store,
+    connection: sa.Connection,
+    playbook: Playbook,
+    window: Window,
+    settings: Settings,
+    among: Sequence[int] | None = None,
+) -> Arrivals:
+    """What a tick has to write of these people, or of everybody."""
+    door = door_of(store, playbook, window, settings)
+    look_by_index(connection)
+    if among is None:
+        door.move(window)
+        if door.turned is None:
+            return _told(connection.execute(door.news_of_all))
+        among = sorted(set(connection.scalars(door.turned)))
+    arrivals = Arrivals(among=among)
+    for portion in portions(among, LOOKED_AT):
+        door.move(window, portion)
+        arrivals += _told(connection.execute(door.news_of_some))
+    return arrivals
+
+
+def portions(people: Sequence[int], size: int) -> list[Sequence[int]]:
+    return [people[start : start + size] for start in range(0, len(people), size)]
+
+
+def _told(rows: sa.Result[Any]) -> Arrivals:
+    contacts, welcome, treated, refused = array("q"), 0, 0, 0
+    for row in rows:
+        contacts.append(row.contact_id)
+        welcome, treated, refused = welcome + row.welcome, treated + row.treated, refused + row.refused
+    return Arrivals(contacts, welcome, treated, refused)
+
+
+def strangers(
+    store: Store, connection: sa.Connection, looked_at: Sequence[tuple[Playbook, Window]], settings: Settings
+) -> frozenset[str]:
+    """The playbooks whose last look does not stand for today's: new, edited, or left out since then."""
+    p = playbooks.c
+    rows = {row.id: row for row in connection.execute(sa.select(p.id, p.last_tick_at, p.looked_by))}
+    latest = max((row.last_tick_at for row in rows.values() if row.looked_by), default=None)
+    return frozenset(
+        playbook.id
+        for playbook, window in looked_at
+        if (row := rows.get(playbook.id)) is None
+        or window.first_look
+        or row.looked_by != door_of(store, playbook, window, settings).looked_by
+        or row.last_tick_at != latest
+    )
+
+
+def finish(
+    store: Store, looked_at: Sequence[tuple[Playbook, Window]], settings: Settings, marks: Marks, now: datetime
+) -> None:
+    """The tick is through: the next one asks what is new from here on."""
+    ids = [playbook.id for playbook, _ in looked_at]
+    with store.write() as connection:
+        known = dict(connection.execute(sa.select(playbooks.c.id, playbooks.c.looked_by)).all())
+        connection.execute(playbooks.update().where(playbooks.c.id.in_(ids)).values(last_tick_at=now))
+        for playbook, window in looked_at:
+            if known.get(playbook.id) != (digest := door_of(store, playbook, window, settings).looked_by):
+                connection.execute(playbooks.update().where(playbooks.c.id == playbook.id).values(looked_by=digest))
+    forget(store, marks)

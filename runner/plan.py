@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -11,16 +12,28 @@ import sqlalchemy as sa
 
 from runner.actions import Survey, Wait
 from runner.brake import BRAKED, allowed_by, braked
-from runner.circumstances import Circumstances, Due, Mailed, due_enrollments, due_steps, people_of, source_ids
+from runner.circumstances import (
+    ENROLLED,
+    Circumstances,
+    Due,
+    Mailed,
+    as_due,
+    due_enrollments,
+    due_steps,
+    once_known_as,
+    people_of,
+    source_ids,
+)
 from runner.decide import HELD_OUT, Decision, Do, End, Hold, Skip, next_since
 from runner.deliver import Office
 from runner.deliver.claim import judge
-from runner.enroll import candidates
+from runner.enroll import BEGAN_ANEW, candidates
 from runner.log import LoggedContact, LogRow
 from runner.passage import HAPPENED
 from runner.playbook import Playbook
 from runner.settings import Brake
 from runner.steps import Step
+from runner.store.tables import enrollments
 from runner.triggers import Window
 from runner.waking import woken
 
@@ -51,8 +64,13 @@ def plan(
         by_contact = fired.order_by("contact_id", "occasion").execution_options(yield_per=CHUNK)
         for rows in connection.execute(by_contact).partitions():
             yield from _kept_out(connection, playbook, rows, now, braked=too_many)
+            welcome = [row for row in rows if row.refusal is None]
+            if playbook.keys.mode == "restart":
+                people = {row.contact_id for row in welcome}
+                yield from _begun_anew(connection, playbook, people, now)
+                queue.leave(playbook.id, people)
             if not too_many:
-                queue.enter(playbook, [row for row in rows if row.refusal is None], now)
+                queue.enter(playbook, welcome, now)
     yield from _walk(office, connection, queue, now)
 
 
@@ -66,6 +84,17 @@ def _braked_before(connection: sa.Connection, playbook: Playbook, now: datetime)
         for row in part:
             who = LoggedContact(row.contact_id, sources.get(row.contact_id, ""), people[row.contact_id]["email"])
             yield _at_the_door(playbook, row, who, "hold", BRAKED, now)
+
+
+def _begun_anew(connection: sa.Connection, playbook: Playbook, people: set[int], now: datetime) -> Iterator[LogRow]:
+    """The passages that end because their people begin another one."""
+    inside = (enrollments.c.playbook == playbook.id, enrollments.c.state.in_(["active", "braked"]))
+    mine = enrollments.c.contact_id.in_(once_known_as(sa.literal(json.dumps(sorted(people)), sa.Text())))
+    ended = [as_due(row) for row in connection.execute(ENROLLED.where(*inside, mine)).mappings()]
+    sources, known = source_ids(connection, list(people)), people_of(connection, list(people))
+    for one in ended:
+        who = LoggedContact(one.contact_id, sources.get(one.contact_id, ""), known[one.contact_id]["email"])
+        yield _at_the_door(playbook, one, who, "end", BEGAN_ANEW, now)
 
 
 def _treated(connection: sa.Connection, fired: sa.Select[Any]) -> int:
@@ -94,8 +123,6 @@ class _Queue:
 
     def enter(self, playbook: Playbook, rows: Sequence[sa.Row[Any]], now: datetime) -> None:
         """Those who would begin now."""
-        if playbook.keys.mode == "restart":
-            self.leave(playbook.id, {row.contact_id for row in rows})
         inside = rows if playbook.serves else [row for row in rows if row.arm == "treated"]
         self.add(playbook, playbook.steps[0], [_imagined(row, playbook, now) for row in inside])
 
@@ -218,7 +245,7 @@ def _kept_out(
 
 
 def _at_the_door(
-    playbook: Playbook, row: sa.Row[Any], who: LoggedContact, status: str, reason: str, now: datetime
+    playbook: Playbook, row: sa.Row[Any] | Due, who: LoggedContact, status: str, reason: str, now: datetime
 ) -> LogRow:
     return LogRow(
         at=now,

@@ -10,13 +10,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from runner.circumstances import ENROLLED, Due, as_due, living
+from runner.circumstances import ENROLLED, Due, as_due, living, once_known_as
 from runner.store import Store, changed
 from runner.store.activity import activity
 from runner.store.distinct import distinct_values
-from runner.store.functions import numbers_in
 from runner.store.marks import Marks, read_by
-from runner.store.tables import LISTENS, contacts, enrollments, sends
+from runner.store.tables import LISTENS, enrollments, sends
 from runner.store.types import Instant
 
 
@@ -32,17 +31,16 @@ class Fresh:
 def wake(store: Store, now: datetime, fresh: Fresh | None = None) -> int:
     """Who waits for something that has come is due now; without `fresh` everybody is asked. The number of people."""
     with store.read() as connection:
-        waited_for = list(connection.scalars(_WAITED_FOR))
-        asked = [(kind, _values(kind, now, fresh)) for kind in waited_for]
+        asked = {kind: _concerned(connection, kind, now, fresh) for kind in connection.scalars(_WAITED_FOR).all()}
         came = [
-            (kind, values)
-            for kind, values in asked
-            if connection.execute(_those_of(kind, anew=fresh is not None), values).first()
+            (kind, among)
+            for kind, among in asked.items()
+            if among != [] and connection.execute(_anybody(kind, among), _values(now, among)).first()
         ]
     if not came:
         return 0
     with store.write() as connection:
-        return sum(changed(connection, _made_due(kind, anew=fresh is not None), values) for kind, values in came)
+        return sum(changed(connection, _made_due(kind, among), _values(now, among)) for kind, among in came)
 
 
 def woken(connection: sa.Connection, now: datetime) -> list[tuple[str, str, Due]]:
@@ -50,16 +48,34 @@ def woken(connection: sa.Connection, now: datetime) -> list[tuple[str, str, Due]
     rows = [
         row
         for kind in connection.scalars(_WAITED_FOR).all()
-        for row in connection.execute(ENROLLED.where(*_waits_for_what_came(kind, anew=False)), {"now": now}).mappings()
+        for row in connection.execute(ENROLLED.where(*_waits_for_what_came(kind)), {"now": now}).mappings()
     ]
     return [(row["playbook"], row["version"], replace(as_due(row), due_at=now)) for row in rows]
 
 
-def _values(kind: str, now: datetime, fresh: Fresh | None) -> dict[str, Any]:
-    if fresh is None:
-        return {"now": now}
-    people = sorted(fresh.marks.concerning(_read_for(kind)))
-    return {"now": now, "since": fresh.since, "people": json.dumps(people)}
+def _concerned(connection: sa.Connection, kind: str, now: datetime, fresh: Fresh | None) -> list[int] | None:
+    """Of whom there is news that may be what is waited for; None: of anybody."""
+    what, _, event = kind.partition(":")
+    if fresh is None or what != "event":
+        return None
+    lately = connection.scalars(_lately(event), {"since": fresh.since, "now": now})
+    return sorted(fresh.marks.concerning(_read_for(kind)).union(lately))
+
+
+def _values(now: datetime, among: list[int] | None) -> dict[str, Any]:
+    return {"now": now} if among is None else {"now": now, "people": json.dumps(among)}
+
+
+_NOW = sa.bindparam("now", type_=Instant())
+#: What anybody waits for: `event:order`, `click`, `answer`.
+_WAITED_FOR = distinct_values(enrollments.c.waits_for, where=LISTENS)
+
+
+# Built once: at every tick that would take longer than the answers.
+@lru_cache(maxsize=256)
+def _lately(event: str) -> sa.Select[Any]:
+    done = activity(event).subquery("lately")
+    return sa.select(done.c.contact_id).where(done.c.at >= sa.bindparam("since", type_=Instant()), done.c.at <= _NOW)
 
 
 @lru_cache(maxsize=256)
@@ -67,37 +83,27 @@ def _read_for(kind: str) -> frozenset[str]:
     return read_by(_what_came(kind))
 
 
-_NOW, _SINCE = sa.bindparam("now", type_=Instant()), sa.bindparam("since", type_=Instant())
-_WAITING = (enrollments.c.state == "active", enrollments.c.waits_for.is_not(None), enrollments.c.due_at > _NOW)
-#: What anybody waits for: `event:order`, `click`, `answer`.
-_WAITED_FOR = distinct_values(enrollments.c.waits_for, LISTENS)
+def _anybody(kind: str, among: list[int] | None) -> sa.Select[Any]:
+    return _to_wake(kind, everybody=among is None)[0]
 
 
-# Built once: at every tick that would take longer than the answers.
-@lru_cache(maxsize=256)
-def _those_of(kind: str, *, anew: bool) -> sa.Select[Any]:
-    return sa.select(enrollments.c.id).where(*_waits_for_what_came(kind, anew=anew)).limit(1)
+def _made_due(kind: str, among: list[int] | None) -> sa.Update:
+    return _to_wake(kind, everybody=among is None)[1]
 
 
 @lru_cache(maxsize=256)
-def _made_due(kind: str, *, anew: bool) -> sa.Update:
-    return enrollments.update().where(*_waits_for_what_came(kind, anew=anew)).values(due_at=_NOW)
+def _to_wake(kind: str, *, everybody: bool) -> tuple[sa.Select[Any], sa.Update]:
+    """Whether there is anybody, and what is written of them."""
+    who = _waits_for_what_came(kind)
+    if not everybody:
+        who.append(enrollments.c.contact_id.in_(once_known_as(sa.bindparam("people", type_=sa.Text()))))
+    return sa.select(enrollments.c.id).where(*who).limit(1), enrollments.update().where(*who).values(due_at=_NOW)
 
 
-def _waits_for_what_came(kind: str, *, anew: bool) -> list[Any]:
-    """Of an enrollment: it waits for this, and this has come; `anew`: to somebody of whom there is news."""
-    came = [*_WAITING, enrollments.c.waits_for == kind, sa.exists(_what_came(kind))]
-    what, _, event = kind.partition(":")
-    if anew and what == "event":
-        done = activity(event).subquery("lately")
-        told = sa.union_all(
-            numbers_in(sa.bindparam("people", type_=sa.Text())),
-            sa.select(done.c.contact_id).where(done.c.at >= _SINCE, done.c.at <= _NOW),
-        )
-        # They themselves, and who they were before they were merged.
-        theirs = (sa.select(contacts.c.id).where(one.in_(told)) for one in (contacts.c.id, contacts.c.merged_into))
-        came.append(enrollments.c.contact_id.in_(sa.union_all(*theirs)))
-    return came
+def _waits_for_what_came(kind: str) -> list[Any]:
+    """Of an enrollment: it waits for this, and this has come."""
+    waiting = [enrollments.c.state == "active", LISTENS, enrollments.c.due_at > _NOW]
+    return [*waiting, enrollments.c.waits_for == kind, sa.exists(_what_came(kind))]
 
 
 def _what_came(kind: str) -> sa.Select[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from runner.circumstances.circumstances import Circumstances, Passage, look_at
 from runner.circumstances.due import ALL_PAUSED, ENROLLED, Due, as_due, due_enrollments, due_steps, paused
 from runner.circumstances.mailed import OUT, Mailed, caps_since, local_day
-from runner.circumstances.people import living, people_of, source_ids, zones_in_use
+from runner.circumstances.people import living, once_known_as, people_of, source_ids, zones_in_use
 from runner.circumstances.permission import MARKETING_NOES, suppressed
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "living",
     "local_day",
     "look_at",
+    "once_known_as",
     "paused",
     "people_of",
     "source_ids",

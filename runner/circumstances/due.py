@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from runner.circumstances.people import living
 from runner.playbook import Playbook
-from runner.store.tables import enrollments, meta, playbooks
+from runner.store.tables import enrollments, meta, playbook_versions, playbooks
 from runner.store.types import Instant
 
 
@@ -90,12 +90,28 @@ _DUE_LOCKED = _DUE.with_for_update(skip_locked=True, of=enrollments)
 
 def due_steps(connection: sa.Connection, now: datetime) -> list[tuple[str, str, str]]:
     """Playbook, version and step of everything that is due, paused playbooks left out; in a stable order."""
-    one = enrollments.c
-    rows = connection.execute(
-        sa.select(one.playbook, one.version, one.step)
-        .distinct()
-        # In words, as in the index: SQLite does not look into parameters.
-        .where(sa.text("state = 'active'"), one.due_at <= now, sa.not_(paused(one.playbook)))
-        .order_by(one.playbook, one.version, one.step)
-    )
-    return [tuple(row) for row in rows]
+    return [tuple(row) for row in connection.execute(_STEPS, {"now": now})]
+
+
+def _steps() -> sa.Select[Any]:
+    """Asked of each step with people in it, by jumps in their index, not of all who wait there."""
+    one, version = enrollments.c, playbook_versions.c
+    # In words, as in the index: SQLite does not look into parameters.
+    active = sa.text("enrollments.state = 'active'")
+
+    def next_step(of: Any, *beyond: Any) -> Any:
+        mine = (one.playbook == of.playbook, one.version == of.version)
+        return sa.select(sa.func.min(one.step)).where(active, *mine, *beyond).scalar_subquery()
+
+    first = sa.select(version.playbook, version.version, next_step(version).label("step"))
+    steps = first.cte("steps", recursive=True)
+    following = next_step(steps.c, one.step > steps.c.step)
+    steps = steps.union_all(sa.select(steps.c.playbook, steps.c.version, following).where(steps.c.step.is_not(None)))
+    there = steps.c
+    theirs = (one.playbook == there.playbook, one.version == there.version, one.step == there.step)
+    due = sa.exists().where(active, *theirs, one.due_at <= sa.bindparam("now", type_=Instant()))
+    chosen = sa.select(*there).where(there.step.is_not(None), due, sa.not_(paused(there.playbook)))
+    return chosen.order_by(there.playbook, there.version, there.step)
+
+
+_STEPS = _steps()

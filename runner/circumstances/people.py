@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from runner.store.distinct import distinct_values
+from runner.store.functions import numbers_in
 from runner.store.tables import contact_sources, contacts
 
 
@@ -16,6 +17,12 @@ def living(contact_id: Any) -> sa.ScalarSelect[int]:
     one = contacts.alias("living")
     today = sa.select(sa.func.coalesce(one.c.merged_into, one.c.id)).where(one.c.id == contact_id)
     return today.correlate_except(one).scalar_subquery()
+
+
+def once_known_as(people: Any) -> sa.CompoundSelect[Any]:
+    """The numbers of a JSON array of contacts, and those of everybody who was merged into them."""
+    were = sa.select(contacts.c.id).where(contacts.c.merged_into.in_(numbers_in(people)))
+    return sa.union_all(numbers_in(people), were)
 
 
 # Written once: building a statement takes longer than answering it.

@@ -8,8 +8,10 @@ from runner.enroll.enroll import Entered, enroll
 from runner.enroll.looking import Arrivals, finish, look, seek, strangers
 from runner.enroll.refusals import INSIDE
 from runner.enroll.registering import register, unregistered
+from runner.enroll.writing import BEGAN_ANEW
 
 __all__ = [
+    "BEGAN_ANEW",
     "INSIDE",
     "Arrivals",
     "Entered",

@@ -96,7 +96,7 @@ class Date(Trigger):
         begun = fields[self.of].column
         thing = things(self.owner, *self._near(window, begun))
         field = column_of(thing, fields[self.of])
-        days, on_day = self._days(window, field)
+        days, on_day, _ = self._days(window, field)
         occasion = thing.c.named + " " + days.occasion
         return (
             sa.select(
@@ -115,16 +115,20 @@ class Date(Trigger):
 
     def _of_contact(self, window: Window) -> sa.Select[Any]:
         field = window.fields[self.of]
-        days, on_day = self._days(window, field)
+        days, on_day, spanned = self._days(window, field)
         at_home = lives_in(window, days) if self.yearly else lives_in(window, days, field)
-        return sa.select(
-            *match_columns(
-                occasion=days.occasion,
-                occurred_at=days.due_at,
-                anchor=days.target,
-                facts=json_object("of", field.column),
+        return (
+            sa.select(
+                *match_columns(
+                    occasion=days.occasion,
+                    occurred_at=days.due_at,
+                    anchor=days.target,
+                    facts=json_object("of", field.column),
+                )
             )
-        ).join_from(contacts, days.zone.table, sa.and_(at_home, on_day))
+            .join_from(contacts, days.zone.table, sa.and_(at_home, on_day))
+            .where(spanned)
+        )
 
     @property
     def concerns_company(self) -> bool:
@@ -133,14 +137,15 @@ class Date(Trigger):
     def comes_due(self, window: Window) -> bool:
         return any(self._due(window))
 
-    def _days(self, window: Window, field: Field) -> tuple[Any, Any]:
-        """The due days, and whether the field lies on what one of them is about."""
+    def _days(self, window: Window, field: Field) -> tuple[Any, Any, Any]:
+        """The due days, whether the field lies on what one of them is about, and whether it lies anywhere near."""
         word = self.of.split(".", 1)[1]
         if self.yearly:
             comes = yearly_table(window, field, self._due, f"{word} {{year}}", leap_day=self.leap_day)
-            return comes.days, comes.on_day
-        days = day_table(window, self._due, f"{word} {{target}}").c
-        return days, on_target(field, days)
+            return comes.days, comes.on_day, sa.true()
+        days = day_table(window, self._due, f"{word} {{target}}")
+        spanned = sa.true() if field.is_custom else days.spanned(field.column)
+        return days.c, on_target(field, days.c), spanned
 
     def _near(self, window: Window, column: Any) -> list[Any]:
         """Bounds by which an index finds what any zone may ask for; what comes every year is looked through."""

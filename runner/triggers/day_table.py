@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from runner.conditions import Field, Kind
-from runner.store.functions import row_field
+from runner.store.functions import row_field, unindexed
 from runner.store.tables import contacts
 from runner.store.types import Instant
 from runner.triggers.due_days import DueDay, local_span
@@ -24,6 +24,7 @@ class DayTable:
     """
 
     def __init__(self, window: Window, rows: Callable[[Window], list[tuple[Any, ...]]], name: str = "due_days") -> None:
+        self._window, self._rows = window, rows
         written = window.value(lambda current: json.dumps(rows(current), default=_written), sa.Text())
         row = sa.func.json_rows(written).table_valued(sa.column("value"))
         columns = [row_field(row.c.value, place, kind).label(column) for place, (column, kind) in enumerate(_COLUMNS)]
@@ -33,6 +34,20 @@ class DayTable:
     @property
     def c(self) -> Any:
         return self.values.c
+
+    def spanned(self, column: Any) -> Any:
+        """Whether a date or instant lies between the first of the days and the last.
+
+        Where people are looked at one by one it is asked before the days are, and spares most of them that.
+        """
+        if self._window.among is None:
+            return sa.true()
+        is_date = isinstance(column.type, sa.Date)
+        first, last = (_TARGET, _TARGET) if is_date else (_START_AT, _END_AT)
+        none = date.max if is_date else datetime.max.replace(tzinfo=UTC)
+        earliest = self._window.value(lambda w: min((row[first] for row in self._rows(w)), default=none), column.type)
+        latest = self._window.value(lambda w: max((row[last] for row in self._rows(w)), default=none), column.type)
+        return unindexed(column).between(earliest, latest)
 
 
 _COLUMNS: tuple[tuple[str, Any], ...] = (
@@ -48,6 +63,9 @@ _COLUMNS: tuple[tuple[str, Any], ...] = (
     ("draw_from", sa.Float()),
     ("draw_to", sa.Float()),
 )
+
+
+_TARGET, _START_AT, _END_AT = ([name for name, _ in _COLUMNS].index(name) for name in ("target", "start_at", "end_at"))
 
 
 def _written(value: date | datetime) -> str:

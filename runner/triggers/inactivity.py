@@ -13,12 +13,12 @@ from runner import clock
 from runner.conditions import Fields
 from runner.duration import Days, Duration
 from runner.store.activity import activity
-from runner.store.functions import json_object
+from runner.store.functions import json_object, unindexed
 from runner.store.tables import contacts, purchases
 from runner.store.types import Instant
 from runner.triggers.anchors import Anchor, dated_anchor
 from runner.triggers.base import DATES, Named, Trigger, match_columns
-from runner.triggers.day_table import DayTable, day_rows
+from runner.triggers.day_table import DayTable, day_rows, lives_in
 from runner.triggers.due_days import due_days
 from runner.triggers.window import LONG_AGO, Window
 
@@ -47,18 +47,19 @@ class Inactivity(Trigger):
         if self.event == "order":
             either = sa.union_all(self._without_order(window), self._order_gone(window)).subquery("either")
             return sa.select(*either.c)
-        days, told = self._days(window).c, activity(self.event)
+        days, told = self._days(window), activity(self.event)
         last, later = told.subquery("last"), told.subquery("later")
         joined = sa.join(last, contacts, contacts.c.id == last.c.contact_id)
         return (
-            self._lapses(days, last.c.contact_id, last.c.at, last.c.key)
-            .select_from(joined.join(days.zone.table, self._lapsed(days, last.c.at)))
+            self._lapses(days.c, last.c.contact_id, last.c.at, last.c.key)
+            .select_from(joined.join(days.values, self._lapsed(window, days, last.c.at)))
             .where(
+                window.concerns(contacts.c.id),
                 ~sa.exists().where(
                     later.c.contact_id == last.c.contact_id,
                     later.c.at > last.c.at,
                     later.c.at <= window.value(lambda w: w.now, Instant()),
-                )
+                ),
             )
         )
 
@@ -73,20 +74,22 @@ class Inactivity(Trigger):
 
     def _without_order(self, window: Window) -> sa.Select[Any]:
         """Whose last order has just become too old."""
-        days, at = self._days(window).c, contacts.c.last_order_at
-        joined = sa.join(contacts, days.zone.table, self._lapsed(days, at))
-        return self._lapses(days, contacts.c.id, at, contacts.c.last_order_id).select_from(joined)
+        days, at = self._days(window), contacts.c.last_order_at
+        joined = sa.join(contacts, days.values, self._lapsed(window, days, at))
+        mine = window.concerns(contacts.c.id), days.spanned(at)
+        return self._lapses(days.c, contacts.c.id, at, contacts.c.last_order_id).select_from(joined).where(*mine)
 
     def _order_gone(self, window: Window) -> sa.Select[Any]:
         """Whose last order fell away, by a late refund say, so that an older one, known before, is too old already."""
-        days, at = DayTable(window, self._long_begun, "days_before").c, contacts.c.last_order_at
+        days, at = DayTable(window, self._long_begun, "days_before"), contacts.c.last_order_at
         since, now = window.value(lambda w: w.since, Instant()), window.value(lambda w: w.now, Instant())
         known = sa.and_(purchases.c.order_key == contacts.c.last_order_id, purchases.c.seen_at <= since)
-        joined = sa.join(contacts, purchases, known).join(days.zone.table, self._lapsed(days, at))
+        joined = sa.join(contacts, purchases, known).join(days.values, self._lapsed(window, days, at))
         return (
-            self._lapses(days, contacts.c.id, at, contacts.c.last_order_id)
+            self._lapses(days.c, contacts.c.id, at, contacts.c.last_order_id)
             .select_from(joined)
-            .where(contacts.c.changed_at >= since, contacts.c.changed_at <= now)
+            .where(contacts.c.changed_at >= since, contacts.c.changed_at <= now, window.concerns(contacts.c.id))
+            .where(days.spanned(at))
         )
 
     def _lapses(self, days: Any, contact: Any, at: Any, key: Any) -> sa.Select[Any]:
@@ -102,8 +105,9 @@ class Inactivity(Trigger):
         return f"no {what} for more than {self.for_}, the last on {facts['last'][:10]}"
 
     @staticmethod
-    def _lapsed(days: Any, at: Any) -> Any:
-        return sa.and_(contacts.c.zone == days.zone, at >= days.start_at, at < days.end_at)
+    def _lapsed(window: Window, days: DayTable, at: Any) -> Any:
+        at = at if window.among is None else unindexed(at)
+        return sa.and_(lives_in(window, days.c), at >= days.c.start_at, at < days.c.end_at)
 
     def _days(self, window: Window) -> DayTable:
         """A lapse begins at the local midnight after the last whole day of grace; a state is never too late."""

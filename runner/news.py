@@ -81,15 +81,17 @@ class Search:
     @cached_property
     def _refused(self) -> sa.Select[Any]:
         """Who was turned away, as far back as the trigger still asks, and whose answer may be another by now."""
-        audience = self._playbook.audience
+        audience, their_number = self._playbook.audience, decisions.c.contact_id
         back_to = self._at(lambda w: _still_asked(self._playbook, w))
-        refused = sa.select(decisions.c.contact_id).where(
+        refused = sa.select(their_number).where(
             decisions.c.playbook == self._playbook.id, AT_THE_DOOR, decisions.c.at >= back_to
         )
-        if self._playbook.keys.mode == "single" or audience is None or (flips := audience.flips(self._window)) is None:
+        flips = None if audience is None else audience.flips(self._window, their_number)
+        if self._playbook.keys.mode == "single" or flips is None:
             return refused
         return (
-            refused.join_from(decisions, contacts, contacts.c.id == decisions.c.contact_id)
+            # Where nothing is asked of them the contacts are not read.
+            refused.join_from(decisions, contacts, contacts.c.id == their_number, isouter=True)
             .outerjoin(companies, companies.c.id == contacts.c.company_id)
             .where(flips)
         )

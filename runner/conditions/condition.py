@@ -136,13 +136,13 @@ class Condition:
         """Whether anybody's answer may change by the time that passes in (since, now]; False saves a look."""
         return may_turn(self.atoms, passing)
 
-    def flips(self, passing: Passing) -> Any:
+    def flips(self, passing: Passing, who: Any = contacts.c.id) -> Any:
         """A clause over `contacts` and `companies`: whose answer may change by the time that passes in (since, now].
 
         It holds for everybody whose answer changes and for a few more; None: nobody can tell, evaluate in full. Facts
-        and fields that change are not looked at.
+        and fields that change are not looked at. Facts are those of `who`, where another column has their number.
         """
-        return flips(self.atoms, passing) if self.words <= {"contact", "company"} else None
+        return flips(self.atoms, passing, who) if self.words <= {"contact", "company"} else None
 
 
 #: Parts within parts that a condition may have; databases and Python end at some depth.

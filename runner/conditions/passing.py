@@ -187,35 +187,37 @@ def may_turn(atoms: Sequence[Atom], passing: Passing) -> bool:
     return any(atom.flip not in by_day for atom in atoms) or (bool(atoms) and bool(_rolled(passing)))
 
 
-def flips(atoms: Sequence[Atom], passing: Passing) -> Any:
-    """Who may have changed; None where an atom is ALWAYS."""
+def flips(atoms: Sequence[Atom], passing: Passing, who: Any) -> Any:
+    """Whose answer may have changed; None where an atom is ALWAYS. `who` is the column with the contact's number."""
     if any(atom.flip is Flip.ALWAYS for atom in atoms):
         return None
-    return sa.or_(sa.false(), *(_people(atom, passing) for atom in atoms))
+    return sa.or_(sa.false(), *(_people(atom, passing, who) for atom in atoms))
 
 
-def _people(atom: Atom, passing: Passing) -> Any:
+def _people(atom: Atom, passing: Passing, who: Any) -> Any:
     match atom.flip:
         case Flip.INSTANT:
-            return _between(atom.source, *_instants(passing, atom.after))
+            return _between(who, atom.source, *_instants(passing, atom.after))
         case Flip.WINDOW:
-            arrived = _between(atom.source, *_instants(passing, timedelta()))
-            return sa.or_(arrived, _between(atom.source, *_instants(passing, atom.after))) if atom.after else arrived
+            arrived = _between(who, atom.source, *_instants(passing, timedelta()))
+            return (
+                sa.or_(arrived, _between(who, atom.source, *_instants(passing, atom.after))) if atom.after else arrived
+            )
         case Flip.MOMENT:
             return passing.value(lambda p: p.since - _SLACK <= atom.at <= p.now + _SLACK, sa.Boolean()) == sa.true()
         case Flip.MIDNIGHT:
             return _rolled_over(passing)
     if isinstance(atom.source, Aggregate) or not isinstance(atom.source.type, sa.Date):
-        return _between(atom.source, *_days_as_instants(passing, atom))
+        return _between(who, atom.source, *_days_as_instants(passing, atom))
     first = passing.value(lambda p: _days(p, atom)[0], sa.Date())
     last = passing.value(lambda p: _days(p, atom)[1], sa.Date())
-    return sa.and_(_rolled_over(passing), _between(atom.source, first, last))
+    return sa.and_(_rolled_over(passing), _between(who, atom.source, first, last))
 
 
-def _between(source: Any, first: Any, last: Any) -> Any:
+def _between(who: Any, source: Any, first: Any, last: Any) -> Any:
     """Whose field, or one of whose facts, lies between."""
     if isinstance(source, Aggregate):
-        return contacts.c.id.in_(source.people(first, last))
+        return who.in_(source.people(first, last))
     return sa.and_(source.is_not(None), source >= first, source <= last)
 
 

@@ -143,6 +143,7 @@ sa.Index(
     "ix_decisions_at_the_door",
     decisions.c.playbook,
     decisions.c.at,
+    decisions.c.contact_id,
     sqlite_where=AT_THE_DOOR,
     postgresql_where=AT_THE_DOOR,
 )

@@ -139,7 +139,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_decisions_contact_id", ["contact_id", "step", "at"], unique=False)
         batch_op.create_index(
             "ix_decisions_at_the_door",
-            ["playbook", "at"],
+            ["playbook", "at", "contact_id"],
             unique=False,
             sqlite_where=sa.text("step = ''"),
             postgresql_where=sa.text("step = ''"),

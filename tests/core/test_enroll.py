@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from runner.app import decisions
+from runner.enroll import BEGAN_ANEW
 from runner.errors import ExitCode, NeedsPerson
 from tests.core.world import HELLO, World, utc
 
@@ -213,6 +214,28 @@ def test_what_a_restart_ended_says_so_in_the_log(world: World) -> None:
         world.answer("ada", 3, utc(f"2026-05-0{day} 10:00"))
         world.tick(f"2026-05-0{day} 12:00")
     assert "enter: ended, began anew for another occasion; mode: restart" in world.why("ada")
+
+
+@pytest.mark.parametrize("brake", ["", "brake: {people: 1, share: 1%, at_least: 1}\n"])
+def test_a_plan_says_whose_passage_ends_because_another_one_begins(each_world: World, brake: str) -> None:
+    each_world.people("ada", "eve", "bob")
+    each_world.playbook("sorry", f"{LOW}\nmode: restart{TWO_MAILS}")
+    each_world.tick("2026-05-01 00:00")
+    for who in ("ada", "eve"):
+        each_world.answer(who, 3, utc("2026-05-01 10:00"))
+    each_world.tick("2026-05-01 12:00")
+    each_world.person("ada", merged_into="bob")
+    each_world.playbook("sorry", f"{brake}{LOW}\nmode: restart{TWO_MAILS}")
+    for who in ("bob", "eve"):
+        each_world.answer(who, 3, utc("2026-05-03 10:00"))
+    planned = [
+        (row.contact.source_id, row.reason) for row in each_world.plan("2026-05-03 12:00") if row.status == "end"
+    ]
+    assert sorted(planned) == [("bob", BEGAN_ANEW), ("eve", BEGAN_ANEW)]
+    each_world.tick("2026-05-03 12:00")
+    ended = [row for row in each_world.log() if row.reason == BEGAN_ANEW]
+    assert [row.status for row in ended] == ["ended", "ended"]
+    assert list(each_world.inside().values()) == ["ended", "ended", *["braked" if brake else "active"] * 2]
 
 
 def test_who_moves_to_an_edited_playbook_gets_no_letter_again_and_the_shorter_wait_counts(each_world: World) -> None:

@@ -114,6 +114,12 @@ def _of_values(file: YamlFile, path: Path, case: Case, fields: Fields) -> Iterat
     if given.orders and (short := in_short(given.contact)):
         words = f"{short[0]} is what the orders come to: give the orders or this"
         yield file.fault((*path, "given", "contact", short[0]), words, value=False)
+    later = [(("then", place, "contact"), one.contact or {}) for place, one in enumerate(case.then)]
+    for below, row in ((("given", "before"), given.before), *later):
+        for name in in_short(row):
+            words = f"{name} is counted from orders and tickets, whose times say when it was so"
+            advice = "write these below given: with their times, or below then:"
+            yield file.fault((*path, *below, name), words, advice, value=False)
     yield from _of_times(file, path, case, scene)
     seen = set()
     for key, place, row in given.rows():

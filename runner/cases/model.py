@@ -59,6 +59,12 @@ class Given(Part):
     referrals: tuple[Row, ...] = ()
     #: Reviews they were asked for: `{site: google, rating: 5}`.
     reviews: tuple[Row, ...] = ()
+    #: What was said of you in public: `{at: 1 hour ago, source: web, text: Nice}`.
+    mentions: tuple[Row, ...] = ()
+    #: Messages of a conversation, theirs to you unless `direction: out`: `{at: 2 hours ago}`.
+    messages: tuple[Row, ...] = ()
+    #: That they left, and why: `{at: yesterday, reason: price}`.
+    exits: tuple[Row, ...] = ()
 
     def moment(self, zone: str) -> datetime:
         """`now` as an instant."""
@@ -96,6 +102,12 @@ class Happening(Part):
     contract: Row | None = None
     #: A subscription begins, or ends.
     subscription: Row | None = None
+    #: They say something of you in public: `{source: web, text: Nice}`.
+    mention: Row | None = None
+    #: They write to you, or you to them: `{direction: out}`.
+    message: Row | None = None
+    #: They leave: `{reason: price}`.
+    exit: Row | None = None
     #: Fields of the person that change.
     contact: Row | None = None
     #: The id of a step whose mail is clicked.
@@ -207,6 +219,9 @@ LISTS: Mapping[str, str] = {
     "loyalty": "loyalty",
     "referrals": "referrals",
     "reviews": "review_requests",
+    "mentions": "mentions",
+    "messages": "messages",
+    "exits": "exits",
 }
 #: The keys of a happening that are a row, each with its table.
 ROWS: Mapping[str, str] = {
@@ -220,6 +235,9 @@ ROWS: Mapping[str, str] = {
     "invoice": "invoices",
     "contract": "contracts",
     "subscription": "subscriptions",
+    "mention": "mentions",
+    "message": "messages",
+    "exit": "exits",
 }
 #: The longest that is looked ahead where a test does not say how far.
 LOOKS_AHEAD = Duration(400, "day")

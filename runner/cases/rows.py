@@ -34,6 +34,9 @@ _AT: Mapping[str, str] = {
     "loyalty": "joined_at",
     "referrals": "invited_at",
     "review_requests": "sent_at",
+    "mentions": "at",
+    "messages": "at",
+    "exits": "left_on",
 }
 #: What a row says where the test says nothing.
 _USUAL: Mapping[str, Mapping[str, Any]] = {
@@ -50,6 +53,9 @@ _USUAL: Mapping[str, Mapping[str, Any]] = {
     },
     "referrals": {"referred_email": "friend@example.com"},
     "review_requests": {"site": "google"},
+    "mentions": {"source": "web", "text": ""},
+    "messages": {"direction": "in", "thread_id": "conversation"},
+    "exits": {"reason": "unknown"},
 }
 _SCALES = {"nps": "0-10", "csat": "1-5", "ces": "1-7"}
 #: Columns of the summary that are made of facts: a test may give them in short.

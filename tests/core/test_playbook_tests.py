@@ -464,3 +464,27 @@ def test_messages_and_notes_are_steps_like_others_and_a_test_calls_nobody(worksp
     """
     expected = "expect: [told, tell, noted, moved]"
     assert workspace.failures(BIRTHDAY + dedent(text), f"given: {ON_THE_DAY}\n{expected}") == []
+
+
+@pytest.mark.parametrize(
+    ("trigger", "given", "then", "expect"),
+    [
+        ("event: {kind: mention}", "mentions: [{at: 1 hour ago, source: web}]", "", "[hello]"),
+        ("event: {kind: message}", "messages: [{at: 1 hour ago}]", "", "[hello]"),
+        ("event: {kind: message}", "messages: [{at: 1 hour ago, direction: out}]", "", "{not_entered: true}"),
+        ("date: {of: exit.left_on, after: 2 days}", "exits: [{at: 2 days ago, reason: price}]", "", "[hello]"),
+        ("event: {kind: mention}", "orders: []", "then: [{after: 1 hour, mention: {text: Nice}}]\n", "[hello]"),
+        ("event: {kind: message}", "orders: []", "then: [{after: 1 hour, message: {}}]\n", "[hello]"),
+        (
+            "date: {of: exit.left_on}",
+            "orders: []",
+            "then: [{at: 2027-05-05T08:00, exit: {at: 2027-05-05}}]\n",
+            "{done: hello, until: 2 days}",
+        ),
+    ],
+)
+def test_what_is_said_of_you_written_to_you_and_why_they_left_may_be_told(
+    workspace: Workspace, trigger: str, given: str, then: str, expect: str
+) -> None:
+    case = f"given: {{now: 2027-05-04T09:00, {given}}}\n{then}expect: {expect}"
+    assert workspace.failures(f"trigger: {{{trigger}}}\n", case) == []

@@ -44,6 +44,12 @@ def workspace(tmp_path: Path) -> Workspace:
         (NOW % (", contact: {orders_count: 2}, orders: [{total: 1}]", "[hello]"),
          "tests[0].given.contact.orders_count: "
          "orders_count is what the orders come to: give the orders or this"),
+        (NOW % (", before: {orders_count: 2}", "[hello]"),
+         "tests[0].given.before.orders_count: orders_count is counted from orders and tickets, whose times say when it "
+         "was so; write these below given: with their times, or below then:"),
+        ("given: {now: 2027-05-04T09:00}\nthen: [{after: 1 day, contact: {open_tickets: 0}}]\nexpect: [hello]",
+         "tests[0].then[0].contact.open_tickets: open_tickets is counted from orders and tickets, whose times say when "
+         "it was so; write these below given: with their times, or below then:"),
         (NOW % (", orders: [{totl: 1}]", "[hello]"), "tests[0].given.orders[0].totl: orders have no 'totl'; did you "
          "mean 'total'?"),
         (NOW % (", deals: [{amount: 1}]", "[hello]"), "tests[0].given.deals[0]: 'stage' is missing; add it"),
@@ -67,7 +73,8 @@ def workspace(tmp_path: Path) -> Workspace:
         (NOW % ("", "[hello]") + "\nthen: [{order: {}}]", "tests[0].then[0]: when? write after: 2 days, or at: and a "
          "time"),
         (NOW % ("", "[hello]") + "\nthen: [{after: 1 day, order: {}, click: hello}]", "tests[0].then[0]: what happens? "
-         "one of order, refund, answer, event, ticket, deal, cart, invoice, contract, subscription, contact, click, "
+         "one of order, refund, answer, event, ticket, deal, cart, invoice, contract, subscription, mention, message, "
+         "exit, contact, click, "
          "unsubscribe"),
         (NOW % ("", "[hello]") + "\nthen: [{after: 1 day, click: helo}]", "tests[0].then[0].click: there is no step "
          "'helo'; did you mean 'hello'?"),

@@ -236,7 +236,9 @@ def unsuppress(app: App, address: str) -> tuple[int, list[str]]:
 
 
 def rehearsal_in_words(app: App) -> str:
+    """What going live does to the rehearsal, as a question. Raises NeedsPerson where there is none to end."""
     with app.store.read() as connection:
+        _may_go_live(app, connection)
         count = connection.scalar(sa.select(sa.func.count()).select_from(sends))
     return (
         f"The log and {count} sends of the rehearsal go to an archive, and every playbook starts afresh. Answers on "
@@ -246,16 +248,20 @@ def rehearsal_in_words(app: App) -> str:
     )
 
 
-def go_live(app: App) -> Path:
-    """Archives what was rehearsed and forgets it; contacts, facts and every no stay. Returns the archive."""
+def _may_go_live(app: App, connection: sa.Connection) -> None:
     if app.remembered("clock") == "simulated":
         raise NeedsPerson("this store has a simulated clock; go live with a store of its own")
+    if connection.execute(sa.select(enrollments.c.id).limit(1)).first() is None:
+        raise NeedsPerson("nothing was rehearsed here: there is nothing to archive")
+
+
+def go_live(app: App) -> Path:
+    """Archives what was rehearsed and forgets it; contacts, facts and every no stay. Returns the archive."""
     now = app.now()
     archive = app.folder / PRIVATE / f"rehearsal-{now:%Y%m%dT%H%M%S}.jsonl.gz"
     archive.parent.mkdir(parents=True, exist_ok=True)
     with app.store.write() as connection:
-        if not connection.scalar(sa.select(sa.func.count()).select_from(enrollments)):
-            raise NeedsPerson("nothing was rehearsed here: there is nothing to archive")
+        _may_go_live(app, connection)
         with gzip.open(archive, "wt", encoding="utf-8") as file:
             for row in log.rows(connection):
                 file.write(json.dumps(row.document(), default=str) + "\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import date
 from gzip import open as open_gzip
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from runner import collect
-from runner.app import clockwork, decisions
+from runner.app import App, clockwork, decisions
 from runner.errors import ExitCode, NeedsPerson, WrongUsage
 from runner.links import BadLink, Kind, Links, Ticket
 from runner.store.tables import answers, consents, contacts, inbox, purchases, sends
@@ -185,6 +186,10 @@ def test_what_is_paused_stays_so_when_it_goes_live(world: World) -> None:
     assert world.mailer.addresses == []
 
 
-def test_go_live_without_a_rehearsal_is_refused(world: World) -> None:
+@pytest.mark.parametrize("step", [decisions.rehearsal_in_words, decisions.go_live])
+def test_go_live_is_refused_before_anything_is_asked(world: World, step: Callable[[App], object]) -> None:
     with pytest.raises(NeedsPerson, match="nothing was rehearsed"):
-        decisions.go_live(world.app)
+        step(world.app)
+    world.app.remember("clock", "simulated")
+    with pytest.raises(NeedsPerson, match="simulated clock"):
+        step(world.app)

@@ -218,7 +218,7 @@ class BySelects:
 
     def __init__(self, file: Path) -> None:
         self.db = sqlite3.connect(file, isolation_level=None)
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "cache_size = -32768", "temp_store = MEMORY"):
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "cache_size = -65536", "temp_store = MEMORY"):
             self.db.execute(f"PRAGMA {pragma}")
         for column in ("customer_since", "birthday"):
             self.db.execute(f"CREATE INDEX hers_{column} ON contacts ({_MONTH_DAY.format(column)}, zone)")

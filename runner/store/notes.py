@@ -88,23 +88,26 @@ def _notes(table: str, columns: Mapping[str, str], event: str, *, differs: str) 
     for column, kind in columns.items():
         moved = f"old.{column} {differs} new.{column}"
         what, only = f"'{table}'", ""
+        if event == "UPDATE" and table == "contacts" and column == "id":
+            yield _what_changed(differs)
+            continue
         if event == "UPDATE" and (table in _IDENTITIES or column == "merged_into"):
             what, only = f"'{table}.{column}'" if table == "contacts" else what, moved
-        elif event == "UPDATE" and table == "contacts":
-            what = _columns_that(differs)
-            only = f"{what} <> ''"
         if event != "DELETE":
             yield from _note(kind, f"new.{column}", what, only)
         if event != "INSERT":
             yield from _note(kind, f"old.{column}", what, moved if event == "UPDATE" else "")
 
 
-def _columns_that(differ: str) -> str:
-    """The words for the columns of a contact whose values are others now."""
-    return " || ".join(
-        f"CASE WHEN old.{name} {differ} new.{name} THEN 'contacts.{name} ' ELSE '' END"
-        for name in (column.name for column in contacts.c)
-        if name != "id"
+def _what_changed(differs: str) -> str:
+    """Notes a contact with the words for the columns whose values are others now, if there are any."""
+    names = [column.name for column in contacts.c if column.name != "id"]
+    words = [f"CASE WHEN old.{name} {differs} new.{name} THEN 'contacts.{name} ' ELSE '' END" for name in names]
+    # LIMIT: or else it would compare them all twice.
+    changed = f"(SELECT {' || '.join(words)} AS what, new.id AS id LIMIT 1) AS changed"
+    return (
+        "INSERT INTO changed_contacts (what, contact_id)"
+        f" SELECT changed.what, changed.id FROM {changed} WHERE changed.what <> ''"
     )
 
 

@@ -11,6 +11,18 @@ from runner.conditions.condition import Clause, Condition
 from runner.conditions.faults import ConditionFault
 from runner.conditions.fields import Field, Fields, Kind
 from runner.conditions.passing import Atom, Flip, Passing
-from runner.conditions.today import Today
+from runner.conditions.today import Today, today_in
 
-__all__ = ["Atom", "Clause", "Condition", "ConditionFault", "Field", "Fields", "Flip", "Kind", "Passing", "Today"]
+__all__ = [
+    "Atom",
+    "Clause",
+    "Condition",
+    "ConditionFault",
+    "Field",
+    "Fields",
+    "Flip",
+    "Kind",
+    "Passing",
+    "Today",
+    "today_in",
+]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,6 +14,12 @@ from runner import clock
 from runner.store.functions import texts_in, zone_instant
 from runner.store.tables import contacts
 from runner.store.types import Instant
+
+
+@lru_cache(maxsize=16)
+def today_in(now: datetime, zones: tuple[str, ...]) -> Today:
+    """The same for whoever asks at one moment: in each of very many zones the date is looked up once."""
+    return Today(now, zones)
 
 
 class Today:

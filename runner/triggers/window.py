@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from runner.conditions import Fields, Today
+from runner.conditions import Fields, Today, today_in
 from runner.duration import Duration
 from runner.store.functions import numbers_in
 
@@ -56,7 +56,7 @@ class Window:
 
     @property
     def today(self) -> Today:
-        return Today(self.now, self.zones)
+        return today_in(self.now, self.zones)
 
     def value(self, of: Callable[[Window], Any], kind: sa.types.TypeEngine[Any]) -> Any:
         """Something about this window, for a statement."""

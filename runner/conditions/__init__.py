@@ -25,4 +25,5 @@ __all__ = [
     "Passing",
     "Today",
     "today_in",
+    "",
 ]

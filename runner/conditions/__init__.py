@@ -25,5 +25,4 @@ __all__ = [
     "Passing",
     "Today",
     "today_in",
-    "",
 ]

@@ -1,7 +1,7 @@
 """Whom a tick looks at: of whom something changed, for whom something came due, for whom time alone may turn a no.
 
-A change is of interest where the trigger reads what changed: somebody else may fire then. Anything else can turn no
-more than a no, so that of others only those are looked at whom the playbook has turned away.
+A change is of interest where the trigger reads what changed: somebody else may fire then. What the audience reads can
+turn no more than a no, so that of others only those are looked at whom the playbook has turned away.
 
 Everybody else stands where the last tick left them. Who is named without need costs a look, who is missing is found by
 the nightly look at everybody.
@@ -36,6 +36,7 @@ class Search:
         self._window = Standing(window)
         self._newest = Standing(window.newest)
         self._read = read_by(playbook.trigger.matches(window))
+        self._asked = read_by(_asked(playbook.audience, window)) if playbook.audience is not None else frozenset()
 
     def people(self, connection: sa.Connection, window: Window, marks: Marks) -> list[int]:
         """The numbers of those to look at, in order."""
@@ -46,7 +47,8 @@ class Search:
         found = marks.concerning(self._read)
         if trigger.concerns_company and (found or marks.staff_changed):
             found |= colleagues(connection, marks, found)
-        found |= marks.turned_away.get(self._playbook.id, set())
+        if turned_away := marks.turned_away.get(self._playbook.id):
+            found |= turned_away & marks.concerning(self._asked)
         if trigger.comes_due(newest):
             found.update(connection.scalars(self._due))
         if self._playbook.keys.reenter != "every occasion" or self._playbook.keys.mode != "parallel":
@@ -98,6 +100,11 @@ class Search:
 
     def _at(self, of: Any) -> Any:
         return self._window.value(of, Instant())
+
+
+def _asked(audience: Condition, window: Window) -> sa.Select[Any]:
+    company = companies.c.id == contacts.c.company_id
+    return sa.select(contacts.c.id).outerjoin(companies, company).where(audience.sql(window.today))
 
 
 def refused_since(looked_at: Iterable[tuple[Playbook, Window]]) -> datetime:

@@ -576,9 +576,10 @@ def test_of_whom_something_else_changed_is_looked_at_where_the_playbook_turned_t
     asked: list[str] = []
     sa.event.listen(world.store.reader, "before_cursor_execute", lambda *told: asked.append(told[2]))
     world.person("bob", country="PL", birthday=date(1990, 7, 4))
+    world.person("ada", country="US", language="pl", **BORN)
     world.tick("2026-05-04 10:10")
     assert not [words for words in asked if "due_days" in words]
-    world.person("ada", country="PL", **BORN)
+    world.person("ada", country="PL", language="pl", **BORN)
     assert [letter.who for letter in world.ticks("2026-05-04 10:15")] == ["ada"]
     assert [words for words in asked if "due_days" in words]
 

@@ -20,7 +20,7 @@ help:
 	@echo "make clean   remove the environment and what the tools left"
 
 demo: .venv/.runtime-installed
-	@$(BIN)/regulars demo --contacts 200
+	@$(BIN)/regulars demo --contacts 150
 
 test: .venv/.dev-installed
 	@$(PARALLEL) $(PYTEST)

@@ -18,8 +18,8 @@ from runner.links import Kind, Ticket
 from runner.sample import Day, Received, SampleCompany
 from runner.store.tables import contact_sources, sends
 
-#: When a demo's day ticks, on the account's clock: wherever its people live, it is neither night nor dawn.
-HOUR = time(12, 30)
+#: When a demo's day ticks, on the account's clock: wherever people live, at one of them it is day.
+HOURS = (time(9, 30), time(18, 30))
 ZONE = "Europe/Warsaw"
 #: Starters that need what not everybody has, and the sample company does: contracts, and tickets.
 KNOWN = ("exit_question", "renewal_notice", "ticket_followup")
@@ -65,11 +65,11 @@ class Rehearsal:
         self.days = [self.company.first_day + timedelta(days=number) for number in range(days)]
 
     def live(self, app: App, progress: Callable[[str, int, int], None]) -> None:
-        """Day after day: a tick at noon, and in the evening what people did with what they got."""
+        """Day after day: a tick, in turn early and late, and in the evening what people did with what they got."""
         moment = app.now()
         app.now = lambda: moment
         for number, day in enumerate(self.days):
-            moment = clock.at_local(day, HOUR, ZONE)
+            moment = clock.at_local(day, HOURS[number % len(HOURS)], ZONE)
             if not number:
                 clockwork.allow(app, at=moment)
                 app.store.relax()

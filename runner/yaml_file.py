@@ -65,6 +65,8 @@ def read_yaml(path: Path, name: str) -> YamlFile | Fault:
     try:
         return YamlFile(name, yaml.load(text))
     except MarkedYAMLError as error:
+        if (opened := _not_closed(error, text)) is not None:
+            return Fault(name, *opened)
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         return Fault(name, line, column, "", *_in_words(str(error.problem or error), text, line))
@@ -159,9 +161,8 @@ def _as_fault(
     match detail["type"]:
         case "extra_forbidden":
             known = _keys_at(model, detail["loc"][:-1])
-            return file.fault(
-                path, f"there is no key {str(path[-1])!r} here", closest(str(path[-1]), known), value=False
-            )
+            advice = closest(str(path[-1]), known) or (f"there are {', '.join(known)}" if len(known) <= _FEW else "")
+            return file.fault(path, f"there is no key {str(path[-1])!r} here", advice, value=False)
         case "missing":
             return file.fault(path[:-1], f"{path[-1]!r} is missing", "add it", value=False)
         case "value_error" | "assertion_error":
@@ -189,6 +190,8 @@ def _as_fault(
     return file.fault(path, f"{_lower_first(detail['msg']).removeprefix('input ')}, is {_short(given)}")
 
 
+#: So many keys are named where none is close.
+_FEW = 8
 #: What a value must be, by pydantic's name for the mistake.
 _WANTED = {
     "string_type": "a text",
@@ -262,6 +265,20 @@ def _no_day(yaml: YAML, text: str) -> tuple[int, int, str]:
             except ValueError:
                 return event.start_mark.line + 1, event.start_mark.column + 1, event.value
     return 1, 1, "that is written here"
+
+
+def _not_closed(error: MarkedYAMLError, text: str) -> tuple[int, int, str, str, str] | None:
+    """Where a bracket was opened that another line goes on without, and what to say of it."""
+    opened, found = error.context_mark, error.problem_mark
+    if opened is None or found is None or not str(error.context).startswith("while parsing a flow"):
+        return None
+    lines = text.splitlines()
+    bracket = lines[opened.line][opened.column : opened.column + 1] if opened.line < len(lines) else ""
+    closing = {"[": "]", "{": "}"}.get(bracket)
+    within = "\n".join(lines[opened.line : found.line + 1])[opened.column :]
+    if closing is None or found.line == opened.line or closing in within:
+        return None
+    return opened.line + 1, opened.column + 1, "", f"the bracket {bracket} is not closed", f"close it with {closing}"
 
 
 def _in_words(problem: str, text: str, line: int) -> tuple[str, str]:

@@ -21,6 +21,7 @@ from runner.settings import zone_advice
 from runner.store.migrate import HEAD
 from runner.store.tables import (
     companies,
+    contact_sources,
     contacts,
     cursors,
     enrollments,
@@ -83,6 +84,7 @@ def examine(app: App) -> Examined:
                 *(Finding("playbooks", Health.WARNING, words) for words in all_paused(app)),
                 *_connectors(app, connection),
                 *_people(connection, invalid),
+                *_unheard_of(connection),
                 *_sends(connection),
                 *_webhooks(app),
                 *_playbooks(connection),
@@ -169,6 +171,21 @@ def _invalid(connection: sa.Connection) -> dict[str, int]:
         "company_timezones": sum(_bad_zones_of_companies(connection).values()),
         "no_email": count(contacts.c.email.is_(None)),
     }
+
+
+def _unheard_of(connection: sa.Connection) -> Iterator[Finding]:
+    """People whom orders, answers and other facts name, and of whom no connector has told."""
+    s = contact_sources.c
+    named = sa.select(s.connector, s.source_id).where(s.contact_id.is_(None), s.deleted_at.is_(None)).subquery()
+    count, example = connection.execute(
+        sa.select(sa.func.count(), sa.func.min(named.c.connector + ": " + named.c.source_id)).select_from(named)
+    ).one()
+    if count:
+        words = (
+            f"named by orders, answers or other rows, and told of by no connector: {count:,}, such as {example};"
+            " until one tells of them these rows count for nobody"
+        )
+        yield Finding("contacts", Health.WARNING, words)
 
 
 def _people(connection: sa.Connection, invalid: dict[str, int]) -> Iterator[Finding]:

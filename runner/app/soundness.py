@@ -112,12 +112,14 @@ def _mail_faults(
     fields: Fields,
 ) -> list[Fault]:
     path = (*at, mail.name)
-    if not templates.files(mail.template):
-        advice = closest(mail.template, templates.names()) or f"write templates/{mail.template}.mjml"
-        return [draft.file.fault((*path, "template"), f"there is no template {mail.template!r}", advice)]
     known, sample = sample_person(draft, fields)
     told = templates.check(mail.template, mail.subject, known, sample, preheader=mail.preheader)
-    found = [_placed(draft, fault, path) for fault in told]
+    found = []
+    if not templates.files(mail.template):
+        advice = closest(mail.template, templates.names()) or f"write templates/{mail.template}.mjml"
+        found = [draft.file.fault((*path, "template"), f"there is no template {mail.template!r}", advice)]
+        told = [fault for fault in told if not fault.file]
+    found += [_placed(draft, fault, path) for fault in told]
     if settings is not None and mail.name == "request_review" and mail.about not in settings.reviews.sites:
         advice = (
             closest(str(mail.about), settings.reviews.sites)

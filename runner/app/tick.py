@@ -186,7 +186,7 @@ def sync_all(
 def _run_playbooks(app: App, now: datetime, ticked: Ticked, stop: Callable[[], bool], *, all_over: bool) -> None:
     fields = app.fields()
     readings = app.readings(fields)
-    ticked.faults = [fault for reading in readings for fault in reading.faults]
+    ticked.faults = sorted(fault for reading in readings for fault in reading.faults)
     running = [reading.playbook for reading in readings if reading.playbook and reading.playbook.keys.enabled]
     edge = Edge()
     register(app.store, running, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -49,6 +50,7 @@ def main() -> None:
     """Runs one command; expected failures are a message and an exit code, never a traceback."""
     try:
         app(standalone_mode=False)
+        sys.stdout.flush()
     except RegularsError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
@@ -58,10 +60,15 @@ def main() -> None:
         print("stopped", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+        _leave_quietly()
     except Exception as error:
         sys.exit(_told(error))
+
+
+def _leave_quietly() -> None:
+    """Whoever read the output has gone: nothing more is written, not even what Python would say of it at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(0)
 
 
 def _told(error: Exception) -> int:

@@ -181,7 +181,7 @@ def read_condition(
         for line, wrong in faults_in(with_lines(source), fields):
             fault = file.fault(path, wrong.message, wrong.advice)
             if line_breaks(source):
-                fault = replace(fault, line=fault.line + line, column=1)
+                fault = replace(fault, line=fault.line + line, column=file.begins_at(fault.line + line))
             (warnings if wrong.unknown_field and not fields.complete else faults).append(fault)
         return None
 

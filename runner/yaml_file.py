@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -28,6 +28,8 @@ class YamlFile:
 
     name: str
     document: Any
+    #: As it was written, where it was read from a file.
+    text: str = field(default="", repr=False, compare=False)
 
     def locate(self, path: Sequence[str | int], *, value: bool = False) -> tuple[int, int]:
         """Line and column (from 1) of the deepest part of the path that is in the file: of the key, or of its value."""
@@ -47,6 +49,12 @@ class YamlFile:
             place = (line + 1, column + 1)
         return place
 
+    def begins_at(self, line: int) -> int:
+        """The column (from 1) at which a line's words begin."""
+        lines = self.text.splitlines()
+        written = lines[line - 1] if line <= len(lines) else ""
+        return len(written) - len(written.lstrip()) + 1
+
     def fault(self, path: Sequence[str | int], message: str, advice: str = "", *, value: bool = True) -> Fault:
         line, column = self.locate(path, value=value)
         return Fault(self.name, line, column, dotted(path), message, advice)
@@ -63,7 +71,7 @@ def read_yaml(path: Path, name: str) -> YamlFile | Fault:
     if (alias := _alias(yaml, text)) is not None:
         return Fault(name, alias + 1, 1, "", "aliases (*name) are not allowed", "write the part out where it is used")
     try:
-        return YamlFile(name, yaml.load(text))
+        return YamlFile(name, yaml.load(text), text)
     except MarkedYAMLError as error:
         if (opened := _not_closed(error, text)) is not None:
             return Fault(name, *opened)

@@ -265,12 +265,12 @@ class BySelects:
 
 
 def _values(now: datetime) -> dict[str, object]:
-    """The window of three days, as the playbooks have it."""
+    """The windows, of three days and for carts of two, as the playbooks have it."""
     since, cart = now - timedelta(days=3), timedelta(hours=4)
     told: dict[str, object] = {name: text(at) for name, at in {
         "now": now,
         "since": since,
-        "since_carts": since - cart,
+        "since_carts": now - timedelta(days=2) - cart,
         "until_carts": now - cart,
         "year_ago": now - timedelta(days=365),
         "before_90": now - timedelta(days=90),

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -35,12 +35,14 @@ def wake(store: Store, now: datetime, fresh: Fresh | None = None) -> int:
         came = [
             (kind, among)
             for kind, among in asked.items()
-            if among != [] and connection.execute(_anybody(kind, among), _values(now, among)).first()
+            if among != [] and connection.execute(_to_wake(kind, among is None).anybody, _values(now, among)).first()
         ]
     if not came:
         return 0
     with store.write() as connection:
-        return sum(changed(connection, _made_due(kind, among), _values(now, among)) for kind, among in came)
+        return sum(
+            changed(connection, _to_wake(kind, among is None).made_due, _values(now, among)) for kind, among in came
+        )
 
 
 def woken(connection: sa.Connection, now: datetime) -> list[tuple[str, str, Due]]:
@@ -83,21 +85,20 @@ def _read_for(kind: str) -> frozenset[str]:
     return read_by(_what_came(kind))
 
 
-def _anybody(kind: str, among: list[int] | None) -> sa.Select[Any]:
-    return _to_wake(kind, everybody=among is None)[0]
+class _ToWake(NamedTuple):
+    """Whether there is anybody, and what is written of them."""
 
-
-def _made_due(kind: str, among: list[int] | None) -> sa.Update:
-    return _to_wake(kind, everybody=among is None)[1]
+    anybody: sa.Select[Any]
+    made_due: sa.Update
 
 
 @lru_cache(maxsize=256)
-def _to_wake(kind: str, *, everybody: bool) -> tuple[sa.Select[Any], sa.Update]:
-    """Whether there is anybody, and what is written of them."""
+def _to_wake(kind: str, everybody: bool) -> _ToWake:
     who = _waits_for_what_came(kind)
     if not everybody:
         who.append(enrollments.c.contact_id.in_(once_known_as(sa.bindparam("people", type_=sa.Text()))))
-    return sa.select(enrollments.c.id).where(*who).limit(1), enrollments.update().where(*who).values(due_at=_NOW)
+    anybody = sa.select(enrollments.c.id).where(*who).limit(1)
+    return _ToWake(anybody, enrollments.update().where(*who).values(due_at=_NOW))
 
 
 def _waits_for_what_came(kind: str) -> list[Any]:

@@ -33,7 +33,7 @@ from runner.passage import HAPPENED
 from runner.playbook import Playbook
 from runner.settings import Brake
 from runner.steps import Step
-from runner.store.tables import enrollments
+from runner.store.tables import AT_THE_DOOR, decisions, enrollments
 from runner.triggers import Window
 from runner.waking import woken
 
@@ -90,7 +90,14 @@ def _begun_anew(connection: sa.Connection, playbook: Playbook, people: set[int],
     """The passages that end because their people begin another one."""
     inside = (enrollments.c.playbook == playbook.id, enrollments.c.state.in_(["active", "braked"]))
     mine = enrollments.c.contact_id.in_(once_known_as(sa.literal(json.dumps(sorted(people)), sa.Text())))
-    ended = [as_due(row) for row in connection.execute(ENROLLED.where(*inside, mine)).mappings()]
+    # An occasion has one row at the door, and of who is held out it says that.
+    told = sa.exists().where(
+        decisions.c.playbook == playbook.id,
+        decisions.c.contact_id == enrollments.c.contact_id,
+        decisions.c.occasion == enrollments.c.occasion,
+        AT_THE_DOOR,
+    )
+    ended = [as_due(row) for row in connection.execute(ENROLLED.where(*inside, mine, ~told)).mappings()]
     sources, known = source_ids(connection, list(people)), people_of(connection, list(people))
     for one in ended:
         who = LoggedContact(one.contact_id, sources.get(one.contact_id, ""), known[one.contact_id]["email"])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 HEAD = "0002"
 
 #: The number of the lock that a migration holds on PostgreSQL; any will do that nobody else takes.
-_LOCK = 7_250_001
+LOCK = 7_250_001
 
 
 def migrate(store: Store) -> None:
@@ -37,6 +37,9 @@ def migrate(store: Store) -> None:
     from alembic import command
 
     with _alone(store.writer) as connection:
+        # Whoever waited for another one that migrated has nothing left to do, and must not touch tables in use.
+        if is_current(connection):
+            return
         command.upgrade(alembic_config(connection), "head")
         # A revision that makes a table anew loses what stood on it.
         notes.install(connection)
@@ -56,7 +59,7 @@ def _alone(engine: sa.Engine) -> Iterator[sa.Connection]:
     """A transaction beside which nobody else migrates; on SQLite every writer is alone."""
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
         yield connection
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from runner.errors import NeedsPerson
-from runner.store import Store, migrate
-from runner.store.migrate import HEAD, alembic_config
-from runner.store.tables import KEPT, REHEARSED, inbox, metadata
+from runner.store import Store, migrate, notes
+from runner.store.migrate import HEAD, LOCK, alembic_config
+from runner.store.tables import KEPT, REHEARSED, inbox, inbox_metadata, metadata
+from tests.kill.process import until
 
 
 def test_migrations_make_the_tables_that_the_code_reads(empty_database: str) -> None:
@@ -39,6 +43,29 @@ def test_a_store_is_made_once_and_left_alone_afterwards(empty_database: str) -> 
         migrate(store)
         with store.read() as connection:
             assert connection.scalar(sa.text("SELECT address FROM recipients")) == "a@example.com"
+
+
+def test_who_waited_for_another_one_to_migrate_touches_no_table_in_use(empty_postgresql_url: str) -> None:
+    with (
+        Store(empty_postgresql_url) as first,
+        Store(empty_postgresql_url) as second,
+        ThreadPoolExecutor() as pool,
+        first.writer.connect() as connection,
+    ):
+        inbox_metadata.create_all(connection)
+        connection.execute(sa.select(sa.func.pg_advisory_lock(LOCK)))
+        connection.commit()
+        waits = pool.submit(migrate, second)
+        until(lambda: connection.scalar(WAITING), of="the second one at the door")
+        command.upgrade(alembic_config(connection), "head")
+        notes.install(connection)
+        connection.commit()
+        connection.execute(sa.text("SELECT * FROM contacts"))
+        connection.execute(sa.select(sa.func.pg_advisory_unlock(LOCK)))
+        waits.result(timeout=30)
+
+
+WAITING = sa.text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
 
 
 def test_the_inbox_is_there_beside_the_store(empty_database: str) -> None:

@@ -29,8 +29,8 @@ from town.by_hand import DATED, STATEMENTS, ByLoop, BySelects, text
 
 from connectors.base import ConnectorSettings, Mailer, Mailing, Outcome, Verdict
 from runner.app import App, tick
+from runner.app.entering import enroll_all, windows
 from runner.app.looking import planned
-from runner.app.tick import enroll_all, windows
 from runner.enroll import candidates, look, register
 from runner.store import Store, look_by_index
 from runner.store.tables import enrollments, playbooks

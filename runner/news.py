@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -38,24 +38,26 @@ class Search:
         self._read = read_by(playbook.trigger.matches(window))
         self._asked = read_by(_asked(playbook.audience, window)) if playbook.audience is not None else frozenset()
 
-    def people(self, connection: sa.Connection, window: Window, marks: Marks) -> list[int]:
-        """The numbers of those to look at, in order."""
-        newest = window.newest
-        self._window.move(window)
-        self._newest.move(newest)
-        trigger = self._playbook.trigger
+    def concerned(self, connection: sa.Connection, marks: Marks) -> set[int]:
+        """Of whom something changed that may let them in."""
         found = marks.concerning(self._read)
-        if trigger.concerns_company and (found or marks.staff_changed):
+        if self._playbook.trigger.concerns_company and (found or marks.staff_changed):
             found |= colleagues(connection, marks, found)
         if turned_away := marks.turned_away.get(self._playbook.id):
             found |= turned_away & marks.concerning(self._asked)
-        if trigger.comes_due(newest):
-            found.update(connection.scalars(self._due))
+        return found
+
+    def questions(self, window: Window) -> Iterator[sa.SelectBase]:
+        """What is asked at this tick after those of whom nothing changed; each tells numbers of contacts."""
+        newest = window.newest
+        self._window.move(window)
+        self._newest.move(newest)
+        if self._playbook.trigger.comes_due(newest):
+            yield self._due
         if self._playbook.keys.reenter != "every occasion" or self._playbook.keys.mode != "parallel":
-            found.update(connection.scalars(self._inside))
+            yield self._inside
         if self._may_turn_a_no(window):
-            found.update(connection.scalars(self._refused))
-        return sorted(found)
+            yield self._refused
 
     def _may_turn_a_no(self, window: Window) -> bool:
         """Whether time, or the end of a stay, may let somebody in who was turned away."""
@@ -64,7 +66,7 @@ class Search:
         return self._playbook.keys.mode == "single" or (audience is not None and audience.may_turn(window))
 
     @cached_property
-    def _due(self) -> sa.Executable:
+    def _due(self) -> sa.SelectBase:
         return self._playbook.trigger.due(self._window, self._newest)
 
     @cached_property
@@ -100,6 +102,23 @@ class Search:
 
     def _at(self, of: Any) -> Any:
         return self._window.value(of, Instant())
+
+
+def answers(connection: sa.Connection, asked: Mapping[str, Sequence[sa.SelectBase]]) -> dict[str, set[int]]:
+    """The questions of many playbooks in one, since each statement costs more than its answer; the people of each."""
+    found: dict[str, set[int]] = {playbook: set() for playbook in asked}
+    whose = [playbook for playbook, questions in asked.items() for _ in questions]
+    if whose:
+        at_once = _at_once(tuple(question for questions in asked.values() for question in questions))
+        for number, contact in connection.execute(at_once):
+            found[whose[number]].add(contact)
+    return found
+
+
+@lru_cache(maxsize=64)
+def _at_once(questions: tuple[sa.SelectBase, ...]) -> sa.CompoundSelect[Any]:
+    numbered = enumerate(question.subquery() for question in questions)
+    return sa.union_all(*(sa.select(sa.literal_column(str(number)), asked.c[0]) for number, asked in numbered))
 
 
 def _asked(audience: Condition, window: Window) -> sa.Select[Any]:

@@ -168,7 +168,7 @@ class App:
     def remembered(self, key: str) -> Any:
         """A word the store keeps about itself; None where it was never told."""
         with self.store.read() as connection:
-            return connection.scalar(sa.select(meta.c.value).where(meta.c.key == key))
+            return recalled(connection, key).get(key)
 
     def remember(self, key: str, value: Any) -> None:
         with self.store.write() as connection:
@@ -192,6 +192,11 @@ class App:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def recalled(connection: sa.Connection, *keys: str) -> dict[str, Any]:
+    """Words the store keeps about itself; those it was never told are not among them."""
+    return dict(connection.execute(sa.select(meta.c.key, meta.c.value).where(meta.c.key.in_(keys))).all())
 
 
 def _salted(reading: Reading, salts: Mapping[str, str | None]) -> Reading:

@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from runner import log
 from runner.app.app import PRIVATE, App
 from runner.app.clockwork import last_moment
+from runner.app.entering import windows
 from runner.app.looking import contact_called, must_be_known, person
-from runner.app.tick import windows
 from runner.brake import Released, braked_plan, release, turn_away
 from runner.circumstances import ALL_PAUSED
 from runner.collect.consent import PAGE

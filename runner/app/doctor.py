@@ -16,7 +16,8 @@ from runner import clock
 from runner.app.app import App
 from runner.app.check import check, is_away, store_words
 from runner.app.clockwork import last_moment
-from runner.app.tick import OVERLOOKED, SYNC_FAILED, all_paused
+from runner.app.entering import OVERLOOKED, all_paused
+from runner.app.tick import SYNC_FAILED
 from runner.settings import zone_advice
 from runner.store.migrate import HEAD
 from runner.store.tables import (

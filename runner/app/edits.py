@@ -9,7 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from runner.app.app import App
-from runner.app.tick import windows
+from runner.app.entering import windows
 from runner.deliver import Versions
 from runner.difference import Difference, Mover, compare, inside_of, movers
 from runner.playbook import Playbook

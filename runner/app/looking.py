@@ -13,7 +13,7 @@ from runner import kpis
 from runner.app import clockwork
 from runner.app.app import App
 from runner.app.clockwork import last_moment
-from runner.app.tick import brakes_of, windows
+from runner.app.entering import brakes_of, windows
 from runner.circumstances import suppressed
 from runner.decide import NOES
 from runner.enroll import register, unregistered

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import Any, TypeAlias
+from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 import structlog
@@ -16,25 +15,16 @@ from connectors.errors import ConnectorError
 from runner import collect
 from runner.app import clockwork
 from runner.app.app import App
+from runner.app.entering import all_paused, enroll_all, night_has_come
 from runner.app.stuck import stuck
-from runner.circumstances import ALL_PAUSED, zones_in_use
 from runner.deliver import Delivered, deliver
 from runner.edge import Edge
-from runner.enroll import Arrivals, Entered, enroll, finish, look, register, seek, strangers
+from runner.enroll import Entered, register
 from runner.errors import ExitCode, Fault
-from runner.news import refused_since
-from runner.playbook import Playbook
-from runner.settings import Brake
-from runner.store.marks import Marks, marks_of
 from runner.store.tables import OPEN_SENDS, OPEN_WRITES, playbooks, sends, writes
-from runner.sync import ORDERS_SINCE, Synced, TooManyGone, advance, sync
-from runner.triggers import Window
-from runner.waking import Fresh, wake
+from runner.sync import Synced, TooManyGone, advance, sync
 
 log = structlog.get_logger()
-
-#: Playbooks with what their tick looks at.
-Windows: TypeAlias = "list[tuple[Playbook, Window]]"
 
 
 @dataclass(slots=True)
@@ -137,7 +127,7 @@ def tick(app: App, now: datetime, *, full: bool = False, stop: Callable[[], bool
     ticked.waiting += all_paused(app)
     if not stop():
         _drain(app, now)
-        _run_playbooks(app, now, ticked, stop, all_over=full or _night_has_come(app, now))
+        _run_playbooks(app, now, ticked, stop, all_over=full or night_has_come(app, now))
     app.remember("last_tick_at", now.isoformat())
     ticked.waiting += _unsettled(app)
     return ticked
@@ -190,7 +180,7 @@ def _run_playbooks(app: App, now: datetime, ticked: Ticked, stop: Callable[[], b
     running = [reading.playbook for reading in readings if reading.playbook and reading.playbook.keys.enabled]
     edge = Edge()
     register(app.store, running, now)
-    ticked.entered = enroll_all(app, running, now, edge, all_over=all_over)
+    ticked.entered = enroll_all(app, running, now, edge, fields=fields, all_over=all_over)
     ticked.waiting += _braked(app, {playbook.id for playbook in running})
     if not stop():
         office = replace(app.office(running, fields), listen=lambda: _drain(app, now))
@@ -200,129 +190,6 @@ def _run_playbooks(app: App, now: datetime, ticked: Ticked, stop: Callable[[], b
         for found in stuck(app.store, readings, office.versions):
             (ticked.waiting if found.needs_person else ticked.notes).append(str(found))
     ticked.waiting += edge.told()
-
-
-def enroll_all(
-    app: App, running: Sequence[Playbook], now: datetime, edge: Edge | None = None, *, all_over: bool = False
-) -> list[Entered]:
-    """Who is new at each playbook's door. `all_over`: everybody is looked at, to see whether anybody is overlooked."""
-    edge, brakes = edge or Edge(), brakes_of(app, running)
-    looked_at = windows(app, running, now)
-    if not looked_at:
-        return []
-    with app.store.read() as connection:
-        marks = marks_of(connection, refused_since=refused_since(looked_at))
-        in_full = marks.many or not app.narrows or (all_over and _long_ago(looked_at, now))
-        whole = {one.id for one in running} if in_full else strangers(app.store, connection, looked_at, app.settings)
-        sought: dict[str, Sequence[int] | None] = {}
-        for playbook, window in looked_at:
-            with edge.of(playbook.id, "enroll"), _apart(connection):
-                sought[playbook.id] = (
-                    None if playbook.id in whole else seek(app.store, connection, playbook, window, app.settings, marks)
-                )
-    entered, overlooked = [], {}
-    for playbook, window in looked_at:
-        if playbook.id not in sought:
-            continue
-        with edge.of(playbook.id, "enroll"):
-            new, missed = _look(app, playbook, window, sought[playbook.id], all_over=all_over)
-            entered.append(enroll(app.store, playbook, window, app.settings, new, brake=brakes[playbook.id]))
-            overlooked[playbook.id] = missed
-    # Before the changes are forgotten. What everybody is asked at night mends what a tick may have overlooked.
-    wake(app.store, now, None if in_full or all_over else _fresh(marks, looked_at))
-    # Who failed is left behind, and looks at everybody the next time.
-    if through := [(one, window) for one, window in looked_at if not edge.has_failed(one.id)]:
-        finish(app.store, through, app.settings, marks, now)
-    if all_over:
-        _tell_of_overlooked(app, overlooked, now)
-    return entered
-
-
-def _fresh(marks: Marks, looked_at: Windows) -> Fresh:
-    return Fresh(marks, min(window.since for _, window in looked_at))
-
-
-#: After so long so much is new that a look at what is new would save nothing.
-LONG = timedelta(hours=12)
-
-
-def _long_ago(looked_at: Windows, now: datetime) -> bool:
-    return all(now - window.since >= LONG for _, window in looked_at)
-
-
-def _apart(connection: sa.Connection) -> AbstractContextManager[object]:
-    """What fails within does not spoil the transaction for those who come after, as it would on PostgreSQL."""
-    return connection.begin_nested() if connection.dialect.name == "postgresql" else nullcontext()
-
-
-def _look(
-    app: App, playbook: Playbook, window: Window, among: Sequence[int] | None, *, all_over: bool
-) -> tuple[Arrivals, int]:
-    """Who of these people is new at the door, and how many others only a look at everybody found."""
-    if among is not None and not among and not all_over:
-        return Arrivals(among=among), 0
-    with app.store.read() as connection:
-        new = look(app.store, connection, playbook, window, app.settings, among)
-        if among is None or not all_over:
-            return new, 0
-        everybody = look(app.store, connection, playbook, window, app.settings)
-    return everybody, len(set(everybody.contacts) - set(new.contacts))
-
-
-#: What the nightly look at everybody found, by playbook.
-OVERLOOKED = "overlooked"
-
-
-def _tell_of_overlooked(app: App, overlooked: Mapping[str, int], now: datetime) -> None:
-    """Whom only the look at everybody found: the ticks ought to have. They have entered all the same."""
-    found = {id: people for id, people in overlooked.items() if people}
-    for id, people in found.items():
-        log.warning("overlooked so far", action="overlooked", playbook=id, people=people)
-    app.remember(OVERLOOKED, {"at": now.isoformat(), "found": found})
-
-
-def _night_has_come(app: App, now: datetime) -> bool:
-    """Whether nobody has looked at everybody for a day."""
-    last = app.remembered(OVERLOOKED)
-    return last is None or now - datetime.fromisoformat(last["at"]) >= timedelta(days=1)
-
-
-def brakes_of(app: App, running: Sequence[Playbook]) -> dict[str, Brake | None]:
-    """How many people each playbook's tick may take in; in a simulated store any number, unless somebody said so."""
-    usual = app.settings.brake or (None if app.remembered("clock") == clockwork.SIMULATED else Brake())
-    return {playbook.id: playbook.keys.brake or usual for playbook in running}
-
-
-def all_paused(app: App) -> list[str]:
-    """The words for it, where everything is paused."""
-    at = app.remembered(ALL_PAUSED)
-    if at is None:
-        return []
-    return [f"everything is paused since {at[:10]}: nobody enters, nothing is sent; `regulars resume` lifts it"]
-
-
-def windows(app: App, running: Sequence[Playbook], now: datetime) -> Windows:
-    """What each playbook's tick looks at; paused ones are left out."""
-    with app.store.read() as connection:
-        rows = connection.execute(sa.select(playbooks)).all()
-        zones = zones_in_use(connection)
-    if all_paused(app):
-        return []
-    known = {row.id: row for row in rows}
-    orders_since = app.remembered(ORDERS_SINCE)
-    fields = app.fields()
-    found = []
-    for playbook in running:
-        row = known.get(playbook.id)
-        if row is not None and row.paused_at is not None:
-            continue
-        first, since = (row.first_tick_at, row.last_tick_at) if row else (now, now)
-        if orders_since is not None:
-            first = max(first, datetime.fromisoformat(orders_since))
-        lateness = playbook.keys.max_lateness or app.settings.max_lateness
-        first_look = row is None or row.watched != playbook.trigger.watches
-        found.append((playbook, Window(first, since, now, lateness, zones, fields, playbook.id, first_look)))
-    return found
 
 
 def _drain(app: App, now: datetime) -> None:

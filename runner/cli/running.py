@@ -62,8 +62,8 @@ def plan(
     if diff:
         _diff(folder, at, playbook, days, as_json=as_json)
         return
+    from runner.app.entering import all_paused
     from runner.app.looking import left_out, planned
-    from runner.app.tick import all_paused
     from runner.cli.reports import plan_tables
 
     with workspace(folder, at) as app, planned(app, moment(app, at), playbook) as (rows, faults):

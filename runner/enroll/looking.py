@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from runner.edge import Edge
 from runner.enroll.door import door_of
+from runner.news import answers
 from runner.playbook import Playbook
 from runner.settings import Settings
 from runner.store import Store, look_by_index
@@ -46,11 +49,43 @@ class Arrivals:
 
 
 def seek(
-    store: Store, connection: sa.Connection, playbook: Playbook, window: Window, settings: Settings, marks: Marks
-) -> Sequence[int]:
-    """For whom something is new since the last tick; their numbers, in order."""
+    store: Store,
+    connection: sa.Connection,
+    looked_at: Sequence[tuple[Playbook, Window]],
+    settings: Settings,
+    marks: Marks,
+    edge: Edge,
+) -> dict[str, Sequence[int]]:
+    """For whom something is new since the last tick, playbook by playbook; their numbers, in order."""
     look_by_index(connection)
-    return door_of(store, playbook, window, settings).search.people(connection, window, marks)
+    concerned, asked = {}, {}
+    for playbook, window in looked_at:
+        with edge.of(playbook.id, "enroll"), _apart(connection):
+            search = door_of(store, playbook, window, settings).search
+            concerned[playbook.id] = search.concerned(connection, marks)
+            asked[playbook.id] = list(search.questions(window))
+    answered = _answers(connection, asked, edge)
+    return {playbook: sorted(concerned[playbook] | people) for playbook, people in answered.items()}
+
+
+def _answers(
+    connection: sa.Connection, asked: Mapping[str, Sequence[sa.SelectBase]], edge: Edge
+) -> dict[str, set[int]]:
+    try:
+        with _apart(connection):
+            return answers(connection, asked)
+    except Exception:
+        # Asked one by one, so that it is known which failed and the others are answered.
+        found: dict[str, set[int]] = {}
+        for playbook, questions in asked.items():
+            with edge.of(playbook, "enroll"), _apart(connection):
+                found |= answers(connection, {playbook: questions})
+        return found
+
+
+def _apart(connection: sa.Connection) -> AbstractContextManager[object]:
+    """What fails within does not spoil the transaction for those who come after, as it would on PostgreSQL."""
+    return connection.begin_nested() if connection.dialect.name == "postgresql" else nullcontext()
 
 
 def look(
@@ -106,14 +141,19 @@ def strangers(
 
 
 def finish(
-    store: Store, looked_at: Sequence[tuple[Playbook, Window]], settings: Settings, marks: Marks, now: datetime
+    store: Store,
+    looked_at: Sequence[tuple[Playbook, Window]],
+    settings: Settings,
+    marks: Marks,
+    now: datetime,
+    anew: Set[str],
 ) -> None:
-    """The tick is through: the next one asks what is new from here on."""
+    """The tick is through: the next one asks what is new from here on. Of those `anew` everybody was looked at."""
     ids = [playbook.id for playbook, _ in looked_at]
     with store.write() as connection:
-        known = dict(connection.execute(sa.select(playbooks.c.id, playbooks.c.looked_by)).all())
         connection.execute(playbooks.update().where(playbooks.c.id.in_(ids)).values(last_tick_at=now))
         for playbook, window in looked_at:
-            if known.get(playbook.id) != (digest := door_of(store, playbook, window, settings).looked_by):
+            if playbook.id in anew:
+                digest = door_of(store, playbook, window, settings).looked_by
                 connection.execute(playbooks.update().where(playbooks.c.id == playbook.id).values(looked_by=digest))
     forget(store, marks)

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from runner import clock
 from runner.app import App, tick
 from runner.app.clockwork import SIMULATED
-from runner.app.tick import enroll_all
+from runner.app.entering import enroll_all
 from runner.enroll import register
 from runner.errors import WrongUsage
 from runner.playbook import Playbook

@@ -16,7 +16,8 @@ from connectors.records import FieldType, Record
 from runner import log
 from runner.app import App
 from runner.app.clockwork import SIMULATED
-from runner.app.tick import Ticked, enroll_all, tick
+from runner.app.entering import enroll_all
+from runner.app.tick import Ticked, tick
 from runner.conditions import Fields
 from runner.enroll import register
 from runner.log import LogRow

@@ -77,7 +77,7 @@ class Trigger(Part):
         """Whether time alone may turn what it asks of something that has come due before."""
         return False
 
-    def due(self, window: Window, newest: Window) -> sa.Executable:
+    def due(self, window: Window, newest: Window) -> sa.SelectBase:
         """Whom the passing of time alone brings: their numbers. More do no harm. `newest` is the same window, newly."""
         match = self.matches(window if self.turns(window.fields) else newest).subquery("match")
         return sa.select(match.c.contact_id).distinct()

@@ -70,7 +70,7 @@ class StateTrigger(Trigger):
     def comes_due(self, window: Window) -> bool:
         return self.held_for is not None or self.may_turn(window)
 
-    def due(self, window: Window, newest: Window) -> sa.Executable:
+    def due(self, window: Window, newest: Window) -> sa.SelectBase:
         """Of whom time turned it, either way, and of whom it has been so for long enough."""
         number = [contacts.c.id.label("contact_id")]
         turned = sa.or_(sa.and_(self.begins(window), _off()), sa.and_(states.holds, self.ends(window)))

@@ -34,7 +34,7 @@ from connectors.records import (
     Ticket,
 )
 from runner.app.doctor import examine
-from runner.app.tick import enroll_all, windows
+from runner.app.entering import enroll_all, windows
 from runner.enroll import register
 from runner.playbook import Playbook, read_playbooks
 from runner.store.marks import forget, marks_of, read_by

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from connectors.records import Event
 from runner.errors import ExitCode
+from runner.store.tables import custom_fields
 from tests.core.test_deliver import WISH
-from tests.core.world import TEMPLATE, World
+from tests.core.world import TEMPLATE, World, utc
 
 
 class Templates:
@@ -70,3 +72,16 @@ def test_a_playbook_that_the_database_refuses_stops_no_other(both: World, table:
     both.do(sa.text("DROP TRIGGER no"))
     both.tick("2026-05-04 09:05")
     assert [letter.playbook for letter in both.got()] == ["b", "a"]
+
+
+def test_a_playbook_whose_question_the_database_cannot_answer_stops_no_other(world: World) -> None:
+    world.person("ada", birthday=date(1990, 5, 4))
+    world.playbook("a", "trigger:\n  became:\n    when: sum(events.refill.litres) > 5")
+    world.playbook("b", WISH)
+    world.do(custom_fields.insert().values(of_table="events", name="litres", type="number", connector="crm"))
+    world.hear(Event(event_id="1", contact_id="ada", kind="refill", at=utc("2026-05-04 08:00"), custom={"litres": 9}))
+    world.tick("2026-05-04 07:00")
+    world.do(sa.text("UPDATE events SET custom = '{'"))
+    ticked = world.tick("2026-05-04 09:00")
+    assert [letter.playbook for letter in world.got()] == ["b"]
+    assert ticked.waiting == ["a: could not go on, the others did: malformed JSON"]

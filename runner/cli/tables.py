@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runner import clock
-from runner.kpis import Kpi, Status, Unit
+from runner.kpis import Alarm, Kpi, Status, Unit
 from runner.log import LoggedSend, LoggedWrite, LogRow, PlaybookSummary
 
 #: Rows of the log laid out at a time, so that a long one appears at once.
@@ -36,6 +36,10 @@ _STATUS_WORDS = {
     Status.MISSED: ("missed", "red"),
     Status.UNCLEAR: ("short, perhaps by chance", "yellow"),
     Status.TOO_FEW: ("too few to judge", "yellow"),
+}
+_ALARM_WORDS = {
+    Alarm.CROSSED: ("warning", "bold red"),
+    Alarm.PERHAPS: ("near a warning", "yellow"),
 }
 _DELIVERY_WORDS = {
     "processed": "on its way",
@@ -160,7 +164,8 @@ def _cells(kpi: Kpi) -> tuple[RenderableType, RenderableType, RenderableType, Re
         return Text("–", "dim"), "", _number(kpi.n) if kpi.n else "", Text(kpi.why, "dim")
     interval = Text(_interval(kpi), "dim")
     cases = "" if kpi.unit is Unit.COUNT else _number(kpi.n)
-    return Text(_value(kpi.value, kpi.unit)), interval, cases, _against_target(kpi)
+    value = Text(_value(kpi.value, kpi.unit)).append(f" {kpi.currency}" if kpi.currency else "", "dim")
+    return value, interval, cases, _against_target(kpi)
 
 
 def _against_target(kpi: Kpi) -> Text:
@@ -168,6 +173,8 @@ def _against_target(kpi: Kpi) -> Text:
     if kpi.target is not None:
         bounds = (("≥", kpi.target.at_least), ("≤", kpi.target.at_most))
         target.append(" ".join(f"{sign} {_value(bound, kpi.unit)}" for sign, bound in bounds if bound is not None))
+    if kpi.warning is not None and kpi.warning.state in _ALARM_WORDS:
+        target.append("  " if target else "").append(*_ALARM_WORDS[kpi.warning.state])
     if kpi.status is None:
         return target
     words, colour = _STATUS_WORDS[kpi.status]
@@ -178,7 +185,7 @@ def _interval(kpi: Kpi) -> str:
     if kpi.low is None or kpi.high is None:
         return ""
     low, high = _value(kpi.low, kpi.unit), _value(kpi.high, kpi.unit)
-    return f"{low.removesuffix(' %')} to {high}"
+    return f"{low.removesuffix(' %').removesuffix(' d')} to {high}"
 
 
 def _value(value: float, unit: Unit) -> str:
@@ -193,6 +200,21 @@ def _value(value: float, unit: Unit) -> str:
             return str(_rounded(value, "0.01"))
         case Unit.COUNT:
             return _number(int(value))
+        case Unit.MONEY:
+            return f"{_rounded(value, '0.01'):,}".replace("-", "−")
+        case Unit.NUMBER:
+            return f"{_rounded(value, '0.01'):,}"
+        case Unit.DAYS:
+            return f"{_rounded(value, '0.1'):,} d"
+        case Unit.MINUTES:
+            return _minutes(value)
+
+
+def _minutes(minutes: float) -> str:
+    """`20 min`, `6.5 h`, `2.3 d`"""
+    if minutes < 120:
+        return f"{_rounded(minutes, '1')} min"
+    return f"{_rounded(minutes / 60, '0.1')} h" if minutes < 48 * 60 else f"{_rounded(minutes / 1440, '0.1')} d"
 
 
 def _rounded(value: float, to: str) -> Decimal:

@@ -12,37 +12,46 @@ import sqlalchemy as sa
 
 from runner.kpis.mail import complaint_rate, email_click_rate, email_open_rate, unsubscribe_rate
 from runner.kpis.measure import (
+    Alarm,
     Asked,
     Direction,
     Figure,
     Kpi,
     Measure,
+    Part,
     Period,
     Reason,
+    Segment,
     Status,
     Target,
     Unit,
+    Warned,
     default_period,
 )
 from runner.kpis.retention import churn_rate, crr
 from runner.kpis.satisfaction import csat, nps, survey_response_rate
+from runner.kpis.segment import segment_of
 from runner.settings import KpiSettings, Settings
 from runner.yaml_file import closest
 
 __all__ = [
     "KEYS",
     "KPIS",
+    "Alarm",
     "Direction",
     "Kpi",
     "Measure",
     "Period",
     "Reason",
+    "Segment",
     "Status",
     "Target",
     "Unit",
+    "Warned",
     "compute",
     "default_period",
     "mistakes",
+    "segment_of",
 ]
 
 #: Every KPI, in the order in which they are shown.
@@ -57,6 +66,8 @@ KPIS: tuple[Measure, ...] = (
     unsubscribe_rate,
     complaint_rate,
 )
+#: What a target may say.
+BOUNDS = ("at_least", "at_most", "warn_at")
 #: The keys of all figures, parts included.
 KEYS: tuple[str, ...] = tuple(key for measure in KPIS for key in measure.keys)
 
@@ -68,9 +79,13 @@ def compute(
     as_of: datetime,
     settings: Settings,
     keys: Iterable[str] | None = None,
+    segment: Segment | None = None,
 ) -> list[Kpi]:
-    """The KPIs of `keys` with their parts, all by default; nothing that came or happened after `as_of` is counted."""
-    asked = Asked(connection, period, as_of, settings)
+    """The KPIs of `keys` with their parts, all by default; nothing that came or happened after `as_of` is counted.
+
+    A key may be a KPI's or a part's; parts come with their KPI, right behind it. With a segment only its people count.
+    """
+    asked = Asked(connection, period, as_of, settings, segment)
     wanted = None if keys is None else {key.partition(".")[0] for key in keys}
     return [
         figure for measure in KPIS if wanted is None or measure.key in wanted for figure in _figures(measure, asked)
@@ -84,11 +99,11 @@ def mistakes(settings: KpiSettings) -> Iterator[tuple[tuple[str | int, ...], str
         if key not in KEYS:
             yield path, f"no KPI {key!r}", closest(key, KEYS) or f"there are {', '.join(kpi.key for kpi in KPIS)}"
     for key, target in settings.targets.items():
-        for bound in target.keys() - {"at_least", "at_most"}:
+        for bound in target.keys() - set(BOUNDS):
             yield (
                 ("targets", key, bound),
-                f"must be at_least or at_most, is {bound!r}",
-                closest(bound, ("at_least", "at_most")),
+                f"must be at_least, at_most or warn_at, is {bound!r}",
+                closest(bound, BOUNDS),
             )
 
 
@@ -112,10 +127,9 @@ def _has_any(measure: Measure, asked: Asked) -> bool:
 
 
 def _kpi(measure: Measure, part: str, figure: Figure, asked: Asked) -> Kpi:
-    about = measure.parts[part] if part else measure
+    about = measure.about(part)
     key = f"{measure.key}.{part}" if part else measure.key
-    bounds = asked.settings.kpis.targets.get(key)
-    target = None if bounds is None else Target(bounds.get("at_least"), bounds.get("at_most"))
+    target, minimum_n = _target(asked.settings.kpis, key), asked.settings.kpis.minimum_n
     return Kpi(
         key=key,
         name=about.name,
@@ -132,9 +146,20 @@ def _kpi(measure: Measure, part: str, figure: Figure, asked: Asked) -> Kpi:
         as_of=asked.as_of,
         definition=f"{about.formula} {figure.note}".strip(),
         note=figure.note,
-        target=target,
-        status=_status(figure, about.unit, target, asked.settings.kpis.minimum_n),
+        target=target if target is not None and target.aims else None,
+        status=_status(figure, about.unit, target, minimum_n),
+        version=measure.version,
+        warning=None if target is None else _warned(figure, about, target, minimum_n),
+        segment=asked.segment.text if asked.segment else "",
+        currency=asked.settings.currency if about.unit is Unit.MONEY else "",
+        benchmark="" if part else measure.benchmark,
+        vanity="" if part else measure.vanity,
     )
+
+
+def _target(settings: KpiSettings, key: str) -> Target | None:
+    bounds = settings.targets.get(key)
+    return None if bounds is None else Target(**{name: bounds.get(name) for name in BOUNDS})
 
 
 def _status(figure: Figure, unit: Unit, target: Target | None, minimum_n: int) -> Status | None:
@@ -142,7 +167,28 @@ def _status(figure: Figure, unit: Unit, target: Target | None, minimum_n: int) -
         return None
     if unit is not Unit.COUNT and figure.n < minimum_n:
         return Status.TOO_FEW
-    return None if target is None else target.judge(figure)
+    return None if target is None or not target.aims else target.judge(figure)
+
+
+def _warned(figure: Figure, about: Part, target: Target, minimum_n: int) -> Warned | None:
+    """The threshold is passed downwards where the target says `at_least` or, without one, where higher is better."""
+    if target.warn_at is None:
+        return None
+    downwards = target.at_least is not None if target.aims else about.direction is not Direction.LOWER
+    return Warned(target.warn_at, _alarm(figure, about.unit, target.warn_at, downwards, minimum_n))
+
+
+def _alarm(figure: Figure, unit: Unit, at: float, downwards: bool, minimum_n: int) -> Alarm | None:
+    if figure.value is None:
+        return None
+    if unit is not Unit.COUNT and figure.n < minimum_n:
+        return Alarm.TOO_FEW
+    beyond = (figure.value < at) if downwards else (figure.value > at)
+    if not beyond:
+        return Alarm.CLEAR
+    near = figure.high if downwards else figure.low
+    surely = near is None or ((near < at) if downwards else (near > at))
+    return Alarm.CROSSED if surely else Alarm.PERHAPS
 
 
 def _why(measure: Measure, reason: Reason | None) -> str:
@@ -157,3 +203,5 @@ def _why(measure: Measure, reason: Reason | None) -> str:
             return "the period has not begun"
         case Reason.NON_STANDARD_SCALE:
             return "answers on other scales only"
+        case Reason.MISSING_RATE:
+            return "amounts without an exchange rate"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, TypeVar
@@ -22,6 +23,14 @@ DEFAULT_DAYS = 90
 Told = TypeVar("Told")
 
 
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Some of the people: the condition as it was written, and their ids as a SELECT."""
+
+    text: str
+    people: sa.Select[Any]
+
+
 class Unit(StrEnum):
     #: A share of 1.
     RATIO = "ratio"
@@ -30,6 +39,12 @@ class Unit(StrEnum):
     COUNT = "count"
     #: The mean of scores, in the points of their scale.
     SCORE = "score"
+    #: Of the account's currency.
+    MONEY = "money"
+    DAYS = "days"
+    MINUTES = "minutes"
+    #: So many of one for each of another: orders a customer, gains for each loss.
+    NUMBER = "number"
 
 
 class Direction(StrEnum):
@@ -52,6 +67,8 @@ class Reason(StrEnum):
     NOT_REACHED = "not_reached"
     #: There are answers, none of them on the KPI's own scale.
     NON_STANDARD_SCALE = "non_standard_scale"
+    #: There are amounts in a currency of which no rate is known on that day or before.
+    MISSING_RATE = "missing_rate"
 
 
 class Status(StrEnum):
@@ -102,6 +119,8 @@ class Asked:
     period: Period
     as_of: datetime
     settings: Settings
+    #: Only of these people; None: of all.
+    segment: Segment | None = None
     _told: dict[Callable[[Asked], Any], Any] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -112,6 +131,23 @@ class Asked:
     def end(self) -> datetime:
         """The end of the period, or the as-of instant where that comes first."""
         return min(clock.midnight(self.period.end, self.settings.timezone), self.as_of)
+
+    @property
+    def zone(self) -> str:
+        return self.settings.timezone
+
+    @cached_property
+    def last_instant(self) -> date:
+        """The local day whose beginning is the period's end, or the day of the as-of instant where that comes first."""
+        return min(self.period.end, clock.local(self.as_of, self.zone).date())
+
+    def midnight(self, day: date) -> datetime:
+        return clock.midnight(day, self.zone)
+
+    def on_a_day(self, column: sa.ColumnElement[date]) -> sa.ColumnElement[bool]:
+        """A day of the period that was not in the future at the as-of instant."""
+        today = clock.local(self.as_of, self.zone).date()
+        return sa.and_(column >= self.period.start, column < self.period.end, column <= today)
 
     def before(self, column: sa.ColumnElement[datetime]) -> sa.ColumnElement[bool]:
         """Happened before the period's end, and was not in the future at the as-of instant."""
@@ -161,6 +197,16 @@ def count(n: int) -> Figure:
     return Figure(n, n)
 
 
+def nothing(reason: Reason = Reason.NO_DENOMINATOR, *, n: int = 0, note: str = "") -> Figure:
+    """No value, and why."""
+    return Figure(None, n, reason=reason, note=note)
+
+
+def quotient(over: float | Decimal, under: float | Decimal, n: int, *, note: str = "") -> Figure:
+    """One amount for each of another, without an interval; none of nothing is no quotient."""
+    return Figure(float(over / under), n, note=note) if under else nothing(n=0, note=note)  # type: ignore[operator]
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """A figure that stands beside a KPI, as `key.part`."""
@@ -190,10 +236,28 @@ class Measure:
     entry: int | None
     compute: Callable[[Asked], Mapping[str, Figure]]
     parts: Mapping[str, Part] = field(default_factory=dict)
+    #: What the parts are that bear a name out of the rows: a reason, a site, a feature. `{}` is that name.
+    each: Part | None = None
+    #: Counted up whenever the same rows would give another value.
+    version: int = 1
+    #: What others reach, and who says so; empty where nobody worth citing does.
+    benchmark: str = ""
+    #: Why the figure flatters rather than leads to anything; empty of one that does lead to something.
+    vanity: str = ""
 
     @property
     def keys(self) -> tuple[str, ...]:
         return (self.key, *(f"{self.key}.{part}" for part in self.parts))
+
+    def about(self, part: str) -> Part:
+        """The definition of a part, or of the KPI itself under ""."""
+        if not part:
+            return Part(self.name, self.unit, self.formula, self.direction)
+        if part in self.parts:
+            return self.parts[part]
+        assert self.each is not None, f"{self.key} has no part {part!r}"
+        name = part.replace("_", " ")
+        return replace(self.each, name=self.each.name.format(name), formula=self.each.formula.format(name))
 
 
 def kpi(**definition: Any) -> Callable[[Callable[[Asked], Mapping[str, Figure]]], Measure]:
@@ -207,10 +271,17 @@ class Target:
 
     at_least: float | None = None
     at_most: float | None = None
+    #: Beyond this it is time to act: below it where a lot is wanted, above it where little is.
+    warn_at: float | None = None
 
     def document(self) -> dict[str, float]:
         told = {"at_least": self.at_least, "at_most": self.at_most}
         return {name: bound for name, bound in told.items() if bound is not None}
+
+    @property
+    def aims(self) -> bool:
+        """Whether it says what to reach, not only when to act."""
+        return self.at_least is not None or self.at_most is not None
 
     def judge(self, figure: Figure) -> Status:
         """Whether the value reaches the target; falling short within the interval is not called a miss."""
@@ -223,6 +294,30 @@ class Target:
     def _reached(self, low: float, high: float) -> bool:
         """Whether some value between the two reaches the target."""
         return (self.at_least is None or high >= self.at_least) and (self.at_most is None or low <= self.at_most)
+
+
+class Alarm(StrEnum):
+    """How a value stands against its warning threshold."""
+
+    CLEAR = "clear"
+    #: Beyond it, and the interval contains it: perhaps by chance. It alarms nobody before it is so twice.
+    PERHAPS = "perhaps"
+    #: Beyond it with its whole interval.
+    CROSSED = "crossed"
+    #: Too few cases: nobody is alarmed.
+    TOO_FEW = "too_few"
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """The threshold beyond which it is time to act, and whether the value is there."""
+
+    at: float
+    #: None without a value.
+    state: Alarm | None
+
+    def document(self) -> dict[str, Any]:
+        return {"at": self.at, "state": self.state and self.state.value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +344,14 @@ class Kpi:
     note: str
     target: Target | None
     status: Status | None
+    version: int = 1
+    warning: Warned | None = None
+    #: The condition on the people counted; empty for all.
+    segment: str = ""
+    #: Of an amount of money.
+    currency: str = ""
+    benchmark: str = ""
+    vanity: str = ""
 
     @property
     def part_of(self) -> str:
@@ -262,6 +365,8 @@ class Kpi:
             "name": self.name,
             "value": self.value,
             "unit": self.unit.value,
+            "currency": self.currency or None,
+            "direction": self.direction.value,
             "n": self.n,
             "low": self.low,
             "high": self.high,
@@ -269,7 +374,12 @@ class Kpi:
             "needs": list(self.needs),
             "period": {"from": self.period.start.isoformat(), "to": self.period.end.isoformat()},
             "as_of": self.as_of.isoformat(),
+            "segment": self.segment or None,
             "definition": self.definition,
+            "definition_version": self.version,
+            "benchmark": self.benchmark or None,
+            "vanity": self.vanity or None,
             "target": self.target and self.target.document(),
+            "warning": self.warning and self.warning.document(),
             "status": self.status and self.status.value,
         }

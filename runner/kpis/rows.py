@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from runner.kpis.measure import Asked
-from runner.store.tables import companies, contact_sources, contacts, sends
+from runner.store.tables import companies, company_sources, contact_sources, contacts, sends
 
 #: What a message that never arrived is marked with.
 NOT_DELIVERED = ("bounced", "blocked", "dropped")
@@ -39,6 +39,7 @@ def with_people(
             person.c.merged_into.is_(None),
             person.c.is_test.is_not(True),
             asked.alive(person.c.deleted_at),
+            *(() if asked.segment is None else (person.c.id.in_(asked.segment.people),)),
         ),
     )
     return joined, person.c.id
@@ -54,6 +55,32 @@ def with_customers(
     company = companies.alias()
     belongs = sa.and_(company.c.id == person_id.table.c.company_id, asked.alive(company.c.deleted_at))
     return joined.join(company, belongs), company.c.id
+
+
+def with_accounts(asked: Asked, facts: sa.Table) -> tuple[sa.FromClause, sa.ColumnElement[int]]:
+    """Facts about a `customer_id`, which is a person's or a company's as the account says, and whose they are."""
+    if asked.settings.customers == "contact":
+        return with_people(asked, with_sources(facts), contact_sources.c.contact_id)
+    company = companies.alias()
+    belongs = sa.and_(company.c.id == company_sources.c.company_id, asked.alive(company.c.deleted_at))
+    if asked.segment is not None:
+        some = sa.select(contacts.c.company_id).where(contacts.c.id.in_(asked.segment.people))
+        belongs = sa.and_(belongs, company.c.id.in_(some))
+    sources = facts.join(company_sources, company_sources.c.id == facts.c.company_source)
+    return sources.join(company, belongs), company.c.id
+
+
+def with_anybody(asked: Asked, facts: sa.Table) -> sa.FromClause:
+    """Facts of which some are nobody's we know, such as web sessions: all but those of test records and the deleted.
+
+    In a segment are only those of its people.
+    """
+    if asked.segment is not None:
+        return with_people(asked, with_sources(facts), contact_sources.c.contact_id)[0]
+    out = sa.or_(contacts.c.is_test, sa.not_(asked.alive(contacts.c.deleted_at)))
+    left_out = sa.select(contact_sources.c.id).join(contacts, contacts.c.id == contact_sources.c.contact_id).where(out)
+    counted = sa.or_(facts.c.contact_source.is_(None), facts.c.contact_source.not_in(left_out))
+    return sa.select(facts).where(counted).subquery(facts.name)
 
 
 def with_sources(facts: sa.Table) -> sa.FromClause:

@@ -26,6 +26,8 @@ def test_a_figure_s_document_is_the_documented_one(shop: Shop) -> None:
         "name": "Customer retention rate",
         "value": 1,
         "unit": "ratio",
+        "currency": None,
+        "direction": "higher",
         "n": 2,
         "low": pytest.approx(0.342, abs=0.001),
         "high": 1,
@@ -33,7 +35,12 @@ def test_a_figure_s_document_is_the_documented_one(shop: Shop) -> None:
         "needs": ["orders"],
         "period": {"from": "2026-01-01", "to": "2026-02-01"},
         "as_of": "2026-03-01T12:00:00+00:00",
+        "segment": None,
+        "definition_version": 1,
+        "benchmark": None,
+        "vanity": None,
         "target": {"at_least": 0.8},
+        "warning": None,
         "status": "too_few",
     }
 
@@ -77,7 +84,7 @@ def test_what_the_settings_name_and_there_is_not_is_told_with_its_place() -> Non
     assert list(mistakes(asked.kpis)) == [
         (("show", 1), "no KPI 'churn_rat'", "did you mean 'churn_rate'?"),
         (("targets", "npss"), "no KPI 'npss'", "did you mean 'nps'?"),
-        (("targets", "npss", "at_leats"), "must be at_least or at_most, is 'at_leats'", "did you mean 'at_least'?"),
+        (("targets", "npss", "at_leats"), "must be at_least, at_most or warn_at, is 'at_leats'", "did you mean 'at_least'?"),
     ]
 
 

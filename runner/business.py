@@ -61,13 +61,13 @@ class Calendar:
 
     def next_open(self, at: datetime) -> datetime:
         """The first instant from this one on at which the company works."""
-        opens, _ = next(self._open(at))
+        opens, _ = next(self.open_spans(at))
         return opens
 
     def add_hours(self, at: datetime, hours: int) -> datetime:
         """The first instant at which so many hours of work have passed."""
         left = timedelta(hours=hours)
-        for opens, closes in self._open(at):
+        for opens, closes in self.open_spans(at):
             if closes - opens >= left:
                 return opens + left
             left -= closes - opens
@@ -90,7 +90,7 @@ class Calendar:
     def between(self, begin: datetime, end: datetime) -> float:
         """The seconds of work from one instant to another; 0 where the other is not later."""
         worked = timedelta()
-        for opens, closes in self._open(begin):
+        for opens, closes in self.open_spans(begin):
             if opens >= end:
                 break
             worked += min(closes, end) - opens
@@ -105,7 +105,7 @@ class Calendar:
             day += timedelta(days=1)
         return day
 
-    def _open(self, at: datetime) -> Iterator[tuple[datetime, datetime]]:
+    def open_spans(self, at: datetime) -> Iterator[tuple[datetime, datetime]]:
         """From when to when the company works after this instant, in order, nothing twice."""
         # What a clock going forward left out yesterday, late in the evening, may come today.
         day, last = clock.local(at, self.zone).date() - timedelta(days=1), at

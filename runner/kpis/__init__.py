@@ -10,6 +10,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from runner.kpis.lifespan import customer_lifespan, exit_reasons, renewal_rate
 from runner.kpis.mail import complaint_rate, email_click_rate, email_open_rate, unsubscribe_rate
 from runner.kpis.measure import (
     Alarm,
@@ -28,9 +29,54 @@ from runner.kpis.measure import (
     Warned,
     default_period,
 )
-from runner.kpis.retention import churn_rate, crr
+from runner.kpis.product import active_users, feature_usage_rate, licence_utilisation
+from runner.kpis.programmes import loyalty_participation_rate, referral_rate, review_request_conversion
+from runner.kpis.receivables import dso, product_return_rate
+from runner.kpis.recurring import (
+    addon_adoption_cancellation,
+    arr,
+    grr,
+    mrr,
+    mrr_movements,
+    nrr,
+    quick_ratio,
+    revenue_churn_rate,
+)
+from runner.kpis.repeat import (
+    loyal_customer_rate,
+    purchase_frequency,
+    repeat_purchase_rate,
+    returning_customer_rate,
+    returning_order_share,
+    time_between_purchases,
+)
+from runner.kpis.retention import churn_rate, crr, winback_rate
+from runner.kpis.revenue import (
+    aov,
+    arov,
+    arpu,
+    clv,
+    cross_sell_rate,
+    existing_customer_revenue_growth,
+    upsell_rate,
+)
+from runner.kpis.risk import churn_risk
 from runner.kpis.satisfaction import csat, nps, survey_response_rate
 from runner.kpis.segment import segment_of
+from runner.kpis.service import (
+    client_response_time,
+    first_response_time,
+    project_completion_rate,
+    report_open_rate,
+    resolution_time,
+)
+from runner.kpis.site import (
+    cart_abandonment_rate,
+    foot_traffic,
+    site_conversion_rate,
+    site_returning_visitor_rate,
+    wishlist_conversion_rate,
+)
 from runner.settings import KpiSettings, Settings
 from runner.yaml_file import closest
 
@@ -56,16 +102,23 @@ __all__ = [
 
 #: Every KPI, in the order in which they are shown.
 KPIS: tuple[Measure, ...] = (
-    crr,
-    churn_rate,
-    nps,
-    csat,
-    survey_response_rate,
-    email_open_rate,
-    email_click_rate,
-    unsubscribe_rate,
-    complaint_rate,
-)
+    # Customers who stay and who leave.
+    crr, churn_rate, repeat_purchase_rate, returning_customer_rate, returning_order_share, purchase_frequency,
+    time_between_purchases, loyal_customer_rate, customer_lifespan, renewal_rate, winback_rate, exit_reasons,
+    churn_risk,
+    # Revenue.
+    aov, arov, arpu, clv, mrr, arr, mrr_movements, nrr, grr, revenue_churn_rate, existing_customer_revenue_growth,
+    cross_sell_rate, upsell_rate, dso, product_return_rate, quick_ratio,
+    # Satisfaction and loyalty.
+    nps, csat, survey_response_rate, loyalty_participation_rate, referral_rate, review_request_conversion,
+    # Mail, web, stores.
+    email_open_rate, email_click_rate, unsubscribe_rate, complaint_rate, site_returning_visitor_rate,
+    site_conversion_rate, wishlist_conversion_rate, cart_abandonment_rate, foot_traffic,
+    # Product use.
+    licence_utilisation, active_users, feature_usage_rate, addon_adoption_cancellation,
+    # Service and agency work.
+    first_response_time, resolution_time, client_response_time, report_open_rate, project_completion_rate,
+)  # fmt: skip
 #: What a target may say.
 BOUNDS = ("at_least", "at_most", "warn_at")
 #: The keys of all figures, parts included.

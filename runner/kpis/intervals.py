@@ -44,6 +44,21 @@ def mean(average: float, deviation: float, n: int) -> Interval | None:
     return Interval(average - reach, average + reach)
 
 
+def ratio(n: int, x: float, y: float, xx: float, xy: float, yy: float) -> Interval | None:
+    """Of Σy / Σx over n people, from their sums, squares and products: the ratio estimator's (Cochran 1977, 2.11)."""
+    if n < 2 or x <= 0:
+        return None
+    share = y / x
+    rest = max(0.0, yy - 2 * share * xy + share * share * xx)
+    reach = student_t(n - 1) * sqrt(n / (n - 1) * rest) / x
+    return Interval(share - reach, share + reach)
+
+
+def deviation(n: int, total: float, squares: float) -> float:
+    """The sample's standard deviation from its sums."""
+    return sqrt(max(0.0, squares - total * total / n) / (n - 1)) if n > 1 else 0.0
+
+
 def student_t(freedom: int) -> float:
     """The 97.5 % quantile of Student's t (Abramowitz and Stegun 26.7.5, within 0.3 %)."""
     if freedom <= len(_T):

@@ -193,6 +193,12 @@ def rate(hits: int, n: int, *, note: str = "") -> Figure:
     return Figure(hits / n, n, *intervals.wilson(hits, n), note=note)
 
 
+def average(value: float, n: int, deviation: float, *, note: str = "") -> Figure:
+    """A mean with Student's interval; none of a single case."""
+    low, high = intervals.mean(value, deviation, n) or (None, None)
+    return Figure(value, n, low, high, note=note)
+
+
 def count(n: int) -> Figure:
     return Figure(n, n)
 

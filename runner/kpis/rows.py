@@ -88,7 +88,7 @@ def with_sources(facts: sa.Table) -> sa.FromClause:
     return facts.join(contact_sources, contact_sources.c.id == facts.c.contact_source)
 
 
-def there(asked: Asked, facts: sa.Table) -> sa.ColumnElement[bool]:
+def there(asked: Asked, facts: sa.FromClause) -> sa.ColumnElement[bool]:
     """The fact was known at the as-of instant and had not disappeared."""
     return sa.and_(asked.known(facts.c.seen_at), asked.alive(facts.c.deleted_at))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import time
+from datetime import date, time
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
@@ -68,11 +68,27 @@ class KpiSettings(Part):
 
     #: Who ordered within it is an active customer.
     activity_window: Span = Duration(365, "day")
+    #: What makes a customer active: `orders` within the window, or a paid subscription; the one there is unless told.
+    active_by: Literal["orders", "subscriptions"] | None = None
+    #: How far back two orders of one customer may lie to make a repeat buyer.
+    repeat_window: Span = Duration(365, "day")
+    #: Orders within it that make a loyal customer.
+    loyal_orders: int = Field(3, ge=2)
+    #: What is left of revenue after the costs of what was sold; without it a customer's value is one of revenue.
+    margin: Share | None = None
+    #: How late a contract may be renewed and still count as renewed.
+    renewal_grace: Span = Duration(30, "day")
+    #: How long goods may be sent back.
+    return_window: Span = Duration(30, "day")
     #: With fewer cases a figure is not judged against its target.
     minimum_n: int = Field(30, ge=1)
-    #: Keys of the figures to show; all where none is named.
+    #: Keys of the figures to show; where none is named those of the goals.
     show: tuple[str, ...] = ()
-    #: `{nps: {at_least: 40}}`
+    #: What you are after: each has the few figures that tell whether you get there.
+    goals: tuple[Literal["keep", "repeat", "grow", "please", "serve"], ...] = ("keep", "repeat", "please")
+    #: When goals and targets were last looked at; a quarter later `doctor` asks to do so again.
+    reviewed: date | None = None
+    #: `{nps: {at_least: 40, warn_at: 20}}`
     targets: Mapping[str, Mapping[str, float]] = Field(default_factory=dict)
 
 

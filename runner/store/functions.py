@@ -64,6 +64,15 @@ class seconds_after(FunctionElement[Any]):
     name = "seconds_after"
 
 
+@spelled(sqlite="CAST(strftime('%s', {0}) AS INTEGER)", postgresql="CAST(floor(extract(epoch from {0})) AS BIGINT)")
+class epoch_seconds(FunctionElement[int]):
+    """The whole seconds from 1970 to an instant."""
+
+    type = sa.BigInteger()
+    inherit_cache = True
+    name = "epoch_seconds"
+
+
 @spelled(sqlite="local_day({all})", postgresql="CAST({0} AT TIME ZONE {1} AS DATE)")
 class local_day(FunctionElement[Any]):
     """The local date of an instant in a zone."""

@@ -84,7 +84,11 @@ def test_what_the_settings_name_and_there_is_not_is_told_with_its_place() -> Non
     assert list(mistakes(asked.kpis)) == [
         (("show", 1), "no KPI 'churn_rat'", "did you mean 'churn_rate'?"),
         (("targets", "npss"), "no KPI 'npss'", "did you mean 'nps'?"),
-        (("targets", "npss", "at_leats"), "must be at_least, at_most or warn_at, is 'at_leats'", "did you mean 'at_least'?"),
+        (
+            ("targets", "npss", "at_leats"),
+            "must be at_least, at_most or warn_at, is 'at_leats'",
+            "did you mean 'at_least'?",
+        ),
     ]
 
 

@@ -1,0 +1,211 @@
+"""How long customers stay, and how they go: lifespan, renewals, reasons for leaving."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import sqlalchemy as sa
+
+from runner import clock
+from runner.kpis import paying
+from runner.kpis.customers import counting, window_before
+from runner.kpis.days import EPOCH, day_number
+from runner.kpis.measure import Asked, Direction, Figure, Part, Reason, Unit, count, kpi, nothing, rate
+from runner.kpis.retention import by_subscription, movement
+from runner.kpis.rows import one, there, total, with_accounts, with_customers
+from runner.store.functions import days_between
+from runner.store.tables import facts, purchases
+
+contracts, exits = facts["contracts"], facts["exits"]
+#: What stands in the table where somebody gave no reason.
+_NO_ANSWER = ("", "no answer", "none", "unknown", "n/a")
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """Tenures in days: when half of the customers have gone, and how long they stay on average as far as is known."""
+
+    n: int
+    #: None where fewer than half have gone.
+    median: float | None
+    #: Up to the longest tenure observed; None without customers.
+    restricted_mean: float | None
+    #: Of those who have not left.
+    current_mean: float | None
+    longest: float
+
+
+def kaplan_meier(tenures: Iterable[tuple[float, bool, int]]) -> Lifetimes:
+    """From tenures, whether each has ended, and how many there are of it (Kaplan and Meier 1958)."""
+    ended: dict[float, int] = defaultdict(int)
+    censored: dict[float, int] = defaultdict(int)
+    for tenure, has_ended, many in tenures:
+        (ended if has_ended else censored)[tenure] += many
+    here = n = sum(ended.values()) + sum(censored.values())
+    survival, median, steps = 1.0, None, [(0.0, 1.0)]
+    for tenure in sorted({*ended, *censored}):
+        survival *= 1 - ended[tenure] / here
+        here -= ended[tenure] + censored[tenure]
+        steps.append((tenure, survival))
+        if median is None and survival <= 0.5:
+            median = tenure
+    area = sum((after - before) * share for (before, share), (after, _) in pairwise(steps))
+    still = sum(censored.values())
+    current = sum(tenure * many for tenure, many in censored.items()) / still if still else None
+    return Lifetimes(n, median, area if n else None, current, steps[-1][0])
+
+
+def lifetimes(asked: Asked) -> Lifetimes:
+    """Of all customers up to the period's end."""
+    query = _subscribed(asked) if by_subscription(asked) else _ordered(asked)
+    return kaplan_meier((max(0, tenure), bool(ended), many) for tenure, ended, many in asked.connection.execute(query))
+
+
+@kpi(
+    key="customer_lifespan",
+    name="Average customer lifespan",
+    unit=Unit.DAYS,
+    direction=Direction.HIGHER,
+    formula="How long it takes until half of the customers have left (Kaplan–Meier): from the first order to the last "
+    "one plus the activity window, or from the start to the end of paying; who is still there counts as still there.",
+    needs=("orders",),
+    reads=(purchases.c.seen_at, paying.subscriptions.c.seen_at),
+    nothing="there are no customers yet",
+    entry=9,
+    benchmark="70 % of the agencies on one reporting platform keep clients for more than 2 years on average",
+    parts={
+        "restricted_mean": Part(
+            "Mean lifespan as far as observed",
+            Unit.DAYS,
+            "The mean time customers stay, cut at the longest time observed: the truth is longer.",
+            Direction.HIGHER,
+        ),
+        "current_mean": Part(
+            "Mean time of current customers", Unit.DAYS, "How long those who are still there have been there."
+        ),
+        "by_churn": Part(
+            "Lifespan by churn",
+            Unit.DAYS,
+            "The period's length ÷ its churn rate: how long customers would stay if it never changed.",
+            Direction.HIGHER,
+        ),
+    },
+)
+def customer_lifespan(asked: Asked) -> Mapping[str, Figure]:
+    life = asked.once(lifetimes)
+    moved = movement(asked)
+    by_churn = nothing()
+    if moved.lost:
+        by_churn = Figure(asked.period.days * moved.starting / moved.lost, moved.starting)
+    if not life.n:
+        return {name: nothing() for name in ("", "restricted_mean", "current_mean", "by_churn")}
+    longer = f"More than {life.longest:.0f} days: fewer than half have left."
+    return {
+        "": nothing(Reason.NOT_REACHED, n=life.n, note=longer) if life.median is None else Figure(life.median, life.n),
+        "restricted_mean": Figure(life.restricted_mean, life.n),
+        "current_mean": nothing() if life.current_mean is None else Figure(life.current_mean, life.n),
+        "by_churn": by_churn,
+    }
+
+
+def _ordered(asked: Asked) -> sa.Select[Any]:
+    window = asked.settings.kpis.activity_window
+    of_contact = (
+        sa.select(
+            purchases.c.contact_id,
+            sa.func.min(purchases.c.at).label("first"),
+            sa.func.max(purchases.c.at).label("last"),
+        )
+        .where(counting(asked))
+        .group_by(purchases.c.contact_id)
+        .subquery()
+    )
+    rows, customer = with_customers(asked, of_contact, of_contact.c.contact_id)
+    of = sa.select(sa.func.min(of_contact.c.first).label("first"), sa.func.max(of_contact.c.last).label("last"))
+    c = of.select_from(rows).group_by(customer).subquery().c
+    gone = c.last < window_before(asked, asked.end, window)
+    end = (clock.local(asked.end, asked.zone).date() - EPOCH).days
+    until = sa.case((gone, day_number(asked, c.last) + window.days), else_=end)
+    return _counted((until - day_number(asked, c.first)), gone)
+
+
+def _subscribed(asked: Asked) -> sa.Select[Any]:
+    c = paying.customers(asked).c
+    gone = c.paid_until <= asked.last_instant
+    until = sa.case((gone, c.paid_until), else_=sa.literal(asked.last_instant, sa.Date()))
+    days = sa.cast(sa.func.round(days_between(c.paid_from, until)), sa.Integer)
+    return _counted(days, gone).where(c.paid_from.is_not(None), c.paid_from <= asked.last_instant)
+
+
+def _counted(tenure: sa.ColumnElement[Any], ended: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """How often each tenure occurs, ended and not."""
+    return sa.select(tenure, one(ended), sa.func.count()).group_by(tenure, one(ended))
+
+
+@kpi(
+    key="renewal_rate",
+    name="Renewal rate",
+    unit=Unit.RATIO,
+    direction=Direction.HIGHER,
+    formula="Of the contracts that end in the period, the share renewed by then or within the days of grace. Those "
+    "whose grace is not over are pending, not lost; an early renewal counts in the period of the old end.",
+    needs=("contracts",),
+    reads=(contracts.c.seen_at,),
+    nothing="no contract ended in the period and is past its grace",
+    entry=10,
+    parts={"pending": Part("Renewals pending", Unit.COUNT, "Contracts that ended and may still be renewed in time.")},
+)
+def renewal_rate(asked: Asked) -> Mapping[str, Figure]:
+    grace = asked.settings.kpis.renewal_grace
+    c, today = contracts.c, clock.local(asked.as_of, asked.zone).date()
+    rows, _ = with_accounts(asked, contracts)
+    renewed = sa.and_(c.renewed_on <= today, days_between(c.ends_on, c.renewed_on) <= grace.days)
+    pending = sa.and_(~sa.func.coalesce(renewed, False), c.ends_on >= today - timedelta(days=grace.days))
+    due = sa.and_(c.ends_on >= asked.period.start, c.ends_on < asked.period.end)
+    hits, waiting, n = asked.connection.execute(
+        sa.select(total(one(renewed)), total(one(pending)), sa.func.count())
+        .select_from(rows)
+        .where(due, there(asked, contracts))
+    ).one()
+    note = f"Grace: {grace}."
+    return {"": rate(int(hits), n - int(waiting), note=note), "pending": count(int(waiting))}
+
+
+@kpi(
+    key="exit_reasons",
+    name="Leavers who gave a reason",
+    unit=Unit.RATIO,
+    direction=Direction.CONTEXT,
+    formula="Of the customers who left in the period, the share that said why.",
+    needs=("exits",),
+    reads=(exits.c.seen_at,),
+    nothing="nobody left in the period",
+    entry=12,
+    parts={"none": Part("Left without a reason", Unit.COUNT, "Customers who left and said nothing; in no share.")},
+    each=Part("Left because of {}", Unit.RATIO, "Of those who said why, the share that named {}."),
+)
+def exit_reasons(asked: Asked) -> Mapping[str, Figure]:
+    rows, _ = with_accounts(asked, exits)
+    reason = sa.func.lower(sa.func.trim(exits.c.reason))
+    told: dict[str, int] = defaultdict(int)
+    for said, many in asked.connection.execute(
+        sa.select(reason, sa.func.count())
+        .select_from(rows)
+        .where(asked.on_a_day(exits.c.left_on), there(asked, exits))
+        .group_by(reason)
+    ):
+        told["none" if said in _NO_ANSWER else named(said)] += many
+    silent = told.pop("none", 0)
+    answered = sum(told.values())
+    shares = {said: rate(many, answered) for said, many in sorted(told.items(), key=lambda each: (-each[1], each[0]))}
+    return {"": rate(answered, answered + silent), "none": count(silent), **shares}
+
+
+def named(words: str) -> str:
+    """Words out of a row as a part's name: `too_expensive`."""
+    return "_".join("".join(letter if letter.isalnum() else " " for letter in words.lower()).split()) or "unnamed"

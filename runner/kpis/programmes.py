@@ -1,0 +1,134 @@
+"""Who takes part: loyalty programme, referrals, reviews."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+import sqlalchemy as sa
+
+from runner.kpis import customers, paying
+from runner.kpis.lifespan import named
+from runner.kpis.measure import Asked, Direction, Figure, Part, Unit, kpi, nothing, rate
+from runner.kpis.retention import by_subscription
+from runner.kpis.rows import one, there, total, with_customers, with_people, with_sources
+from runner.store.tables import contact_sources, contacts, facts, purchases
+
+loyalty, referrals, review_requests = facts["loyalty"], facts["referrals"], facts["review_requests"]
+
+
+@kpi(
+    key="loyalty_participation_rate",
+    name="Loyalty programme participation",
+    unit=Unit.RATIO,
+    direction=Direction.HIGHER,
+    formula="Of the customers active at the period's end, the share that is a member then. Members buy more partly "
+    "because good customers join: a difference is no effect.",
+    needs=("orders", "loyalty"),
+    reads=(loyalty.c.seen_at,),
+    nothing="no customer was active when the period ended",
+    entry=33,
+)
+def loyalty_participation_rate(asked: Asked) -> Mapping[str, Figure]:
+    rows, customer = with_customers(asked, with_sources(loyalty), contact_sources.c.contact_id)
+    left = loyalty.c.left_at
+    members = (
+        sa.select(customer)
+        .select_from(rows)
+        .where(there(asked, loyalty), asked.before(loyalty.c.joined_at), sa.or_(left.is_(None), left > asked.end))
+    )
+    active = _active_at(asked, end=True)
+    hits, n = asked.connection.execute(
+        sa.select(total(one(active.c.customer.in_(members))), sa.func.count()).select_from(active)
+    ).one()
+    return {"": rate(int(hits), n)}
+
+
+@kpi(
+    key="referral_rate",
+    name="Referral participation",
+    unit=Unit.RATIO,
+    direction=Direction.HIGHER,
+    formula="Of the customers active when the period began, the share that referred somebody in it. Who names their "
+    "own address refers nobody.",
+    needs=("referrals",),
+    reads=(referrals.c.seen_at,),
+    nothing="no customer was active when the period began",
+    entry=34,
+    parts={
+        "conversion": Part(
+            "Referral conversion",
+            Unit.RATIO,
+            "Of the people referred in the period, the share that has become a customer so far.",
+            Direction.HIGHER,
+        ),
+    },
+)
+def referral_rate(asked: Asked) -> Mapping[str, Figure]:
+    rows, customer = with_customers(asked, with_sources(referrals), contact_sources.c.contact_id)
+    r = referrals.c
+    own = sa.select(contacts.c.address).where(contacts.c.id == contact_sources.c.contact_id).scalar_subquery()
+    others = sa.func.lower(sa.func.trim(r.referred_email)) != sa.func.coalesce(own, "")
+    counted = sa.and_(asked.within(r.invited_at), there(asked, referrals), others)
+    came = sa.and_(r.converted_at.is_not(None), asked.known(r.converted_at))
+    converted, n = asked.connection.execute(
+        sa.select(total(one(came)), sa.func.count()).select_from(rows).where(counted)
+    ).one()
+    active = _active_at(asked, end=False)
+    who = sa.select(customer).select_from(rows).where(counted)
+    hits, people = asked.connection.execute(
+        sa.select(total(one(active.c.customer.in_(who))), sa.func.count()).select_from(active)
+    ).one()
+    return {"": rate(int(hits), people), "conversion": rate(int(converted), n)}
+
+
+@kpi(
+    key="review_request_conversion",
+    name="Review requests answered",
+    unit=Unit.RATIO,
+    direction=Direction.HIGHER,
+    formula="Of the requests for a review sent in the period, the share that has led to a review so far.",
+    needs=("review_requests",),
+    reads=(review_requests.c.seen_at,),
+    nothing="no review was asked for in the period",
+    entry=35,
+    parts={"rating": Part("Average rating", Unit.SCORE, "The mean rating of these reviews.", Direction.HIGHER)},
+    each=Part("Review requests answered on {}", Unit.RATIO, "The same for {} alone.", Direction.HIGHER),
+)
+def review_request_conversion(asked: Asked) -> Mapping[str, Figure]:
+    rows, _ = with_people(asked, with_sources(review_requests), contact_sources.c.contact_id)
+    c = review_requests.c
+    came = sa.and_(c.reviewed_at.is_not(None), asked.known(c.reviewed_at))
+    sites: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    rated, stars = 0, 0.0
+    for site, sent, written, with_rating, sum_of_ratings in asked.connection.execute(
+        sa.select(
+            sa.func.lower(c.site),
+            sa.func.count(),
+            total(one(came)),
+            total(one(sa.and_(came, c.rating.is_not(None)))),
+            total(sa.case((came, c.rating), else_=0)),
+        )
+        .select_from(rows)
+        .where(asked.within(c.sent_at), there(asked, review_requests))
+        .group_by(sa.func.lower(c.site))
+    ):
+        sites[named(site)][0] += int(written)
+        sites[named(site)][1] += sent
+        rated, stars = rated + int(with_rating), stars + float(sum_of_ratings)
+    written, sent = (sum(each[place] for each in sites.values()) for place in (0, 1))
+    rating = Figure(stars / rated, rated) if rated else nothing()
+    by_site = {site: rate(*each) for site, each in sorted(sites.items())} if len(sites) > 1 else {}
+    return {"": rate(written, sent), "rating": rating, **by_site}
+
+
+def _active_at(asked: Asked, *, end: bool) -> sa.Subquery:
+    """The customers active at an end of the period."""
+    if by_subscription(asked):
+        pays = paying.customers(asked).c
+        return sa.select(pays.customer).where((pays.m1 if end else pays.m0) > 0).subquery()
+    at = asked.end if end else asked.start
+    rows, customer = with_customers(asked, purchases, purchases.c.contact_id)
+    since = customers.window_before(asked, at, asked.settings.kpis.activity_window)
+    lately = sa.and_(customers.counting(asked), purchases.c.at >= since, *(() if end else (purchases.c.at < at,)))
+    return sa.select(customer.label("customer")).select_from(rows).where(lately).distinct().subquery()

@@ -77,6 +77,7 @@ from runner.kpis.site import (
     site_returning_visitor_rate,
     wishlist_conversion_rate,
 )
+from runner.kpis.uplift import incremental_effect
 from runner.settings import KpiSettings, Settings
 from runner.yaml_file import closest
 
@@ -118,6 +119,8 @@ KPIS: tuple[Measure, ...] = (
     licence_utilisation, active_users, feature_usage_rate, addon_adoption_cancellation,
     # Service and agency work.
     first_response_time, resolution_time, client_response_time, report_open_rate, project_completion_rate,
+    # What the playbooks brought.
+    incremental_effect,
 )  # fmt: skip
 #: What a target may say.
 BOUNDS = ("at_least", "at_most", "warn_at")

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from runner import clock
 from runner.duration import Duration
 from runner.kpis.measure import Asked
-from runner.kpis.rows import one, total, with_customers, with_people
+from runner.kpis.rows import money, one, total, with_customers, with_people
 from runner.store.tables import contacts, purchases
 
 
@@ -130,14 +130,14 @@ def _totals(asked: Asked) -> sa.Select[Any]:
         "xx": sa.case((prior, x * x), else_=0.0),
         "xy": sa.case((prior, x * y), else_=0.0),
         "yy": sa.case((prior, y * y), else_=0.0),
-        "rise": sa.case((sa.and_(prior, c.net > c.net_prior), c.net - c.net_prior), else_=0),
+        "rise": sa.case((sa.and_(prior, c.net > c.net_prior), money(c.net - c.net_prior)), else_=0),
         "unpriced": c.unpriced,
         "unpriced_prior": c.unpriced_prior,
         "unpriced_ever": c.unpriced_ever,
         "unpriced_year": c.unpriced_year,
     }
     counted = (total(one(condition)).label(name) for name, condition in counts.items())
-    summed = (_sum(amount).label(name) for name, amount in sums.items())
+    summed = (total(amount).label(name) for name, amount in sums.items())
     return sa.select(*counted, *summed, sa.func.min(c.first).label("since"))
 
 
@@ -151,7 +151,7 @@ def customers(asked: Asked) -> sa.Subquery:
     rows, customer = with_customers(asked, of_contact, c.contact_id)
     ends = sa.func.max(c.s).label("s"), sa.func.max(c.e).label("e")
     times = sa.func.min(c.first).label("first"), sa.func.max(c.last).label("last")
-    summed = (_sum(c[name]).label(name) for name in _SUMMED)
+    summed = (total(c[name]).label(name) for name in _SUMMED)
     return sa.select(customer.label("customer"), *ends, *times, *summed).select_from(rows).group_by(customer).subquery()
 
 
@@ -169,7 +169,7 @@ def _of_contacts(asked: Asked) -> sa.Select[Any]:
     at_start = sa.and_(at >= window_before(asked, asked.start, asked.settings.kpis.activity_window), before)
     at_end = at >= window_before(asked, asked.end, asked.settings.kpis.activity_window)
     spans = {"": inside, "_prior": prior, "_ever": sa.true(), "_year": year}
-    nets = [_sum(sa.case((span, value), else_=0)).label(f"net{name}") for name, span in spans.items()]
+    nets = [total(sa.case((span, value), else_=0)).label(f"net{name}") for name, span in spans.items()]
     unpriced = [
         sa.func.sum(one(sa.and_(span, value.is_(None)))).label(f"unpriced{name}") for name, span in spans.items()
     ]
@@ -185,7 +185,7 @@ def _of_contacts(asked: Asked) -> sa.Select[Any]:
             sa.func.sum(one(prior)).label("prior"),
             sa.func.sum(one(year)).label("year"),
             *nets,
-            _sum(sa.case((inside, _raw(value) * _raw(value)), else_=0.0)).label("squares"),
+            total(sa.case((inside, _raw(value) * _raw(value)), else_=0.0)).label("squares"),
             *unpriced,
         )
         .where(counting(asked))
@@ -220,7 +220,7 @@ def first_net(asked: Asked) -> Decimal:
         .where(counting(asked), purchases.c.at >= asked.start, ~_bought_before(asked, customer))
         .subquery()
     )
-    net = asked.connection.scalar(sa.select(_sum(ranked.c.value)).where(ranked.c.place == 1))
+    net = asked.connection.scalar(sa.select(total(ranked.c.value)).where(ranked.c.place == 1))
     return net or Decimal(0)
 
 
@@ -258,7 +258,3 @@ def _merged_buyers(asked: Asked) -> bool:
 def _raw(amount: sa.ColumnElement[Any]) -> sa.ColumnElement[float]:
     """An amount in ten-thousandths as a float: squares of whole numbers leave their range."""
     return sa.cast(sa.type_coerce(amount, sa.BigInteger), sa.Float)
-
-
-def _sum(amount: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    return sa.func.coalesce(sa.func.sum(amount), 0, type_=amount.type)

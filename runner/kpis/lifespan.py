@@ -139,12 +139,18 @@ def _subscribed(asked: Asked) -> sa.Select[Any]:
     gone = c.paid_until <= asked.last_instant
     until = sa.case((gone, c.paid_until), else_=sa.literal(asked.last_instant, sa.Date()))
     days = sa.cast(sa.func.round(days_between(c.paid_from, until)), sa.Integer)
-    return _counted(days, gone).where(c.paid_from.is_not(None), c.paid_from <= asked.last_instant)
+    return _counted(days, gone, sa.and_(c.paid_from.is_not(None), c.paid_from <= asked.last_instant))
 
 
-def _counted(tenure: sa.ColumnElement[Any], ended: sa.ColumnElement[bool]) -> sa.Select[Any]:
+def _counted(
+    tenure: sa.ColumnElement[Any], ended: sa.ColumnElement[bool], where: sa.ColumnElement[bool] | None = None
+) -> sa.Select[Any]:
     """How often each tenure occurs, ended and not."""
-    return sa.select(tenure, one(ended), sa.func.count()).group_by(tenure, one(ended))
+    each = sa.select(tenure.label("tenure"), one(ended).label("ended"))
+    if where is not None:
+        each = each.where(where)
+    c = each.subquery().c
+    return sa.select(c.tenure, c.ended, sa.func.count()).group_by(c.tenure, c.ended)
 
 
 @kpi(

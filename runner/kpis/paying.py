@@ -10,9 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from runner.kpis.measure import Asked
-from runner.kpis.rows import one, there, total, with_accounts
+from runner.kpis.rows import money, one, there, total, with_accounts
 from runner.store.tables import facts
-from runner.store.types import Exact
 
 subscriptions = facts["subscriptions"]
 _MONTHS = {"month": 1.0, "monthly": 1.0, "quarter": 3.0, "year": 12.0, "yearly": 12.0, "annual": 12.0, "week": 12 / 52}
@@ -93,8 +92,8 @@ def paying(asked: Asked) -> Paying:
             of(e, m1).label("end"),
             of(sa.and_(~s, ~ever), m1).label("new_amount"),
             of(sa.and_(~s, ever), m1).label("reactivation"),
-            of(sa.and_(s, m1 > m0), m1 - m0).label("expansion"),
-            of(sa.and_(s, e, m1 < m0), m0 - m1).label("contraction"),
+            of(sa.and_(s, m1 > m0), money(m1 - m0)).label("expansion"),
+            of(sa.and_(s, e, m1 < m0), money(m0 - m1)).label("contraction"),
             of(sa.and_(s, ~e), m0).label("churned"),
             of(s, x * x).label("xx"),
             of(s, x * y).label("xy"),
@@ -157,7 +156,7 @@ def _monthly() -> sa.ColumnElement[float]:
 
 def _whole(amount: sa.ColumnElement[Any]) -> sa.ColumnElement[Decimal]:
     """Rounded once a customer, so that what is added up afterwards adds up."""
-    return sa.type_coerce(sa.cast(sa.func.round(amount), sa.BigInteger), Exact(4))
+    return money(sa.cast(sa.func.round(amount), sa.BigInteger))
 
 
 def has_subscriptions(asked: Asked) -> bool:

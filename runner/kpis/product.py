@@ -127,15 +127,15 @@ def _users(asked: Asked, when: sa.ColumnElement[bool]) -> sa.Select[int]:
 
 def _by_day(asked: Asked) -> dict[date, int]:
     rows, _ = with_accounts(asked, usage)
-    day = day_number(asked, usage.c.at)
-    users: sa.ColumnElement[Any] = sa.func.count(usage.c.user_id.distinct())
     each = (
-        sa.select(day.label("day"), users)
+        sa.select(day_number(asked, usage.c.at).label("day"), usage.c.user_id)
         .select_from(rows)
         .where(asked.within(usage.c.at), there(asked, usage))
-        .group_by(day)
+        .distinct()
+        .subquery()
     )
-    return {EPOCH + timedelta(days=number): many for number, many in asked.connection.execute(each)}
+    by_day = sa.select(each.c.day, sa.func.count()).group_by(each.c.day)
+    return {EPOCH + timedelta(days=number): many for number, many in asked.connection.execute(by_day)}
 
 
 def _mean_of(asked: Asked, spans: list[tuple[date, date]]) -> Figure:

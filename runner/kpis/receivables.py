@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from runner import clock
 from runner.kpis.measure import Asked, Direction, Figure, Part, Unit, kpi, nothing, quotient
-from runner.kpis.rows import there, total, with_accounts, with_people, with_sources
+from runner.kpis.rows import money, there, total, with_accounts, with_people, with_sources
 from runner.store.functions import days_between
 from runner.store.tables import contact_sources, facts, orders, refunds
 
@@ -52,7 +52,7 @@ def dso(asked: Asked) -> Mapping[str, Figure]:
     rows, _ = with_accounts(asked, invoices)
     known = sa.and_(there(asked, invoices), c.issued_on < end)
     paid = sa.case((c.paid_on < end, sa.func.coalesce(c.paid_amount, c.amount)), else_=0)
-    owed = sa.case((c.amount > paid, c.amount - paid), else_=0)
+    owed = sa.case((c.amount > paid, money(c.amount - paid)), else_=0)
     overdue = days_between(c.due_on, sa.literal(end, sa.Date()))
     spans, before = [], None
     for upto in _AGES.values():

@@ -198,18 +198,21 @@ def quick_ratio(asked: Asked) -> Mapping[str, Figure]:
 def addon_adoption_cancellation(asked: Asked) -> Mapping[str, Figure]:
     rows, customer = with_accounts(asked, subscriptions)
     addon = sa.func.lower(subscriptions.c.kind) == "addon"
-    each = (
+    versions = (
         sa.select(
             customer.label("customer"),
-            sa.func.max(one(addon)).label("addon"),
-            sa.func.max(one(live(asked.period.start))).label("s"),
-            sa.func.max(one(live(asked.last_instant))).label("e"),
+            sa.case((addon, subscriptions.c.product)).label("product"),
+            one(addon).label("addon"),
+            one(live(asked.period.start)).label("s"),
+            one(live(asked.last_instant)).label("e"),
         )
         .select_from(rows)
         .where(there(asked, subscriptions))
-        .group_by(customer, addon, sa.case((addon, subscriptions.c.product)))
         .subquery()
     )
+    v = versions.c
+    ends = sa.func.max(v.addon).label("addon"), sa.func.max(v.s).label("s"), sa.func.max(v.e).label("e")
+    each = sa.select(v.customer, *ends).group_by(v.customer, v.product).subquery()
     c = each.c
     at_start, gone = asked.connection.execute(
         sa.select(total(c.addon * c.s), total(c.addon * c.s * (1 - c.e))).select_from(each)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 
 from runner.kpis.measure import Asked
 from runner.store.tables import companies, company_sources, contact_sources, contacts, sends
+from runner.store.types import Exact
 
 #: What a message that never arrived is marked with.
 NOT_DELIVERED = ("bounced", "blocked", "dropped")
@@ -108,6 +110,11 @@ def one(condition: sa.ColumnElement[bool]) -> sa.Case[int]:
     return sa.case((condition, 1), else_=0)
 
 
+def money(amount: sa.ColumnElement[Any]) -> sa.ColumnElement[Decimal]:
+    """What was computed from amounts is one: SQL's arithmetic forgets it."""
+    return sa.type_coerce(amount, Exact(4))
+
+
 def total(amount: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     """The sum; 0 of no rows."""
-    return sa.func.coalesce(sa.func.sum(amount), 0)
+    return sa.func.coalesce(sa.func.sum(amount), 0, type_=amount.type)

@@ -16,6 +16,7 @@ from runner.settings import Settings
 from runner.store.tables import (
     answers,
     companies,
+    company_sources,
     contact_sources,
     contacts,
     enrollments,
@@ -24,6 +25,7 @@ from runner.store.tables import (
     sends,
     surveys,
 )
+from runner.store.types import Instant
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 LATER = datetime(2030, 1, 1, tzinfo=UTC)
@@ -39,6 +41,22 @@ def settings(**changed: Any) -> Settings:
         "mail": {"type": "outbox"},
     }
     return Settings.model_validate(needed | changed)
+
+
+#: What a source's row is called by, where a test need not say.
+_IDS = {
+    "contracts": ("contract_id",), "invoices": ("invoice_id",), "tickets": ("ticket_id",), "carts": ("cart_id",),
+    "wishlist_items": ("item_id",), "referrals": ("referral_id",), "review_requests": ("request_id",),
+    "projects": ("project_id",), "reports": ("report_id",), "subscriptions": ("subscription_id",),
+    "refunds": ("refund_id",), "orders": ("order_id",),
+}  # fmt: skip
+
+
+def _typed(column: sa.Column[Any], value: Any) -> Any:
+    """A time or day that is written as text, as such."""
+    if isinstance(value, str) and isinstance(column.type, Instant):
+        return on(value)
+    return date.fromisoformat(value) if isinstance(value, str) and isinstance(column.type, sa.Date) else value
 
 
 def on(day: str) -> datetime:
@@ -76,15 +94,38 @@ class Shop:
         self._insert(companies, [row | changed])
         return number
 
-    def orders(self, buyers: list[int], day: str, *, seen: str = "2020-01-01", net: str = "50") -> None:
-        self._insert(
-            purchases,
-            [
-                {"contact_id": buyer, "order_key": f"shop:{next(self._numbers)}", "at": on(day), "total": Decimal(50),
-                 "net": Decimal(net), "seen_at": on(seen)}
-                for buyer in buyers
-            ],
-        )  # fmt: skip
+    def company_source(self) -> int:
+        """A company that a source tells of, by the number of its row."""
+        company = self.company()
+        row = {"id": company, "connector": "crm", "source_id": str(company), "company_id": company}
+        self._insert(company_sources, [row | {"seen_at": LONG_AGO}])
+        return company
+
+    def orders(
+        self, buyers: list[int], day: str, *, seen: str = "2020-01-01", net: str = "50", **changed: Any
+    ) -> list[str]:
+        """An order of each that counts; gives the source's ids."""
+        ids = [str(next(self._numbers)) for _ in buyers]
+        row = {"at": on(day), "total": Decimal(net), "net": Decimal(net), "value": Decimal(net), "seen_at": on(seen)}
+        rows = [{"contact_id": buyer, "order_key": f"crm:{id}"} for buyer, id in zip(buyers, ids, strict=True)]
+        self._insert(purchases, [one | row | changed for one in rows])
+        return ids
+
+    def facts(self, table: str, *rows: dict[str, Any], of: int | None = None) -> None:
+        """Rows as a source brings them; a person `of` whom all are, or each one's own under `of`. Days are noons."""
+        told = []
+        for row in rows:
+            number, kinds = str(next(self._numbers)), facts[table].c
+            own = {name: _typed(kinds[name], value) for name, value in row.items() if name != "of"}
+            person = row.get("of", of)
+            if "contact_source" in kinds:
+                own["contact_source"] = person
+            ids = {name: number for name in _IDS.get(table, ()) if name not in own}
+            common = {"connector": "crm", "source_id": number, "row_hash": "", "seen_at": LONG_AGO}
+            references = {name: str(person) for name in ("contact_id", "customer_id", "referrer_id") if name in kinds}
+            custom = {"custom": {}} if "custom" in kinds else {}
+            told.append(common | references | ids | custom | own)
+        self._insert(facts[table], told)
 
     def survey(self, people: int | list[int], score: float | None, day: str = "2026-01-10", **changed: Any) -> None:
         """A survey that a source brings; `day` is the answer's."""
@@ -113,6 +154,11 @@ class Shop:
                "claimed_at": on(day), "local_day": on(day).date()}  # fmt: skip
         self._insert(sends, [of | row | changed])
         return f"s-{number}"
+
+    def enrolled(self, people: list[int], arm: str, day: str) -> None:
+        times = dict.fromkeys(("occurred_at", "step_since", "due_at", "entered_at"), on(day))
+        row = {"version": "v", "occasion": "o", "facts": {}, "arm": arm, "state": "done", "step": "a", "playbook": "p"}
+        self._insert(enrollments, [times | row | {"contact_id": person} for person in people])
 
     def answer(
         self,

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from runner import kpis
 from runner.app import clockwork
 from runner.app.app import App
-from runner.app.clockwork import last_moment
 from runner.app.entering import brakes_of, windows
 from runner.circumstances import suppressed
 from runner.decide import NOES
 from runner.enroll import register, unregistered
 from runner.errors import Fault, NeedsPerson, WrongUsage
 from runner.explain import Explained, explain, find_contact
-from runner.kpis import Kpi, Period
 from runner.log import LogRow
 from runner.plan import plan
 from runner.store.tables import contact_sources, contacts, playbooks, tasks
@@ -118,16 +115,6 @@ def _no_address(row: Mapping[str, Any]) -> str | None:
     if row["address"] is not None:
         return None
     return "the address is not valid" if row["email"] else "there is no address"
-
-
-def figures(app: App, first: date | None, last: date | None, as_of: datetime | None) -> list[Kpi]:
-    """The KPIs of a period, as they were known at an instant; by default now, in a simulated store its last tick."""
-    moment = as_of or last_moment(app)
-    usual = kpis.default_period(moment, app.settings.timezone)
-    period = Period(first or usual.start, last or usual.end) if first or last else usual
-    keys = app.settings.kpis.show or None
-    with app.store.read() as connection:
-        return kpis.compute(connection, period=period, as_of=moment, settings=app.settings, keys=keys)
 
 
 def open_tasks(app: App) -> Sequence[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Commands that look: log, kpis, explain, doctor, tasks."""
+"""Commands that look: log, explain, doctor, tasks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from runner.cli.options import (
     At,
     Folder,
     console,
-    day,
     instant,
     moment,
     print_json,
@@ -54,26 +53,6 @@ def log(
             shown = True
         if not shown:
             print("No decision fits.")
-
-
-def kpis(
-    folder: Folder = None,
-    first: Annotated[str | None, typer.Option("--from", help="The period's first day.", metavar="DAY")] = None,
-    last: Annotated[str | None, typer.Option("--to", help="The first day after it.", metavar="DAY")] = None,
-    as_of: Annotated[str | None, typer.Option("--as-of", help="As it was known at this time.", metavar="TIME")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show what it brought: rates with interval and cases. Over the last 90 days unless told otherwise."""
-    from runner.app.looking import figures
-    from runner.cli.tables import kpi_table
-
-    with workspace(folder) as app:
-        moment = instant(as_of, app.settings.timezone) if as_of else None
-        found = figures(app, day(first) if first else None, day(last) if last else None, moment)
-        if as_json:
-            print_json([kpi.document() for kpi in found])
-        else:
-            console().print(kpi_table(found, zone=app.settings.timezone))
 
 
 def explain(
@@ -125,7 +104,6 @@ def tasks(folder: Folder = None, as_json: AsJson = False) -> None:
 
 COMMANDS: Mapping[str, Callable[..., None]] = {
     "log": log,
-    "kpis": kpis,
     "explain": explain,
     "doctor": doctor,
     "tasks": tasks,

@@ -51,7 +51,8 @@ def demo(
 def _show(app: App, where: Path, days: int, took: float) -> None:
     """What was sent to whom and why, what it brought, and where to look next."""
     from runner import log
-    from runner.app.looking import figures, open_tasks
+    from runner.app.figuring import Question, figures
+    from runner.app.looking import open_tasks
     from runner.cli.tables import kpi_table, log_table, summary_table
 
     zone, screen = app.settings.timezone, console()
@@ -63,7 +64,7 @@ def _show(app: App, where: Path, days: int, took: float) -> None:
     screen.print(f"\nWhat the playbooks did in {days} days", style="bold")
     screen.print(summary_table(playbooks))
     screen.print("\nWhat it brought", style="bold")
-    screen.print(kpi_table(figures(app, None, None, None), zone=zone))
+    screen.print(kpi_table(figures(app, Question().of_goals(app)), zone=zone, more=True))
     todo = open_tasks(app)
     next_looks = {
         "Tasks": f"{program()} -C {where} tasks   ({len(todo)} wait for people)",

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runner import clock
-from runner.kpis import Alarm, Kpi, Status, Unit
+from runner.kpis import KPIS, Alarm, Kpi, Status, Unit
 from runner.log import LoggedSend, LoggedWrite, LogRow, PlaybookSummary
 
 #: Rows of the log laid out at a time, so that a long one appears at once.
@@ -54,8 +54,11 @@ _STATE_WORDS = {"claimed": "being sent", "refused": "refused"}
 _READER_WORDS = {False: "opened", True: "clicked"}
 
 
-def kpi_table(kpis: Sequence[Kpi], *, zone: str = "UTC") -> RenderableType:
-    """The figures of one period with interval and cases; parts that are zero or without value are left out."""
+def kpi_table(kpis: Sequence[Kpi], *, zone: str = "UTC", more: bool = False) -> RenderableType:
+    """The figures of one period with interval and cases; parts that are zero or without value are left out.
+
+    `more`: they are a few of all there are.
+    """
     if not kpis:
         return Text("No KPI was asked for.")
     table = blank_table()
@@ -63,7 +66,9 @@ def kpi_table(kpis: Sequence[Kpi], *, zone: str = "UTC") -> RenderableType:
     for head in ("Value", "95 % interval", "n"):
         table.add_column(head, justify="right", no_wrap=True)
     table.add_column("Target", ratio=1, min_width=18)
-    table.caption, table.caption_style, table.caption_justify = _notes(kpis), "dim", "left"
+    left_out = f"These are the figures of your goals; all {len(KPIS)}: regulars kpis --all" if more else None
+    table.caption = "\n".join(filter(None, (_notes(kpis), left_out))) or None
+    table.caption_style, table.caption_justify = "dim", "left"
     for kpi in kpis:
         if not kpi.part_of:
             table.add_row(Text(kpi.name, "bold"), *_cells(kpi))
@@ -156,7 +161,9 @@ def _heading(kpi: Kpi, zone: str) -> Text:
 
 def _notes(kpis: Sequence[Kpi]) -> str | None:
     """What a reader must know beside the numbers, once each."""
-    return "\n".join(dict.fromkeys(kpi.note for kpi in kpis if kpi.note)) or None
+    notes = [kpi.note for kpi in kpis if kpi.note and not kpi.part_of]
+    flattering = [f"{kpi.name} flatters: {kpi.vanity}." for kpi in kpis if kpi.vanity and kpi.value is not None]
+    return "\n".join(dict.fromkeys([*notes, *flattering])) or None
 
 
 def _cells(kpi: Kpi) -> tuple[RenderableType, RenderableType, RenderableType, RenderableType]:
@@ -164,15 +171,20 @@ def _cells(kpi: Kpi) -> tuple[RenderableType, RenderableType, RenderableType, Re
         return Text("–", "dim"), "", _number(kpi.n) if kpi.n else "", Text(kpi.why, "dim")
     interval = Text(_interval(kpi), "dim")
     cases = "" if kpi.unit is Unit.COUNT else _number(kpi.n)
-    value = Text(_value(kpi.value, kpi.unit)).append(f" {kpi.currency}" if kpi.currency else "", "dim")
+    value = Text(value_text(kpi.value, kpi.unit)).append(f" {kpi.currency}" if kpi.currency else "", "dim")
     return value, interval, cases, _against_target(kpi)
+
+
+def value_of(kpi: Kpi) -> Text:
+    """The value alone, a dash without one."""
+    return Text("–", "dim") if kpi.value is None else Text(value_text(kpi.value, kpi.unit))
 
 
 def _against_target(kpi: Kpi) -> Text:
     target = Text()
     if kpi.target is not None:
         bounds = (("≥", kpi.target.at_least), ("≤", kpi.target.at_most))
-        target.append(" ".join(f"{sign} {_value(bound, kpi.unit)}" for sign, bound in bounds if bound is not None))
+        target.append(" ".join(f"{sign} {value_text(bound, kpi.unit)}" for sign, bound in bounds if bound is not None))
     if kpi.warning is not None and kpi.warning.state in _ALARM_WORDS:
         target.append("  " if target else "").append(*_ALARM_WORDS[kpi.warning.state])
     if kpi.status is None:
@@ -184,15 +196,15 @@ def _against_target(kpi: Kpi) -> Text:
 def _interval(kpi: Kpi) -> str:
     if kpi.low is None or kpi.high is None:
         return ""
-    low, high = _value(kpi.low, kpi.unit), _value(kpi.high, kpi.unit)
+    low, high = value_text(kpi.low, kpi.unit), value_text(kpi.high, kpi.unit)
     return f"{low.removesuffix(' %').removesuffix(' d')} to {high}"
 
 
-def _value(value: float, unit: Unit) -> str:
+def value_text(value: float, unit: Unit) -> str:
     """The value as people read it; halves are rounded up."""
     match unit:
         case Unit.RATIO:
-            return f"{_rounded(100 * value, '0.1')} %"
+            return f"{_rounded(100 * value, '0.1')} %".replace("-", "−")
         case Unit.POINTS:
             points = _rounded(value, "1")
             return f"{points:+}".replace("-", "−") if points else "0"
@@ -203,7 +215,7 @@ def _value(value: float, unit: Unit) -> str:
         case Unit.MONEY:
             return f"{_rounded(value, '0.01'):,}".replace("-", "−")
         case Unit.NUMBER:
-            return f"{_rounded(value, '0.01'):,}"
+            return f"{_rounded(value, '0.01'):,}".replace("-", "−")
         case Unit.DAYS:
             return f"{_rounded(value, '0.1'):,} d"
         case Unit.MINUTES:

@@ -1,25 +1,20 @@
 """The figures that tell whether any of it worked, computed from the store as it was known at an instant.
 
-A new KPI is a function with its definition in its family's file, and its name in `KPIS`.
+`compute(connection, period=, as_of=, settings=, keys=, segment=)` measures; `kept` reads what was measured before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
-
-import sqlalchemy as sa
-
-from runner.kpis.lifespan import customer_lifespan, exit_reasons, renewal_rate
-from runner.kpis.mail import complaint_rate, email_click_rate, email_open_rate, unsubscribe_rate
+from runner.kpis.breakdown import breakdown
+from runner.kpis.calculator import NAMES, Calculated, calculate
+from runner.kpis.cohorts import Cohort, cohorts
+from runner.kpis.goals import GOALS, shown_by_default
+from runner.kpis.kept import keep, kept, refresh
 from runner.kpis.measure import (
     Alarm,
-    Asked,
     Direction,
-    Figure,
     Kpi,
     Measure,
-    Part,
     Period,
     Reason,
     Segment,
@@ -29,62 +24,20 @@ from runner.kpis.measure import (
     Warned,
     default_period,
 )
-from runner.kpis.product import active_users, feature_usage_rate, licence_utilisation
-from runner.kpis.programmes import loyalty_participation_rate, referral_rate, review_request_conversion
-from runner.kpis.receivables import dso, product_return_rate
-from runner.kpis.recurring import (
-    addon_adoption_cancellation,
-    arr,
-    grr,
-    mrr,
-    mrr_movements,
-    nrr,
-    quick_ratio,
-    revenue_churn_rate,
-)
-from runner.kpis.repeat import (
-    loyal_customer_rate,
-    purchase_frequency,
-    repeat_purchase_rate,
-    returning_customer_rate,
-    returning_order_share,
-    time_between_purchases,
-)
-from runner.kpis.retention import churn_rate, crr, winback_rate
-from runner.kpis.revenue import (
-    aov,
-    arov,
-    arpu,
-    clv,
-    cross_sell_rate,
-    existing_customer_revenue_growth,
-    upsell_rate,
-)
-from runner.kpis.risk import churn_risk
-from runner.kpis.satisfaction import csat, nps, survey_response_rate
+from runner.kpis.periods import Step, name_of, periods_before
+from runner.kpis.quality import TableQuality, quality
 from runner.kpis.segment import segment_of
-from runner.kpis.service import (
-    client_response_time,
-    first_response_time,
-    project_completion_rate,
-    report_open_rate,
-    resolution_time,
-)
-from runner.kpis.site import (
-    cart_abandonment_rate,
-    foot_traffic,
-    site_conversion_rate,
-    site_returning_visitor_rate,
-    wishlist_conversion_rate,
-)
-from runner.kpis.uplift import incremental_effect
-from runner.settings import KpiSettings, Settings
-from runner.yaml_file import closest
+from runner.kpis.set import KEYS, KPIS, compute, mistakes
+from runner.kpis.trend import Trend, trend
 
 __all__ = [
+    "GOALS",
     "KEYS",
     "KPIS",
+    "NAMES",
     "Alarm",
+    "Calculated",
+    "Cohort",
     "Direction",
     "Kpi",
     "Measure",
@@ -92,172 +45,25 @@ __all__ = [
     "Reason",
     "Segment",
     "Status",
+    "Step",
+    "TableQuality",
     "Target",
+    "Trend",
     "Unit",
     "Warned",
+    "breakdown",
+    "calculate",
+    "cohorts",
     "compute",
     "default_period",
+    "keep",
+    "kept",
     "mistakes",
+    "name_of",
+    "periods_before",
+    "quality",
+    "refresh",
     "segment_of",
+    "shown_by_default",
+    "trend",
 ]
-
-#: Every KPI, in the order in which they are shown.
-KPIS: tuple[Measure, ...] = (
-    # Customers who stay and who leave.
-    crr, churn_rate, repeat_purchase_rate, returning_customer_rate, returning_order_share, purchase_frequency,
-    time_between_purchases, loyal_customer_rate, customer_lifespan, renewal_rate, winback_rate, exit_reasons,
-    churn_risk,
-    # Revenue.
-    aov, arov, arpu, clv, mrr, arr, mrr_movements, nrr, grr, revenue_churn_rate, existing_customer_revenue_growth,
-    cross_sell_rate, upsell_rate, dso, product_return_rate, quick_ratio,
-    # Satisfaction and loyalty.
-    nps, csat, survey_response_rate, loyalty_participation_rate, referral_rate, review_request_conversion,
-    # Mail, web, stores.
-    email_open_rate, email_click_rate, unsubscribe_rate, complaint_rate, site_returning_visitor_rate,
-    site_conversion_rate, wishlist_conversion_rate, cart_abandonment_rate, foot_traffic,
-    # Product use.
-    licence_utilisation, active_users, feature_usage_rate, addon_adoption_cancellation,
-    # Service and agency work.
-    first_response_time, resolution_time, client_response_time, report_open_rate, project_completion_rate,
-    # What the playbooks brought.
-    incremental_effect,
-)  # fmt: skip
-#: What a target may say.
-BOUNDS = ("at_least", "at_most", "warn_at")
-#: The keys of all figures, parts included.
-KEYS: tuple[str, ...] = tuple(key for measure in KPIS for key in measure.keys)
-
-
-def compute(
-    connection: sa.Connection,
-    *,
-    period: Period,
-    as_of: datetime,
-    settings: Settings,
-    keys: Iterable[str] | None = None,
-    segment: Segment | None = None,
-) -> list[Kpi]:
-    """The KPIs of `keys` with their parts, all by default; nothing that came or happened after `as_of` is counted.
-
-    A key may be a KPI's or a part's; parts come with their KPI, right behind it. With a segment only its people count.
-    """
-    asked = Asked(connection, period, as_of, settings, segment)
-    wanted = None if keys is None else {key.partition(".")[0] for key in keys}
-    return [
-        figure for measure in KPIS if wanted is None or measure.key in wanted for figure in _figures(measure, asked)
-    ]
-
-
-def mistakes(settings: KpiSettings) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
-    """What the settings under `kpis:` name and there is not: the path below `kpis`, what is wrong, advice."""
-    named: list[tuple[tuple[str | int, ...], str]] = [(("show", place), key) for place, key in enumerate(settings.show)]
-    for path, key in [*named, *((("targets", key), key) for key in settings.targets)]:
-        if key not in KEYS:
-            yield path, f"no KPI {key!r}", closest(key, KEYS) or f"there are {', '.join(kpi.key for kpi in KPIS)}"
-    for key, target in settings.targets.items():
-        for bound in target.keys() - set(BOUNDS):
-            yield (
-                ("targets", key, bound),
-                f"must be at_least, at_most or warn_at, is {bound!r}",
-                closest(bound, BOUNDS),
-            )
-
-
-def _figures(measure: Measure, asked: Asked) -> Iterator[Kpi]:
-    computed = _nothing_yet(measure) if asked.start >= asked.as_of else measure.compute(asked)
-    never = computed[""].reason is Reason.NO_DENOMINATOR and not _has_any(measure, asked)
-    for name, figure in computed.items():
-        if never and figure.value in (None, 0):
-            figure = Figure(None, 0, reason=Reason.NO_DATA, note=figure.note)
-        yield _kpi(measure, name, figure, asked)
-
-
-def _nothing_yet(measure: Measure) -> Mapping[str, Figure]:
-    return dict.fromkeys(("", *measure.parts), Figure(None, 0, reason=Reason.NOT_REACHED))
-
-
-def _has_any(measure: Measure, asked: Asked) -> bool:
-    """Whether any row of what the KPI reads was known at the as-of instant."""
-    queries = (sa.select(sa.exists().where(asked.known(since))) for since in measure.reads)
-    return any(asked.connection.scalar(query) for query in queries)
-
-
-def _kpi(measure: Measure, part: str, figure: Figure, asked: Asked) -> Kpi:
-    about = measure.about(part)
-    key = f"{measure.key}.{part}" if part else measure.key
-    target, minimum_n = _target(asked.settings.kpis, key), asked.settings.kpis.minimum_n
-    return Kpi(
-        key=key,
-        name=about.name,
-        unit=about.unit,
-        direction=about.direction,
-        value=figure.value,
-        n=figure.n,
-        low=figure.low,
-        high=figure.high,
-        reason=figure.reason,
-        why=_why(measure, figure.reason),
-        needs=measure.needs,
-        period=asked.period,
-        as_of=asked.as_of,
-        definition=f"{about.formula} {figure.note}".strip(),
-        note=figure.note,
-        target=target if target is not None and target.aims else None,
-        status=_status(figure, about.unit, target, minimum_n),
-        version=measure.version,
-        warning=None if target is None else _warned(figure, about, target, minimum_n),
-        segment=asked.segment.text if asked.segment else "",
-        currency=asked.settings.currency if about.unit is Unit.MONEY else "",
-        benchmark="" if part else measure.benchmark,
-        vanity="" if part else measure.vanity,
-    )
-
-
-def _target(settings: KpiSettings, key: str) -> Target | None:
-    bounds = settings.targets.get(key)
-    return None if bounds is None else Target(**{name: bounds.get(name) for name in BOUNDS})
-
-
-def _status(figure: Figure, unit: Unit, target: Target | None, minimum_n: int) -> Status | None:
-    if figure.value is None:
-        return None
-    if unit is not Unit.COUNT and figure.n < minimum_n:
-        return Status.TOO_FEW
-    return None if target is None or not target.aims else target.judge(figure)
-
-
-def _warned(figure: Figure, about: Part, target: Target, minimum_n: int) -> Warned | None:
-    """The threshold is passed downwards where the target says `at_least` or, without one, where higher is better."""
-    if target.warn_at is None:
-        return None
-    downwards = target.at_least is not None if target.aims else about.direction is not Direction.LOWER
-    return Warned(target.warn_at, _alarm(figure, about.unit, target.warn_at, downwards, minimum_n))
-
-
-def _alarm(figure: Figure, unit: Unit, at: float, downwards: bool, minimum_n: int) -> Alarm | None:
-    if figure.value is None:
-        return None
-    if unit is not Unit.COUNT and figure.n < minimum_n:
-        return Alarm.TOO_FEW
-    beyond = (figure.value < at) if downwards else (figure.value > at)
-    if not beyond:
-        return Alarm.CLEAR
-    near = figure.high if downwards else figure.low
-    surely = near is None or ((near < at) if downwards else (near > at))
-    return Alarm.CROSSED if surely else Alarm.PERHAPS
-
-
-def _why(measure: Measure, reason: Reason | None) -> str:
-    match reason:
-        case None:
-            return ""
-        case Reason.NO_DATA:
-            return f"needs {' and '.join(measure.needs)}: none have come in"
-        case Reason.NO_DENOMINATOR:
-            return measure.nothing
-        case Reason.NOT_REACHED:
-            return "the period has not begun"
-        case Reason.NON_STANDARD_SCALE:
-            return "answers on other scales only"
-        case Reason.MISSING_RATE:
-            return "amounts without an exchange rate"

@@ -26,6 +26,7 @@ from runner.store.tables.history import (
     surveys,
     tickets,
 )
+from runner.store.tables.measuring import kpi_values
 from runner.store.tables.people import (
     companies,
     company_sources,
@@ -75,6 +76,7 @@ __all__ = [
     "facts",
     "inbox",
     "inbox_metadata",
+    "kpi_values",
     "mail_events",
     "meta",
     "metadata",
@@ -107,5 +109,5 @@ REHEARSED = (
 KEPT = (
     meta, contacts, contact_sources, companies, company_sources, contact_companies, deal_contacts, *facts.values(),
     contact_changes, changed_contacts, purchases, cursors, stale_contacts, set_aside, custom_fields, playbook_versions,
-    recipients, suppressions, consents, schedules, runs, deal_changes, own_words,
+    recipients, suppressions, consents, schedules, runs, deal_changes, own_words, kpi_values,
 )  # fmt: skip

@@ -72,7 +72,7 @@ def kpi_table(kpis: Sequence[Kpi], *, zone: str = "UTC", more: bool = False) -> 
     for kpi in kpis:
         if not kpi.part_of:
             table.add_row(Text(kpi.name, "bold"), *_cells(kpi))
-        elif kpi.value:
+        elif kpi.value and kpi.key != f"{kpi.part_of}.median":
             table.add_row(Text(f"  {kpi.name}", "dim"), *_cells(kpi))
     return Group(_heading(kpis[0], zone), table)
 

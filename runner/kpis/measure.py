@@ -221,6 +221,8 @@ class Part:
     unit: Unit
     formula: str
     direction: Direction = Direction.CONTEXT
+    #: A total and no estimate: few cases make it no less sure.
+    certain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +246,8 @@ class Measure:
     parts: Mapping[str, Part] = field(default_factory=dict)
     #: What the parts are that bear a name out of the rows: a reason, a site, a feature. `{}` is that name.
     each: Part | None = None
+    #: A total and no estimate: few cases make it no less sure.
+    certain: bool = False
     #: Counted up whenever the same rows would give another value.
     version: int = 1
     #: What others reach, and who says so; empty where nobody worth citing does.
@@ -258,7 +262,7 @@ class Measure:
     def about(self, part: str) -> Part:
         """The definition of a part, or of the KPI itself under ""."""
         if not part:
-            return Part(self.name, self.unit, self.formula, self.direction)
+            return Part(self.name, self.unit, self.formula, self.direction, self.certain)
         if part in self.parts:
             return self.parts[part]
         assert self.each is not None, f"{self.key} has no part {part!r}"

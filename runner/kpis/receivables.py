@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from runner import clock
 from runner.kpis.measure import Asked, Direction, Figure, Part, Unit, kpi, nothing, quotient
-from runner.kpis.rows import money, there, total, with_accounts, with_people, with_sources
+from runner.kpis.rows import money, one, there, total, with_accounts, with_people, with_sources
 from runner.store.functions import days_between
 from runner.store.tables import contact_sources, facts, orders, refunds
 
@@ -38,12 +38,18 @@ _BOUGHT = ("paid", "fulfilled")
             "How many of the last days' invoices what is owed comes to: growth and seasons do not distort it.",
             Direction.LOWER,
         ),
-        "open": Part("Receivables", Unit.MONEY, "What is owed at the period's end.", Direction.LOWER),
-        "due_0_30": Part("Owed, up to 30 days overdue", Unit.MONEY, "Of it, not due yet or up to 30 days overdue."),
-        "due_31_60": Part("Owed, 31 to 60 days overdue", Unit.MONEY, "Of it, 31 to 60 days overdue.", Direction.LOWER),
-        "due_61_90": Part("Owed, 61 to 90 days overdue", Unit.MONEY, "Of it, 61 to 90 days overdue.", Direction.LOWER),
+        "open": Part("Receivables", Unit.MONEY, "What is owed at the period's end.", Direction.LOWER, certain=True),
+        "due_0_30": Part(
+            "Owed, up to 30 days overdue", Unit.MONEY, "Of it, not due yet or up to 30 days overdue.", certain=True
+        ),
+        "due_31_60": Part(
+            "Owed, 31 to 60 days overdue", Unit.MONEY, "Of it, 31 to 60 days overdue.", Direction.LOWER, certain=True
+        ),
+        "due_61_90": Part(
+            "Owed, 61 to 90 days overdue", Unit.MONEY, "Of it, 61 to 90 days overdue.", Direction.LOWER, certain=True
+        ),
         "due_over_90": Part(
-            "Owed, more than 90 days overdue", Unit.MONEY, "Of it, over 90 days overdue.", Direction.LOWER
+            "Owed, more than 90 days overdue", Unit.MONEY, "Of it, over 90 days overdue.", Direction.LOWER, certain=True
         ),
     },
 )
@@ -99,7 +105,7 @@ def _count_back(asked: Asked, receivable: Decimal, n: int) -> Figure:
     direction=Direction.LOWER,
     formula="Of the units sold in the orders of the period, the share given back so far.",
     needs=("orders", "refunds"),
-    reads=(orders.c.seen_at,),
+    reads=(refunds.c.seen_at,),
     nothing="no units are known of the orders of the period",
     entry=28,
     parts={
@@ -128,7 +134,7 @@ def product_return_rate(asked: Asked) -> Mapping[str, Figure]:
     each = (
         sa.select(
             sa.func.coalesce(o.units, lines.scalar_subquery(), type_=o.units.type).label("units"),
-            sa.func.coalesce(back[0].scalar_subquery(), 0, type_=o.units.type).label("back"),
+            back[0].scalar_subquery().label("back"),
             o.total.label("total"),
             sa.func.coalesce(back[1].scalar_subquery(), 0, type_=o.total.type).label("paid_back"),
             sa.case((o.ordered_at > closes, 1), else_=0).label("open"),
@@ -138,11 +144,13 @@ def product_return_rate(asked: Asked) -> Mapping[str, Figure]:
         .subquery()
     )
     c = each.c
-    counted = c.units.is_not(None)
-    sold, returned, n, amount, paid_back, still_open = asked.connection.execute(
+    whole = sa.case((c.paid_back >= c.total, c.units), else_=0)
+    came_back = sa.case((c.units.is_not(None), sa.func.coalesce(c.back, whole, type_=c.units.type)), else_=0)
+    sold, returned, untold, n, amount, paid_back, still_open = asked.connection.execute(
         sa.select(
             total(c.units),
-            total(sa.case((counted, c.back), else_=0)),
+            total(came_back),
+            total(one(sa.and_(c.back.is_(None), c.paid_back > 0))),
             sa.func.count(),
             total(c.total),
             total(c.paid_back),
@@ -150,7 +158,14 @@ def product_return_rate(asked: Asked) -> Mapping[str, Figure]:
         ).select_from(each)
     ).one()
     return {
-        "": quotient(Decimal(returned), Decimal(sold), int(sold)),
+        "": quotient(Decimal(returned), Decimal(sold), int(sold), note=_untold(int(untold))),
         "value": quotient(Decimal(paid_back), Decimal(amount), n),
         "open": quotient(int(still_open), n, n),
     }
+
+
+def _untold(orders_refunded: int) -> str:
+    """Refunds that tell money and no goods."""
+    if not orders_refunded:
+        return ""
+    return f"{orders_refunded} refunds tell no units: one in full counts as all of its order's, one in part as none."

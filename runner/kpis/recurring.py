@@ -20,6 +20,7 @@ _COMMON: Mapping[str, Any] = {"needs": ("subscriptions",), "reads": (subscriptio
 @kpi(
     **_COMMON,
     key="mrr",
+    certain=True,
     name="Monthly recurring revenue",
     unit=Unit.MONEY,
     direction=Direction.HIGHER,
@@ -36,6 +37,7 @@ def mrr(asked: Asked) -> Mapping[str, Figure]:
 @kpi(
     **_COMMON,
     key="arr",
+    certain=True,
     name="Annual recurring revenue",
     unit=Unit.MONEY,
     direction=Direction.HIGHER,
@@ -51,6 +53,7 @@ def arr(asked: Asked) -> Mapping[str, Figure]:
 @kpi(
     **_COMMON,
     key="mrr_movements",
+    certain=True,
     name="Change of monthly recurring revenue",
     unit=Unit.MONEY,
     direction=Direction.HIGHER,
@@ -59,27 +62,38 @@ def arr(asked: Asked) -> Mapping[str, Figure]:
     nothing="no subscription was ever paid for",
     entry=20,
     parts={
-        "start": Part("At the start", Unit.MONEY, "Monthly recurring revenue when the period began."),
-        "new": Part("New", Unit.MONEY, "Of customers who had never paid before the period.", Direction.HIGHER),
+        "start": Part("At the start", Unit.MONEY, "Monthly recurring revenue when the period began.", certain=True),
+        "new": Part(
+            "New", Unit.MONEY, "Of customers who had never paid before the period.", Direction.HIGHER, certain=True
+        ),
         "reactivation": Part(
             "Reactivation",
             Unit.MONEY,
             "Of customers who paid some time before, and not when it began.",
             Direction.HIGHER,
+            certain=True,
         ),
-        "expansion": Part("Expansion", Unit.MONEY, "What customers pay more than at the start.", Direction.HIGHER),
+        "expansion": Part(
+            "Expansion", Unit.MONEY, "What customers pay more than at the start.", Direction.HIGHER, certain=True
+        ),
         "contraction": Part(
             "Contraction",
             Unit.MONEY,
             "What customers pay less than at the start and go on paying something; one of two subscriptions cancelled.",
             Direction.LOWER,
+            certain=True,
         ),
-        "churned": Part("Churned", Unit.MONEY, "What those paid who pay nothing any more.", Direction.LOWER),
-        "fx": Part("Exchange rates", Unit.MONEY, "What rates changed. Subscriptions are in the account's currency: 0."),
+        "churned": Part(
+            "Churned", Unit.MONEY, "What those paid who pay nothing any more.", Direction.LOWER, certain=True
+        ),
+        "fx": Part(
+            "Exchange rates", Unit.MONEY, "What rates changed: 0, subscriptions have the account's.", certain=True
+        ),
         "end": Part(
             "At the end",
             Unit.MONEY,
             "Start + new + reactivation + expansion − contraction − churned + exchange rates.",
+            certain=True,
         ),
     },
 )
@@ -149,7 +163,9 @@ def grr(asked: Asked) -> Mapping[str, Figure]:
             "The same less expansion. Below 0 those who stay bring more than those who go take away.",
             Direction.LOWER,
         ),
-        "amount": Part("Revenue lost", Unit.MONEY, "Contraction and churned amounts a month.", Direction.LOWER),
+        "amount": Part(
+            "Revenue lost", Unit.MONEY, "Contraction and churned amounts a month.", Direction.LOWER, certain=True
+        ),
     },
 )
 def revenue_churn_rate(asked: Asked) -> Mapping[str, Figure]:

@@ -91,8 +91,7 @@ def purchase_frequency(asked: Asked) -> Mapping[str, Figure]:
     if not told.buyers:
         return {"": nothing()}
     deviation = intervals.deviation(told.buyers, told.orders, told.orders_squared)
-    note = f"A period of {asked.period.days} days."
-    return {"": average(told.orders / told.buyers, told.buyers, deviation, note=note)}
+    return {"": average(told.orders / told.buyers, told.buyers, deviation)}
 
 
 @kpi(

@@ -23,7 +23,7 @@ def segment_of(connection: sa.Connection, condition: str, as_of: datetime, setti
     try:
         read = Condition(condition, known_fields(connection, settings.currency))
     except ConditionFault as fault:
-        raise WrongUsage(f"the segment {condition!r} {fault}") from None
+        raise WrongUsage(f"--segment {condition!r}: {fault}") from None
     holds = read.sql(today_in(as_of, zones_in_use(connection)))
     company = sa.and_(companies.c.id == contacts.c.company_id, companies.c.deleted_at.is_(None))
     people = sa.select(contacts.c.id).outerjoin(companies, company).where(holds)

@@ -37,7 +37,9 @@ def _times(of: str, still: str) -> dict[str, Part]:
             less,
         ),
         "open": Part(still, Unit.COUNT, f"{still}. In no average.", less),
-        "oldest": Part(f"{still}: the oldest", Unit.MINUTES, "How long the oldest of them has waited.", less),
+        "oldest": Part(
+            f"{still}: the oldest", Unit.MINUTES, "How long the oldest of them has waited.", less, certain=True
+        ),
     }
 
 

@@ -143,7 +143,8 @@ def mistakes(settings: KpiSettings) -> Iterator[tuple[tuple[str | int, ...], str
 
 def _figures(measure: Measure, asked: Asked) -> Iterator[Kpi]:
     computed = _nothing_yet(measure) if asked.start >= asked.as_of else measure.compute(asked)
-    never = computed[""].reason is Reason.NO_DENOMINATOR and not _has_any(measure, asked)
+    nothing = computed[""].value in (None, 0) and computed[""].reason is not Reason.NOT_REACHED
+    never = nothing and not _has_any(measure, asked)
     for name, figure in computed.items():
         if never and figure.value in (None, 0):
             figure = Figure(None, 0, reason=Reason.NO_DATA, note=figure.note)
@@ -175,14 +176,14 @@ def named_figure(measure: Measure, part: str, figure: Figure, asked: Asked) -> K
         low=figure.low,
         high=figure.high,
         reason=figure.reason,
-        why=_why(measure, figure.reason),
+        why=_why(measure, figure, asked),
         needs=measure.needs,
         period=asked.period,
         as_of=asked.as_of,
         definition=f"{about.formula} {figure.note}".strip(),
         note=figure.note,
         target=target if target is not None and target.aims else None,
-        status=_status(figure, about.unit, target, minimum_n),
+        status=_status(figure, about, target, minimum_n),
         version=measure.version,
         warning=None if target is None else _warned(figure, about, target, minimum_n),
         segment=asked.segment.text if asked.segment else "",
@@ -197,10 +198,10 @@ def _target(settings: KpiSettings, key: str) -> Target | None:
     return None if bounds is None else Target(**{name: bounds.get(name) for name in BOUNDS})
 
 
-def _status(figure: Figure, unit: Unit, target: Target | None, minimum_n: int) -> Status | None:
+def _status(figure: Figure, about: Part, target: Target | None, minimum_n: int) -> Status | None:
     if figure.value is None:
         return None
-    if unit is not Unit.COUNT and figure.n < minimum_n:
+    if not about.certain and about.unit is not Unit.COUNT and figure.n < minimum_n:
         return Status.TOO_FEW
     return None if target is None or not target.aims else target.judge(figure)
 
@@ -210,13 +211,13 @@ def _warned(figure: Figure, about: Part, target: Target, minimum_n: int) -> Warn
     if target.warn_at is None:
         return None
     downwards = target.at_least is not None if target.aims else about.direction is not Direction.LOWER
-    return Warned(target.warn_at, _alarm(figure, about.unit, target.warn_at, downwards, minimum_n))
+    return Warned(target.warn_at, _alarm(figure, about, target.warn_at, downwards, minimum_n))
 
 
-def _alarm(figure: Figure, unit: Unit, at: float, downwards: bool, minimum_n: int) -> Alarm | None:
+def _alarm(figure: Figure, about: Part, at: float, downwards: bool, minimum_n: int) -> Alarm | None:
     if figure.value is None:
         return None
-    if unit is not Unit.COUNT and figure.n < minimum_n:
+    if not about.certain and about.unit is not Unit.COUNT and figure.n < minimum_n:
         return Alarm.TOO_FEW
     beyond = (figure.value < at) if downwards else (figure.value > at)
     if not beyond:
@@ -226,8 +227,8 @@ def _alarm(figure: Figure, unit: Unit, at: float, downwards: bool, minimum_n: in
     return Alarm.CROSSED if surely else Alarm.PERHAPS
 
 
-def _why(measure: Measure, reason: Reason | None) -> str:
-    match reason:
+def _why(measure: Measure, figure: Figure, asked: Asked) -> str:
+    match figure.reason:
         case None:
             return ""
         case Reason.NO_DATA:
@@ -235,7 +236,7 @@ def _why(measure: Measure, reason: Reason | None) -> str:
         case Reason.NO_DENOMINATOR:
             return measure.nothing
         case Reason.NOT_REACHED:
-            return "the period has not begun"
+            return "the period has not begun" if asked.start >= asked.as_of else "not reached yet"
         case Reason.NON_STANDARD_SCALE:
             return "answers on other scales only"
         case Reason.MISSING_RATE:

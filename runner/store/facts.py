@@ -48,6 +48,12 @@ _TIMELINE: Mapping[str, tuple[str, ...]] = {
     "carts": ("created_at",),
     "events": ("at",),
     "usage": ("at",),
+    "sessions": ("started_at",),
+    "wishlist_items": ("added_at",),
+    "review_requests": ("sent_at",),
+    "referrals": ("invited_at",),
+    "reports": ("sent_on",),
+    "footfall": ("date",),
     "contracts": ("ends_on",),
     "invoices": ("due_on",),
     "loyalty": ("joined_at", "left_at"),
@@ -58,6 +64,13 @@ _TIMELINE: Mapping[str, tuple[str, ...]] = {
 }
 #: Tables of which a contact may have very many: what conditions count them by.
 _COUNTED: Mapping[str, tuple[str, ...]] = {"events": ("kind", "at")}
+#: Columns by which figures look a row's likes up.
+_LOOKED_UP: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "sessions": (("visitor_id", "started_at"),),
+    "messages": (("thread_id", "at"),),
+    "order_lines": (("order_id",),),
+    "refunds": (("order_id",),),
+}
 #: Tables whose late arrivals must be found: a row that happened long before it was seen.
 _ARRIVALS = ("surveys", "events", "carts", "tickets", "messages", "mentions")
 
@@ -96,6 +109,8 @@ def _fact_table(metadata: sa.MetaData, record: type[Record]) -> sa.Table:
         sa.Index(f"ix_{record.table}_{pointer}", table.c[pointer], *counted)
     for name in _TIMELINE.get(record.table, ()):
         sa.Index(f"ix_{record.table}_{name}", table.c[name])
+    for names in _LOOKED_UP.get(record.table, ()):
+        sa.Index(f"ix_{record.table}_{names[0]}", *(table.c[name] for name in names))
     if record.table in _ARRIVALS:
         sa.Index(f"ix_{record.table}_seen_at", table.c.seen_at)
     return table

@@ -60,6 +60,7 @@ sends = sa.Table(
 )
 sa.Index("ix_sends_address", sends.c.address, sends.c.local_day)
 sa.Index("ix_sends_playbook", sends.c.playbook, sends.c.claimed_at)
+sa.Index("ix_sends_claimed_at", sends.c.claimed_at)
 sa.Index("ix_sends_contact_id", sends.c.contact_id)
 #: Sends whose outcome is not written down. SQLite takes a part's index only where the query has the part's own words.
 OPEN_SENDS = sa.text("sends.state IN ('claimed', 'unsure')")

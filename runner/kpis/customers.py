@@ -16,6 +16,9 @@ from runner.kpis.measure import Asked
 from runner.kpis.rows import money, one, total, with_customers, with_people
 from runner.store.tables import contacts, purchases
 
+#: From this probability on a risk is high.
+HIGH_RISK = 0.66
+
 
 @dataclass(frozen=True, slots=True)
 class Bought:
@@ -70,6 +73,12 @@ class Bought:
     unpriced_prior: int
     unpriced_ever: int
     unpriced_year: int
+    #: Customers active at the period's end that have a score; of these, who is at high risk.
+    scored: int
+    at_high_risk: int
+    #: Their probabilities added up, and those times what each brought in the repeat window.
+    risks: Decimal
+    value_at_risk: Decimal
     #: The first order known.
     since: datetime | None
 
@@ -88,14 +97,20 @@ def _plain(name: str, value: Any) -> Any:
     kind = Bought.__annotations__[name]
     if kind == "int":
         return int(value)
+    if name in ("risks", "value_at_risk"):
+        return Decimal(str(value)) / (1 if name == "risks" else 10_000)
     # Amounts are kept in ten-thousandths: so are their squares, squared.
     return float(value) * 1e-8 if kind == "float" else value
 
 
 def _totals(asked: Asked) -> sa.Select[Any]:
     c = customers(asked).c
-    s, e, came = c.s == 1, c.e == 1, c.first >= asked.start
-    buys, buys_before, prior = c.inside > 0, c.before > 0, c.prior > 0
+    window = asked.settings.kpis.activity_window
+    s, e = c.last_before >= window_before(asked, asked.start, window), c.last >= window_before(asked, asked.end, window)
+    came, buys, buys_before = c.first >= asked.start, c.inside > 0, c.last_before.is_not(None)
+    # A condition on nothing is neither true nor false: its opposite would hold for nobody.
+    s = sa.func.coalesce(s, sa.false(), type_=sa.Boolean())
+    prior = c.last_before >= prior_start(asked)
     x, y = _raw(c.net_prior), _raw(c.net)
     counts: Mapping[str, sa.ColumnElement[bool]] = {
         "starting": s,
@@ -115,6 +130,8 @@ def _totals(asked: Asked) -> sa.Select[Any]:
         "year_loyal": c.year >= asked.settings.kpis.loyal_orders,
         "prior_buyers": prior,
         "risen": sa.and_(prior, c.net > c.net_prior),
+        "scored": sa.and_(e, c.risk.is_not(None)),
+        "at_high_risk": sa.and_(e, c.risk >= HIGH_RISK),
     }
     sums: Mapping[str, sa.ColumnElement[Any]] = {
         "orders": c.inside,
@@ -131,10 +148,12 @@ def _totals(asked: Asked) -> sa.Select[Any]:
         "xy": sa.case((prior, x * y), else_=0.0),
         "yy": sa.case((prior, y * y), else_=0.0),
         "rise": sa.case((sa.and_(prior, c.net > c.net_prior), money(c.net - c.net_prior)), else_=0),
-        "unpriced": c.unpriced,
-        "unpriced_prior": c.unpriced_prior,
-        "unpriced_ever": c.unpriced_ever,
-        "unpriced_year": c.unpriced_year,
+        **{
+            name: c.get(name, sa.literal(0))
+            for name in ("unpriced", "unpriced_prior", "unpriced_ever", "unpriced_year")
+        },
+        "risks": sa.case((e, c.risk), else_=0.0),
+        "value_at_risk": sa.case((e, c.risk * _raw(c.net_year)), else_=0.0),
     }
     counted = (total(one(condition)).label(name) for name, condition in counts.items())
     summed = (total(amount).label(name) for name, amount in sums.items())
@@ -142,51 +161,52 @@ def _totals(asked: Asked) -> sa.Select[Any]:
 
 
 def customers(asked: Asked) -> sa.Subquery:
-    """One row a customer: active at the ends (s, e), first and last order, orders and amounts of several spans."""
+    """One row a customer: first order, last one, last before the period, orders and amounts of several spans, risk."""
     of_contact = _of_contacts(asked).subquery("of_contact")
     c = of_contact.c
     if one_row_each(asked):
         rows, person = with_people(asked, of_contact, c.contact_id)
-        return sa.select(person.label("customer"), *c).select_from(rows).subquery("customers")
+        return sa.select(person.label("customer"), _risk(person), *c).select_from(rows).subquery("customers")
     rows, customer = with_customers(asked, of_contact, c.contact_id)
-    ends = sa.func.max(c.s).label("s"), sa.func.max(c.e).label("e")
-    times = sa.func.min(c.first).label("first"), sa.func.max(c.last).label("last")
-    summed = (total(c[name]).label(name) for name in _SUMMED)
-    return sa.select(customer.label("customer"), *ends, *times, *summed).select_from(rows).group_by(customer).subquery()
+    times = (
+        sa.func.min(c.first).label("first"),
+        sa.func.max(c.last).label("last"),
+        sa.func.max(c.last_before).label("last_before"),
+    )
+    risk = sa.func.max(_risk(customer)) if asked.settings.customers == "contact" else sa.null()
+    said = {"contact_id", *(each.name for each in times)}
+    summed = (total(column).label(column.name) for column in c if column.name not in said)
+    columns = customer.label("customer"), risk.label("risk"), *times, *summed
+    return sa.select(*columns).select_from(rows).group_by(customer).subquery("customers")
 
 
-_SUMMED = (
-    "before", "inside", "prior", "year", "net", "net_prior", "net_ever", "net_year", "squares", "unpriced",
-    "unpriced_prior", "unpriced_ever", "unpriced_year",
-)  # fmt: skip
+def _risk(person: sa.ColumnElement[int]) -> sa.ColumnElement[float]:
+    """How likely the contact is not to order again, as scored last."""
+    risk: sa.ColumnElement[float] = person.table.c.churn_risk.label("risk")
+    return risk
 
 
 def _of_contacts(asked: Asked) -> sa.Select[Any]:
+    """As little as can be for each order: there are millions of them."""
     at, value = purchases.c.at, purchases.c.value
     before, inside = at < asked.start, at >= asked.start
-    prior = sa.and_(at >= prior_start(asked), before)
     year = at >= window_before(asked, asked.end, asked.settings.kpis.repeat_window)
-    at_start = sa.and_(at >= window_before(asked, asked.start, asked.settings.kpis.activity_window), before)
-    at_end = at >= window_before(asked, asked.end, asked.settings.kpis.activity_window)
-    spans = {"": inside, "_prior": prior, "_ever": sa.true(), "_year": year}
+    spans = {"": inside, "_prior": sa.and_(at >= prior_start(asked), before), "_year": year}
     nets = [total(sa.case((span, value), else_=0)).label(f"net{name}") for name, span in spans.items()]
-    unpriced = [
-        sa.func.sum(one(sa.and_(span, value.is_(None)))).label(f"unpriced{name}") for name, span in spans.items()
-    ]
+    unpriced = [total(one(sa.and_(span, value.is_(None)))).label(f"unpriced{name}") for name, span in spans.items()]
     return (
         sa.select(
             purchases.c.contact_id,
-            sa.func.max(one(at_start)).label("s"),
-            sa.func.max(one(at_end)).label("e"),
             sa.func.min(at).label("first"),
             sa.func.max(at).label("last"),
-            sa.func.sum(one(before)).label("before"),
+            sa.func.max(sa.case((before, at))).label("last_before"),
             sa.func.sum(one(inside)).label("inside"),
-            sa.func.sum(one(prior)).label("prior"),
             sa.func.sum(one(year)).label("year"),
+            total(value).label("net_ever"),
             *nets,
             total(sa.case((inside, _raw(value) * _raw(value)), else_=0.0)).label("squares"),
-            *unpriced,
+            (sa.func.count() - sa.func.count(value)).label("unpriced_ever"),
+            *(unpriced if asked.once(currencies_without_rate) else ()),
         )
         .where(counting(asked))
         .group_by(purchases.c.contact_id)

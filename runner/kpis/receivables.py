@@ -57,7 +57,11 @@ def dso(asked: Asked) -> Mapping[str, Figure]:
     c, end = invoices.c, asked.last_instant
     rows, _ = with_accounts(asked, invoices)
     known = sa.and_(there(asked, invoices), c.issued_on < end)
-    paid = sa.case((c.paid_on < end, sa.func.coalesce(c.paid_amount, c.amount)), else_=0)
+    paid = sa.case(
+        (c.paid_on < end, sa.func.coalesce(c.paid_amount, c.amount)),
+        (c.paid_on.is_(None), sa.func.coalesce(c.paid_amount, 0, type_=c.amount.type)),
+        else_=0,
+    )
     owed = sa.case((c.amount > paid, money(c.amount - paid)), else_=0)
     overdue = days_between(c.due_on, sa.literal(end, sa.Date()))
     spans, before = [], None

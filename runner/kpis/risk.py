@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import sqlalchemy as sa
-
-from runner.kpis.customers import bought, customers
+from runner.kpis.customers import bought
 from runner.kpis.measure import Asked, Direction, Figure, Part, Unit, kpi, nothing, rate
-from runner.kpis.rows import one, total
-from runner.store.tables import contacts, purchases
+from runner.store.tables import purchases
 
-#: From this probability on a risk is high.
-HIGH = 0.66
 #: Days within which no order is meant.
 HORIZON = 90
 
@@ -42,16 +37,13 @@ HORIZON = 90
 def churn_risk(asked: Asked) -> Mapping[str, Figure]:
     if asked.settings.customers != "contact":
         return dict.fromkeys(("", "mean", "revenue"), nothing(note="Scores are of contacts, not of companies."))
-    c, risk = customers(asked).c, contacts.c.churn_risk
-    share = HORIZON / asked.settings.kpis.repeat_window.days
-    yearly = sa.cast(sa.type_coerce(c.net_year, sa.BigInteger), sa.Float)
-    high, n, probability, at_risk = asked.connection.execute(
-        sa.select(total(one(risk >= HIGH)), sa.func.count(), total(risk), total(risk * yearly))
-        .join_from(contacts, c.customer.table, c.customer == contacts.c.id)
-        .where(c.e == 1, risk.is_not(None))
-    ).one()
-    if not n:
+    told = asked.once(bought)
+    if not told.scored:
         return dict.fromkeys(("", "mean", "revenue"), nothing())
-    money = asked.once(bought).unpriced_year
-    revenue = nothing(n=n) if money else Figure(float(at_risk) * share / 10_000, n)
-    return {"": rate(int(high), n), "mean": Figure(float(probability) / n, n), "revenue": revenue}
+    share = HORIZON / asked.settings.kpis.repeat_window.days
+    revenue = nothing(n=told.scored) if told.unpriced_year else Figure(float(told.value_at_risk) * share, told.scored)
+    return {
+        "": rate(told.at_high_risk, told.scored),
+        "mean": Figure(float(told.risks) / told.scored, told.scored),
+        "revenue": revenue,
+    }

@@ -17,11 +17,12 @@ from runner import collect
 from runner.app import clockwork
 from runner.app.app import App
 from runner.app.stuck import stuck
+from runner.churn import keeping
 from runner.circumstances import ALL_PAUSED, zones_in_use
 from runner.deliver import Delivered, deliver
 from runner.edge import Edge
 from runner.enroll import Arrivals, Entered, enroll, finish, look, register, seek, strangers
-from runner.errors import ExitCode, Fault
+from runner.errors import ExitCode, Fault, WrongUsage
 from runner.news import refused_since
 from runner.playbook import Playbook
 from runner.settings import Brake
@@ -118,6 +119,8 @@ class News:
         self.waiting += [f"{synced.connector}: {words}" for words in synced.unread]
 
 
+#: The field that is measured anew now and then.
+RISK = "contact.churn_risk"
 #: What the last sync of a connector failed with; nothing where it did not.
 SYNC_FAILED = "sync_failed:"
 
@@ -136,11 +139,25 @@ def tick(app: App, now: datetime, *, full: bool = False, stop: Callable[[], bool
     ticked.synced, ticked.failures, ticked.waiting = news.synced, news.failures, news.waiting
     ticked.waiting += all_paused(app)
     if not stop():
+        _score(app, now, ticked)
         _drain(app, now)
         _run_playbooks(app, now, ticked, stop, all_over=full or _night_has_come(app, now))
     app.remember("last_tick_at", now.isoformat())
     ticked.waiting += _unsettled(app)
     return ticked
+
+
+def _score(app: App, now: datetime, ticked: Ticked) -> None:
+    """Once a local day, before anybody looks at the scores."""
+    if not app.scores:
+        return
+    try:
+        scored = keeping.score(app.store, app.settings, now)
+    except WrongUsage as error:
+        ticked.waiting.append(str(error))
+        return
+    if scored is not None:
+        log.info("scored", action="scored", tier=scored.tier, customers=scored.customers, changed=scored.changed)
 
 
 def sync_all(
@@ -306,6 +323,7 @@ def windows(app: App, running: Sequence[Playbook], now: datetime) -> Windows:
     with app.store.read() as connection:
         rows = connection.execute(sa.select(playbooks)).all()
         zones = zones_in_use(connection)
+        measured = keeping.measured_since(connection)
     if all_paused(app):
         return []
     known = {row.id: row for row in rows}
@@ -321,6 +339,9 @@ def windows(app: App, running: Sequence[Playbook], now: datetime) -> Windows:
             first = max(first, datetime.fromisoformat(orders_since))
         lateness = playbook.keys.max_lateness or app.settings.max_lateness
         first_look = row is None or row.watched != playbook.trigger.watches
+        # Scores of another kind have not risen: whom they are high of is as if it had never been looked.
+        if measured and measured > since and RISK in playbook.trigger.looks_at(fields):
+            first_look = True
         found.append((playbook, Window(first, since, now, lateness, zones, fields, playbook.id, first_look)))
     return found
 

@@ -76,6 +76,22 @@ class KpiSettings(Part):
     targets: Mapping[str, Mapping[str, float]] = Field(default_factory=dict)
 
 
+class Churn(Part):
+    """How likely customers are to leave: what `contact.churn_risk` is a chance of."""
+
+    #: Days without an order, from 28 to 365, of which the score tells how likely they are.
+    horizon: Days = Duration(90, "day")
+    #: What scores: `mbg_nbd`, or the name of a model that an installed package brings.
+    model: str = "mbg_nbd"
+
+    @field_validator("horizon")
+    @classmethod
+    def _some_weeks(cls, horizon: Duration) -> Duration:
+        if not 28 <= horizon.days <= 365:
+            raise ValueError(f"must be from 28 to 365 days, is {horizon}")
+        return horizon
+
+
 class Schedule(Part):
     """When the daemon works."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -66,15 +66,13 @@ def score(store: Store, settings: Settings, now: datetime) -> Scored | None:
     measure = [by.tier, by.horizon, by.model]
     same = told is not None and told["measure"] == measure
     since = told["measured_since"] if told and same else now.isoformat()
-    # Before the first of the new scores: or a tick between two runs would take another measure for a rise.
-    with store.write() as connection:
-        scored = {"day": (told or {}).get("day", date.min.isoformat()), "measure": measure, "measured_since": since}
-        _remember(connection, store, SCALE, by.document())
-        _remember(connection, store, SCORED, scored)
+    scored = {"day": day.isoformat(), "measure": measure, "measured_since": since}
+    if differing and not same:
+        # Before the first of the new scores: or whoever is killed in between would take another measure for a rise.
+        _remember(store, {SCORED: scored | {"day": told["day"] if told else date.min.isoformat()}})
     for start in range(0, len(differing), CHUNK):
         _write(store, differing[start : start + CHUNK], now)
-    with store.write() as connection:
-        _remember(connection, store, SCORED, scored | {"day": day.isoformat()})
+    _remember(store, {SCALE: by.document(), SCORED: scored})
     return Scored(day, str(by.tier), len(known), len(differing))
 
 
@@ -158,6 +156,8 @@ def _write(store: Store, rows: list[dict[str, Any]], now: datetime) -> None:
         connection.execute(sa.insert(contact_changes), history)
 
 
-def _remember(connection: sa.Connection, store: Store, key: str, value: Any) -> None:
-    upsert = store.insert(meta).values(key=key, value=value)
-    connection.execute(upsert.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
+def _remember(store: Store, told: Mapping[str, Any]) -> None:
+    upsert = store.insert(meta)
+    upsert = upsert.on_conflict_do_update(index_elements=["key"], set_={"value": upsert.excluded.value})
+    with store.write() as connection:
+        connection.execute(upsert, [{"key": key, "value": value} for key, value in told.items()])

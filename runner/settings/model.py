@@ -13,7 +13,18 @@ from pydantic import Field, SecretStr, field_validator
 from runner import business, clock
 from runner.duration import Duration, SomeTime
 from runner.settings.business_hours import BusinessHours
-from runner.settings.parts import Brake, Caps, Churn, KpiSettings, QuietHours, Reviews, Schedule, Sender, WrittenWebhook
+from runner.settings.parts import (
+    Brake,
+    Caps,
+    Churn,
+    Effect,
+    KpiSettings,
+    QuietHours,
+    Reviews,
+    Schedule,
+    Sender,
+    WrittenWebhook,
+)
 from runner.yaml_file import closest
 from runner.yaml_types import Part, without_password
 
@@ -54,6 +65,8 @@ class Settings(Part):
     kpis: KpiSettings = KpiSettings()
     #: How likely customers are to leave.
     churn: Churn = Churn()
+    #: How the effect of playbooks is told.
+    effect: Effect = Effect()
     #: When the daemon works.
     schedule: Schedule = Schedule()
     #: Where reviews are asked for.

@@ -92,6 +92,13 @@ class Churn(Part):
         return horizon
 
 
+class Effect(Part):
+    """How the effect of playbooks is told."""
+
+    #: The rise, in proportion, that the planned number of people is to tell: `20%` is from 10 to 12 in a hundred.
+    lift: Annotated[Share, Field(gt=0)] = 0.2
+
+
 class Schedule(Part):
     """When the daemon works."""
 

@@ -15,6 +15,7 @@ from connectors.base import Mailer
 from connectors.errors import ConnectorError
 from runner import collect
 from runner.app import clockwork
+from runner.app.alarms import raise_alarms
 from runner.app.app import App
 from runner.app.stuck import stuck
 from runner.churn import keeping
@@ -207,6 +208,7 @@ def _run_playbooks(app: App, now: datetime, ticked: Ticked, stop: Callable[[], b
     running = [reading.playbook for reading in readings if reading.playbook and reading.playbook.keys.enabled]
     edge = Edge()
     register(app.store, running, now)
+    raise_alarms(app, running, now, edge)
     ticked.entered = enroll_all(app, running, now, edge, all_over=all_over)
     ticked.waiting += _braked(app, {playbook.id for playbook in running})
     if not stop():

@@ -71,15 +71,19 @@ def fitted(x: Floats, t: Floats, age: Floats, *, drops_at_once: bool = True, pri
     scaled = (alike[0], alike[1] / scale, alike[2] / scale)
     people = counts.sum()
 
-    def loss(logs: Floats) -> float:
-        each = _log_likelihoods(np.exp(logs), *scaled, drops_at_once=drops_at_once)
-        return float(-(counts * each).sum() / people + prior * (logs**2).sum())
+    def loss(logs: Floats) -> tuple[float, Floats]:
+        parameters = np.exp(logs)
+        each, slopes = _log_likelihoods(parameters, *scaled, drops_at_once=drops_at_once)
+        down = -(slopes @ counts) * parameters / people + 2 * prior * logs
+        return float(-(counts * each).sum() / people + prior * (logs**2).sum()), down
 
-    found = minimize(loss, np.zeros(4), method="L-BFGS-B", bounds=[(-_BOUND, _BOUND)] * 4, options={"maxiter": 500})
+    bounds = [(-_BOUND, _BOUND)] * 4
+    found = minimize(loss, np.zeros(4), jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 500})
     if not found.success or not np.isfinite(found.fun):
         return None
     r, alpha, a, b = map(float, np.exp(found.x))
-    total = float((counts * _log_likelihoods((r, alpha, a, b), *scaled, drops_at_once=drops_at_once)).sum())
+    each, _ = _log_likelihoods((r, alpha, a, b), *scaled, drops_at_once=drops_at_once)
+    total = float((counts * each).sum())
     # Scaled time makes a density per scaled unit of each order.
     return Fit(r, alpha * scale, a, b, total - float((counts * alike[0]).sum()) * float(np.log(scale)))
 
@@ -100,17 +104,40 @@ def alive(fit: Fit, x: Floats, t: Floats, age: Floats, *, drops_at_once: bool = 
     return there
 
 
-def _log_likelihoods(parameters: Any, x: Floats, t: Floats, age: Floats, *, drops_at_once: bool) -> Floats:
-    """Of each customer, on the logarithmic scale throughout: the terms themselves overflow (Hardie's note on #NUM!)."""
-    from scipy.special import betaln, gammaln
+def _log_likelihoods(
+    parameters: Any, x: Floats, t: Floats, age: Floats, *, drops_at_once: bool
+) -> tuple[Floats, Floats]:
+    """Of each customer, and how steep it is in each parameter.
+
+    On the logarithmic scale throughout: the terms themselves overflow (Hardie's note on #NUM!). Gammas go by the number
+    of orders alone, of which there are few different ones.
+    """
+    from scipy.special import betaln, digamma, gammaln
 
     r, alpha, a, b = parameters
-    # Gammas go by the number of orders alone, of which there are few different ones.
     orders, place = np.unique(x, return_inverse=True)
     drops = orders + 1 if drops_at_once else orders
+    fewer = np.maximum(drops - 1, 0)
+    since_first, since_last = np.log(alpha + age), np.log(alpha + t)
     ordered = gammaln(r + orders) - gammaln(r) + r * np.log(alpha) - betaln(a, b)
-    still_there = betaln(a, b + drops)[place] - (r + x) * np.log(alpha + age)
-    gone = betaln(a + 1, b + np.maximum(drops - 1, 0))[place] - (r + x) * np.log(alpha + t)
-    both = np.logaddexp(still_there, gone)
-    likelihoods: Floats = ordered[place] + (both if drops_at_once else np.where(x > 0, both, still_there))
-    return likelihoods
+    still_there = betaln(a, b + drops)[place] - (r + x) * since_first
+    gone = betaln(a + 1, b + fewer)[place] - (r + x) * since_last
+    both = (
+        np.logaddexp(still_there, gone)
+        if drops_at_once
+        else np.where(x > 0, np.logaddexp(still_there, gone), still_there)
+    )
+    likelihoods: Floats = ordered[place] + both
+    there = np.exp(still_there - both)
+    left = 1 - there
+    slopes = [
+        (digamma(r + orders) - digamma(r) + np.log(alpha))[place] - there * since_first - left * since_last,
+        r / alpha - (r + x) * (there / (alpha + age) + left / (alpha + t)),
+        digamma(a + b) - digamma(a)
+        + there * (digamma(a) - digamma(a + b + drops))[place]
+        + left * (digamma(a + 1) - digamma(a + 1 + b + fewer))[place],
+        digamma(a + b) - digamma(b)
+        + there * (digamma(b + drops) - digamma(a + b + drops))[place]
+        + left * (digamma(b + fewer) - digamma(a + 1 + b + fewer))[place],
+    ]  # fmt: skip
+    return likelihoods, np.stack(slopes)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,9 +12,10 @@ from runner import clock, kpis
 from runner.app.app import App
 from runner.edge import Edge
 from runner.kpis import Kpi as Figure
-from runner.kpis import Period, Unit
+from runner.kpis import Unit
 from runner.kpis.words import interval_words, value_words
 from runner.playbook import Playbook
+from runner.report.spans import Span, spans_before
 from runner.settings import Settings
 from runner.store import Store
 from runner.store.tables import ACCOUNT, alarms, contact_sources, contacts, playbooks
@@ -24,14 +24,6 @@ from runner.triggers.kpi import Kpi
 #: The local day on which the figures were looked at last.
 LOOKED_AT = "alarms_looked_at"
 _ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A calendar week, month or quarter."""
-
-    name: str
-    period: Period
 
 
 def raise_alarms(app: App, running: Sequence[Playbook], now: datetime, edge: Edge) -> int:
@@ -110,30 +102,6 @@ def _counts(figure: Figure, enough: int) -> bool:
 def _figure(connection: sa.Connection, settings: Settings, key: str, span: Span, now: datetime) -> Figure | None:
     found = kpis.compute(connection, period=span.period, as_of=now, settings=settings, keys=[key])
     return next((one for one in found if one.key == key), None)
-
-
-def spans_before(day: date, per: str, number: int) -> list[Span]:
-    """The last full weeks, months or quarters before a day, the latest first."""
-    spans: list[Span] = []
-    end = _begin_of(day, per)
-    while len(spans) < number:
-        begin = _begin_of(end - timedelta(days=1), per)
-        spans.append(Span(_name(begin, per), Period(begin, end)))
-        end = begin
-    return spans
-
-
-def _begin_of(day: date, per: str) -> date:
-    if per == "week":
-        return day - timedelta(days=day.weekday())
-    month = day.month if per == "month" else day.month - (day.month - 1) % 3
-    return day.replace(month=month, day=1)
-
-
-def _name(begin: date, per: str) -> str:
-    if per == "week":
-        return f"{begin.isocalendar().year}-W{begin.isocalendar().week:02}"
-    return f"{begin:%Y-%m}" if per == "month" else f"{begin.year}-Q{(begin.month + 2) // 3}"
 
 
 def stand_in(store: Store, settings: Settings) -> None:

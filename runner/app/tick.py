@@ -17,6 +17,7 @@ from runner import collect
 from runner.app import clockwork
 from runner.app.alarms import raise_alarms
 from runner.app.app import App
+from runner.app.digests import send_digest
 from runner.app.stuck import stuck
 from runner.churn import keeping
 from runner.circumstances import ALL_PAUSED, zones_in_use
@@ -143,6 +144,8 @@ def tick(app: App, now: datetime, *, full: bool = False, stop: Callable[[], bool
         _score(app, now, ticked)
         _drain(app, now)
         _run_playbooks(app, now, ticked, stop, all_over=full or _night_has_come(app, now))
+    if app.measures and not stop():
+        ticked.failures += send_digest(app, now)
     app.remember("last_tick_at", now.isoformat())
     ticked.waiting += _unsettled(app)
     return ticked
@@ -150,7 +153,7 @@ def tick(app: App, now: datetime, *, full: bool = False, stop: Callable[[], bool
 
 def _score(app: App, now: datetime, ticked: Ticked) -> None:
     """Once a local day, before anybody looks at the scores."""
-    if not app.scores:
+    if not app.measures:
         return
     try:
         scored = keeping.score(app.store, app.settings, now)

@@ -1,14 +1,15 @@
-"""Commands that measure: churn, effect."""
+"""Commands that measure: churn, effect, report."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from runner.cli.options import AsJson, At, Folder, console, instant, moment, print_json, workspace
-from runner.errors import NeedsPerson
+from runner.cli.options import AsJson, At, Folder, console, day, folder_of, instant, moment, print_json, workspace
+from runner.errors import NeedsPerson, WrongUsage
 
 
 def churn(
@@ -65,4 +66,39 @@ def effect(
             console().print(line)
 
 
-COMMANDS: Mapping[str, Callable[..., None]] = {"churn": churn, "effect": effect}
+def report(
+    workspaces: Annotated[
+        list[Path] | None, typer.Argument(metavar="WORKSPACE", help="Several, a report each; here where none is given.")
+    ] = None,
+    folder: Folder = None,
+    per: Annotated[str, typer.Option(help="The last full week, month or quarter.")] = "month",
+    on: Annotated[str | None, typer.Option("--on", help="As on this day; today unless told.", metavar="DAY")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where the pages and PDFs go; `reports` of each unless told.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a period's figures as a page and a PDF, for colleagues or for an agency's clients."""
+    from runner import clock
+    from runner.app.digests import FOLDER, report_on, write_pages
+
+    if per not in ("week", "month", "quarter"):
+        raise WrongUsage(f"--per must be week, month or quarter, is {per!r}")
+    documents = []
+    for place in workspaces or [folder_of(folder)]:
+        with workspace(place) as app:
+            now = moment(app, None)
+            today = day(on) if on else clock.local(now, app.settings.timezone).date()
+            told = report_on(app, per=per, day=today, now=now)
+            # Several clients' reports in one folder are told apart by the workspace's name.
+            prefix = f"{app.folder.name}-" if out is not None else ""
+            written = write_pages(told, out or app.folder / FOLDER, prefix)
+            documents.append(told.document() | {"workspace": str(place), "files": [str(path) for path in written]})
+            if not as_json:
+                for path in written:
+                    print(path)
+    if as_json:
+        print_json(documents)
+
+
+COMMANDS: Mapping[str, Callable[..., None]] = {"churn": churn, "effect": effect, "report": report}

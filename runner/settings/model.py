@@ -17,6 +17,7 @@ from runner.settings.parts import (
     Brake,
     Caps,
     Churn,
+    Digest,
     Effect,
     KpiSettings,
     QuietHours,
@@ -67,6 +68,8 @@ class Settings(Part):
     churn: Churn = Churn()
     #: How the effect of playbooks is told.
     effect: Effect = Effect()
+    #: The report by mail, and to whom; none where it is left out.
+    digest: Digest | None = None
     #: When the daemon works.
     schedule: Schedule = Schedule()
     #: Where reviews are asked for.

@@ -99,6 +99,17 @@ class Effect(Part):
     lift: Annotated[Share, Field(gt=0)] = 0.2
 
 
+class Digest(Part):
+    """A report by mail, once a week or a month; the PDF of it is kept in the workspace's folder `reports`."""
+
+    #: Who gets it.
+    to: tuple[MailAddress, ...] = Field(min_length=1)
+    #: On Mondays, or on the first of a month.
+    every: Literal["week", "month"] = "week"
+    #: The hour from which it goes out, in the account's zone.
+    at: Hour = time(8)
+
+
 class Schedule(Part):
     """When the daemon works."""
 

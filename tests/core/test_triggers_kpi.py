@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.app.alarms import spans_before
+from runner.report import spans_before
 from tests.core.world import World, utc
 
 WATCH = """

@@ -39,6 +39,8 @@ class App:
 
     #: Whether a tick looks only at those for whom something is new.
     narrows: ClassVar[bool] = True
+    #: Whether it scores customers at night, and sends digests.
+    measures: ClassVar[bool] = True
 
     def __init__(
         self, folder: Path, *, environment: Mapping[str, str] | None = None, now: Callable[[], datetime] | None = None

@@ -11,6 +11,7 @@ import structlog
 
 from runner.app import clockwork
 from runner.app.app import App, recalled
+from runner.churn import keeping
 from runner.circumstances import ALL_PAUSED, zones_in_use
 from runner.conditions import Fields
 from runner.edge import Edge
@@ -26,6 +27,8 @@ from runner.waking import Fresh, wake
 
 log = structlog.get_logger()
 
+#: The field that is measured anew now and then.
+RISK = "contact.churn_risk"
 #: Playbooks with what their tick looks at.
 Windows: TypeAlias = "list[tuple[Playbook, Window]]"
 
@@ -135,6 +138,7 @@ def windows(app: App, running: Sequence[Playbook], now: datetime, fields: Fields
             return []
         known = {row.id: row for row in connection.execute(sa.select(playbooks))}
         zones = zones_in_use(connection)
+        measured = keeping.measured_since(connection)
     orders_since = datetime.fromisoformat(told[ORDERS_SINCE]) if ORDERS_SINCE in told else None
     found = []
     for playbook in running:
@@ -145,5 +149,8 @@ def windows(app: App, running: Sequence[Playbook], now: datetime, fields: Fields
         first = first if orders_since is None else max(first, orders_since)
         lateness = playbook.keys.max_lateness or app.settings.max_lateness
         first_look = row is None or row.watched != playbook.trigger.watches
+        # Scores of another kind have not risen: whom they are high of is as if it had never been looked.
+        if measured and measured > since and RISK in playbook.trigger.looks_at(fields):
+            first_look = True
         found.append((playbook, Window(first, since, now, lateness, zones, fields, playbook.id, first_look)))
     return found

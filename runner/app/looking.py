@@ -11,9 +11,11 @@ import sqlalchemy as sa
 
 from runner.app import clockwork
 from runner.app.app import App
+from runner.app.clockwork import last_moment
 from runner.app.entering import brakes_of, windows
 from runner.circumstances import suppressed
 from runner.decide import NOES
+from runner.effect import Effects, effects
 from runner.enroll import register, unregistered
 from runner.errors import Fault, NeedsPerson, WrongUsage
 from runner.explain import Explained, explain, find_contact
@@ -115,6 +117,16 @@ def _no_address(row: Mapping[str, Any]) -> str | None:
     if row["address"] is not None:
         return None
     return "the address is not valid" if row["email"] else "there is no address"
+
+
+def measured(app: App, playbook: str | None, as_of: datetime | None) -> Effects:
+    """What each playbook, or this one, has changed, as it was known at an instant."""
+    readings = [reading for reading in app.readings(app.fields()) if playbook in (None, reading.id)]
+    if not readings:
+        raise WrongUsage(f"there is no playbook {playbook!r}")
+    with app.store.read() as connection:
+        running = [reading.playbook for reading in readings if reading.playbook is not None]
+        return effects(connection, running, app.settings, as_of=as_of or last_moment(app))
 
 
 def open_tasks(app: App) -> Sequence[dict[str, Any]]:

@@ -12,6 +12,7 @@ from runner.actions import MailAction, Notify, UpdateContact, Webhook, Work
 from runner.actions.base import texts
 from runner.actions.notify import OWNER
 from runner.actions.update_contact import fitting
+from runner.app.figures import figure_faults
 from runner.conditions import Fields
 from runner.conditions.fields import Kind
 from runner.duration import Duration
@@ -46,7 +47,7 @@ def _with_templates(
 ) -> Reading:
     if reading.draft is None:
         return reading
-    found = _template_faults(templates, reading.draft, settings, fields) if look else []
+    found = [*_template_faults(templates, reading.draft, settings, fields), *figure_faults(reading)] if look else []
     # Custom fields are learned by the first sync; until then an unknown name may be one.
     learned = {fault for fault in found if not fields.complete and " has no " in fault.message}
     faults = (*reading.faults, *(fault for fault in found if fault not in learned))

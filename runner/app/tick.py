@@ -14,13 +14,16 @@ from connectors.base import Mailer
 from connectors.errors import ConnectorError
 from runner import collect
 from runner.app import clockwork
+from runner.app.alarms import raise_alarms
 from runner.app.app import App
+from runner.app.digests import send_digest
 from runner.app.entering import all_paused, enroll_all, night_has_come
 from runner.app.stuck import stuck
+from runner.churn import keeping
 from runner.deliver import Delivered, deliver
 from runner.edge import Edge
 from runner.enroll import Entered, register
-from runner.errors import ExitCode, Fault
+from runner.errors import ExitCode, Fault, WrongUsage
 from runner.store.tables import OPEN_SENDS, OPEN_WRITES, playbooks, sends, writes
 from runner.sync import Synced, TooManyGone, advance, sync
 
@@ -126,11 +129,27 @@ def tick(app: App, now: datetime, *, full: bool = False, stop: Callable[[], bool
     ticked.synced, ticked.failures, ticked.waiting = news.synced, news.failures, news.waiting
     ticked.waiting += all_paused(app)
     if not stop():
+        _score(app, now, ticked)
         _drain(app, now)
         _run_playbooks(app, now, ticked, stop, all_over=full or night_has_come(app, now))
+    if app.measures and not stop():
+        ticked.failures += send_digest(app, now)
     app.remember("last_tick_at", now.isoformat())
     ticked.waiting += _unsettled(app)
     return ticked
+
+
+def _score(app: App, now: datetime, ticked: Ticked) -> None:
+    """Once a local day, before anybody looks at the scores."""
+    if not app.measures:
+        return
+    try:
+        scored = keeping.score(app.store, app.settings, now)
+    except WrongUsage as error:
+        ticked.waiting.append(str(error))
+        return
+    if scored is not None:
+        log.info("scored", action="scored", tier=scored.tier, customers=scored.customers, changed=scored.changed)
 
 
 def sync_all(
@@ -180,6 +199,7 @@ def _run_playbooks(app: App, now: datetime, ticked: Ticked, stop: Callable[[], b
     running = [reading.playbook for reading in readings if reading.playbook and reading.playbook.keys.enabled]
     edge = Edge()
     register(app.store, running, now)
+    raise_alarms(app, running, now, edge)
     ticked.entered = enroll_all(app, running, now, edge, fields=fields, all_over=all_over)
     ticked.waiting += _braked(app, {playbook.id for playbook in running})
     if not stop():

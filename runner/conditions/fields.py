@@ -17,6 +17,7 @@ from connectors.records import FieldType
 from runner.store.custom import is_kind
 from runner.store.distinct import distinct_values
 from runner.store.tables import (
+    alarms,
     answers,
     companies,
     contact_sources,
@@ -275,6 +276,7 @@ FACTS: Mapping[str, sa.FromClause] = {
     "event": events,
     "exit": facts["exits"],
     "invoice": facts["invoices"],
+    "kpi": alarms,
     "mention": facts["mentions"],
     "message": facts["messages"],
     "order": orders,

@@ -13,7 +13,19 @@ from pydantic import Field, SecretStr, field_validator
 from runner import business, clock
 from runner.duration import Duration, SomeTime
 from runner.settings.business_hours import BusinessHours
-from runner.settings.parts import Brake, Caps, KpiSettings, QuietHours, Reviews, Schedule, Sender, WrittenWebhook
+from runner.settings.parts import (
+    Brake,
+    Caps,
+    Churn,
+    Digest,
+    Effect,
+    KpiSettings,
+    QuietHours,
+    Reviews,
+    Schedule,
+    Sender,
+    WrittenWebhook,
+)
 from runner.yaml_file import closest
 from runner.yaml_types import Part, without_password
 
@@ -52,6 +64,12 @@ class Settings(Part):
     max_lateness: SomeTime = Duration(3, "day")
     #: How figures are counted and which are shown.
     kpis: KpiSettings = KpiSettings()
+    #: How likely customers are to leave.
+    churn: Churn = Churn()
+    #: How the effect of playbooks is told.
+    effect: Effect = Effect()
+    #: The report by mail, and to whom; none where it is left out.
+    digest: Digest | None = None
     #: When the daemon works.
     schedule: Schedule = Schedule()
     #: Where reviews are asked for.
@@ -60,7 +78,6 @@ class Settings(Part):
     webhooks: Mapping[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], WrittenWebhook] = Field(default_factory=dict)
     # Named by the design, not in yet: `check` says so.
     breakers: Any = None
-    churn: Any = None
     retention: Any = None
 
     @field_validator("store")
@@ -109,7 +126,7 @@ class Settings(Part):
 #: Characters of a secret: links that can be forged are worth nothing.
 SHORTEST_SECRET = 8
 #: Keys that the language knows and this version does not act on yet.
-NOT_YET = ("churn", "retention")
+NOT_YET = ("retention",)
 
 
 def zone_advice(name: str) -> str:

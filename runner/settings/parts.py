@@ -92,6 +92,40 @@ class KpiSettings(Part):
     targets: Mapping[str, Mapping[str, float]] = Field(default_factory=dict)
 
 
+class Churn(Part):
+    """How likely customers are to leave: what `contact.churn_risk` is a chance of."""
+
+    #: Days without an order, from 28 to 365, of which the score tells how likely they are.
+    horizon: Days = Duration(90, "day")
+    #: What scores: `mbg_nbd`, or the name of a model that an installed package brings.
+    model: str = "mbg_nbd"
+
+    @field_validator("horizon")
+    @classmethod
+    def _some_weeks(cls, horizon: Duration) -> Duration:
+        if not 28 <= horizon.days <= 365:
+            raise ValueError(f"must be from 28 to 365 days, is {horizon}")
+        return horizon
+
+
+class Effect(Part):
+    """How the effect of playbooks is told."""
+
+    #: The rise, in proportion, that the planned number of people is to tell: `20%` is from 10 to 12 in a hundred.
+    lift: Annotated[Share, Field(gt=0)] = 0.2
+
+
+class Digest(Part):
+    """A report by mail, once a week or a month; the PDF of it is kept in the workspace's folder `reports`."""
+
+    #: Who gets it.
+    to: tuple[MailAddress, ...] = Field(min_length=1)
+    #: On Mondays, or on the first of a month.
+    every: Literal["week", "month"] = "week"
+    #: The hour from which it goes out, in the account's zone.
+    at: Hour = time(8)
+
+
 class Schedule(Part):
     """When the daemon works."""
 

@@ -73,6 +73,18 @@ class epoch_seconds(FunctionElement[int]):
     name = "epoch_seconds"
 
 
+@spelled(
+    sqlite="(CAST(strftime('%s', {0}) AS INTEGER) / 900)",
+    postgresql="CAST(floor(extract(epoch from {0}) / 900) AS BIGINT)",
+)
+class quarter_hours(FunctionElement[int]):
+    """Whole quarters of an hour since 1970: every zone's offset is a number of them."""
+
+    type = Id
+    inherit_cache = True
+    name = "quarter_hours"
+
+
 @spelled(sqlite="local_day({all})", postgresql="CAST({0} AT TIME ZONE {1} AS DATE)")
 class local_day(FunctionElement[Any]):
     """The local date of an instant in a zone."""

@@ -20,6 +20,7 @@ from runner.store.tables import (
     contact_changes,
     contact_sources,
     contacts,
+    custom_fields,
     facts,
     meta,
     stale_contacts,
@@ -197,6 +198,7 @@ def _refresh(
     keep_purchases(connection, store, of, bought)
     rest = rest_of(connection, of, settings, now)
     mapped = _mapped(connection, of)
+    told = _risk_is_told(connection)
     updates: list[dict[str, Any]] = []
     history: list[dict[str, Any]] = []
     without_rate = 0
@@ -208,6 +210,8 @@ def _refresh(
             values["customer_since"] = person["customer_since"]
         after = {**values, **rest[person["id"]]}
         fill(after, person["custom"], settings.timezone)
+        if not told:
+            after["churn_risk"] = person["churn_risk"]  # The night's score, which no fact changes at once.
         if any(after[name] != person[name] for name in _SUMMARY):
             updates.append({"number": person["id"], **after, "changed_at": now})
             history += changes(person["id"], person, _scores(after), known_fields=None, now=now)
@@ -248,6 +252,12 @@ def _spent(own: Sequence[Purchase], zone: str) -> tuple[dict[str, Any], int]:
         "revenue": Rates.rounded(sum(priced)) if priced else None,
     }
     return values, len(own) - len(priced)
+
+
+def _risk_is_told(connection: sa.Connection) -> bool:
+    """Whether a source tells the churn risk; else it is ours, and written at night."""
+    c = custom_fields.c
+    return connection.scalar(sa.select(c.name).where(c.of_table == "contacts", c.name == "churn_risk")) is not None
 
 
 def _mapped(connection: sa.Connection, of: Whose) -> set[int]:

@@ -177,7 +177,9 @@ def _write(connection: sa.Connection, values: Mapping[int, Mapping[str, Any]]) -
     for row in rows:
         told = values[row["id"]]
         columns = {name: _read(name, told[name]) if name in told else row[name] for name in _columns()}
-        custom = {**row["custom"], **{name: value for name, value in told.items() if name not in TRACKED}}
+        columns["churn_risk"] = told.get("churn_risk", row["churn_risk"])
+        ours = {*TRACKED} if "churn_risk" in row["custom"] else {*TRACKED, "churn_risk"}
+        custom = {**row["custom"], **{name: value for name, value in told.items() if name not in ours}}
         custom = {name: value for name, value in custom.items() if value is not None}
         updates.append({"number": row["id"], **columns, "custom": custom})
     update_rows(connection, contacts, updates)

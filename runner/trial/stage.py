@@ -51,6 +51,8 @@ class Stage(App):
 
     #: Its time is gone back in, and nothing notes who changed.
     narrows = False
+    #: The scores of that time are in its history.
+    measures = False
 
     def __init__(self, real: App, folder: Path, fields: Fields, **apart: Any) -> None:
         super().__init__(real.folder, now=real.now)

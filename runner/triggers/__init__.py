@@ -15,6 +15,7 @@ from runner.triggers.deal_stage import DealStage
 from runner.triggers.event import Event
 from runner.triggers.high_score import HighScore
 from runner.triggers.inactivity import Inactivity
+from runner.triggers.kpi import Kpi
 from runner.triggers.low_score import LowScore
 from runner.triggers.manual import Manual
 from runner.triggers.onboarding import Onboarding
@@ -37,6 +38,7 @@ TRIGGERS: Mapping[str, type[Trigger]] = {
         Event,
         HighScore,
         Inactivity,
+        Kpi,
         LowScore,
         Manual,
         Onboarding,
@@ -45,4 +47,4 @@ TRIGGERS: Mapping[str, type[Trigger]] = {
     )
 }
 #: Triggers of the language that this version does not have yet.
-NOT_YET = ("kpi",)
+NOT_YET: tuple[str, ...] = ()

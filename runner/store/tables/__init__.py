@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runner.store.tables.alarms import ACCOUNT, alarms
 from runner.store.tables.collecting import answers, consents, inbox, inbox_metadata, mail_events, suppressions
 from runner.store.tables.delivering import OPEN_SENDS, OPEN_WRITES, recipients, sends, skeletons, tasks, writes
 from runner.store.tables.enrolling import (
@@ -49,6 +50,7 @@ from runner.store.tables.upkeep import (
 )
 
 __all__ = [
+    "ACCOUNT",
     "AT_THE_DOOR",
     "IN_HAND",
     "KEPT",
@@ -56,6 +58,7 @@ __all__ = [
     "OPEN_SENDS",
     "OPEN_WRITES",
     "REHEARSED",
+    "alarms",
     "answers",
     "changed_contacts",
     "companies",
@@ -103,7 +106,7 @@ __all__ = [
 
 #: What mail to nobody brought about: `go-live` forgets it. A test holds that every table is here or below.
 REHEARSED = (
-    answers, decisions, enrollments, mail_events, playbooks, sends, skeletons, tasks, trigger_states, writes,
+    alarms, answers, decisions, enrollments, mail_events, playbooks, sends, skeletons, tasks, trigger_states, writes,
 )  # fmt: skip
 #: What was told, what was said no to, and what the store knows of itself.
 KEPT = (

@@ -1,0 +1,163 @@
+"""Every night each contact's `churn_risk` is written anew where it has changed, with what it was before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from runner import clock
+from runner.settings import Settings
+from runner.store import Store
+from runner.store.tables import contact_changes, contacts, custom_fields, meta
+from runner.sync.bulk import update_rows
+
+if TYPE_CHECKING:
+    from runner.churn.histories import Floats, Histories, Ints
+    from runner.churn.models import Model
+    from runner.churn.scale import Scale
+
+#: The scale in force, and the morning that was scored last.
+SCALE, SCORED = "churn_scale", "churn_scored"
+#: Contacts that one transaction writes: no writer shall wait long for this one.
+CHUNK = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What a night's scoring came to."""
+
+    day: date
+    tier: str
+    customers: int
+    changed: int
+
+
+def measured_since(connection: sa.Connection) -> datetime | None:
+    """Since when scores are of the same kind: a rule's yes, or another model's chance, is no rise of this one's."""
+    told = connection.scalar(sa.select(meta.c.value).where(meta.c.key == SCORED))
+    return datetime.fromisoformat(told["measured_since"]) if told else None
+
+
+def told_by_a_source(connection: sa.Connection) -> bool:
+    """Whether a source tells the score: then nobody else does."""
+    c = custom_fields.c
+    return connection.scalar(sa.select(c.name).where(c.of_table == "contacts", c.name == "churn_risk")) is not None
+
+
+def score(store: Store, settings: Settings, now: datetime) -> Scored | None:
+    """The scores as of this local midnight; None where they are there, or a source tells them.
+
+    A day that was missed is not made up for: the next one's scores are the same whether it was or not.
+    """
+    day = clock.local(now, settings.timezone).date()
+    with store.read() as connection:
+        told = connection.scalar(sa.select(meta.c.value).where(meta.c.key == SCORED))
+        if (told and date.fromisoformat(told["day"]) >= day) or told_by_a_source(connection):
+            return None
+    by, history, model = reckoned(store, settings, day, now)
+    known, said = _said(by, history, model, day)
+    with store.read() as connection:
+        people, new = _contacts_of(connection, settings, known, said)
+        differing = list(_differing(connection, people, new))
+    measure = [by.tier, by.horizon, by.model]
+    same = told is not None and told["measure"] == measure
+    since = told["measured_since"] if told and same else now.isoformat()
+    scored = {"day": day.isoformat(), "measure": measure, "measured_since": since}
+    if differing and not same:
+        # Before the first of the new scores: or whoever is killed in between would take another measure for a rise.
+        _remember(store, {SCORED: scored | {"day": told["day"] if told else date.min.isoformat()}})
+    for start in range(0, len(differing), CHUNK):
+        _write(store, differing[start : start + CHUNK], now)
+    _remember(store, {SCALE: by.document(), SCORED: scored})
+    return Scored(day, str(by.tier), len(known), len(differing))
+
+
+def reckoned(store: Store, settings: Settings, day: date, now: datetime) -> tuple[Scale, Histories, Model]:
+    """The scale in force on a day, everybody's orders before it, and the model.
+
+    The scale is learnt as of each Monday: a machine that was off learns the same.
+    """
+    from runner.churn.histories import histories, number_of
+    from runner.churn.models import model_called
+    from runner.churn.scale import Scale, scale
+
+    name, horizon = settings.churn.model, settings.churn.horizon.days
+    monday = number_of(day - timedelta(days=day.weekday()))
+    model = model_called(name)
+    with store.read() as connection:
+        kept = connection.scalar(sa.select(meta.c.value).where(meta.c.key == SCALE))
+        history = histories(connection, settings, day, now)
+    if kept and (kept["day"], kept["model"], kept["horizon"]) == (monday, name, horizon):
+        return Scale.read(kept), history, model
+    return scale(history, monday, horizon=horizon, name=name, model=model), history, model
+
+
+def _said(by: Scale, history: Histories, model: Model, day: date) -> tuple[Ints, Floats]:
+    from runner.churn.histories import number_of
+    from runner.churn.scale import scores
+
+    known = history.on(number_of(day))
+    return known.customers, scores(by, known, model)
+
+
+def _contacts_of(connection: sa.Connection, settings: Settings, customers: Ints, said: Floats) -> tuple[Ints, Floats]:
+    """Whose contact has which score: the people of a company have the company's. In order of their numbers."""
+    import numpy as np
+
+    if settings.customers == "contact":
+        return customers, said
+    employed = sa.select(contacts.c.id, contacts.c.company_id).where(
+        contacts.c.company_id.is_not(None), contacts.c.merged_into.is_(None)
+    )
+    rows = np.array(connection.execute(employed.order_by(contacts.c.id)).all(), np.int64).reshape(-1, 2)
+    place = np.searchsorted(customers, rows[:, 1])
+    there = (place < len(customers)) & (customers[np.minimum(place, len(customers) - 1)] == rows[:, 1])
+    return rows[there, 0], said[place[there]]
+
+
+def _differing(connection: sa.Connection, people: Ints, said: Floats) -> Iterator[dict[str, Any]]:
+    """Whose score is another one now; who is no customer any more has none."""
+    import numpy as np
+
+    before, had = _scores(connection)
+    everybody = np.union1d(before, people)
+    old, new = np.full(len(everybody), np.nan), np.full(len(everybody), np.nan)
+    old[np.searchsorted(everybody, before)] = had
+    new[np.searchsorted(everybody, people)] = said
+    for place in np.flatnonzero((old != new) & ~(np.isnan(old) & np.isnan(new))):
+        yield {"number": int(everybody[place]), "old": _told(old[place]), "churn_risk": _told(new[place])}
+
+
+def _scores(connection: sa.Connection) -> tuple[Ints, Floats]:
+    import numpy as np
+
+    scored = sa.select(contacts.c.id, contacts.c.churn_risk).where(contacts.c.churn_risk.is_not(None))
+    parts = [np.array(part, float) for part in connection.execute(scored).partitions(50_000)]
+    rows = np.concatenate(parts) if parts else np.empty((0, 2))
+    return rows[:, 0].astype(np.int64), rows[:, 1]
+
+
+def _told(score: float) -> float | None:
+    return None if score != score else float(score)
+
+
+def _write(store: Store, rows: list[dict[str, Any]], now: datetime) -> None:
+    history = [
+        {"contact_id": row["number"], "field": "churn_risk", "old": row["old"], "new": row["churn_risk"]}
+        | {"at": now, "seen_at": now}
+        for row in rows
+    ]
+    with store.write() as connection:
+        update_rows(connection, contacts, [{"number": row["number"], "churn_risk": row["churn_risk"]} for row in rows])
+        connection.execute(sa.insert(contact_changes), history)
+
+
+def _remember(store: Store, told: Mapping[str, Any]) -> None:
+    upsert = store.insert(meta)
+    upsert = upsert.on_conflict_do_update(index_elements=["key"], set_={"value": upsert.excluded.value})
+    with store.write() as connection:
+        connection.execute(upsert, [{"key": key, "value": value} for key, value in told.items()])

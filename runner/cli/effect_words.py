@@ -1,0 +1,109 @@
+"""What `effect` prints: a line a playbook, what all of them come to, and the ways of splits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from runner.cli.tables import blank_table, plain
+
+if TYPE_CHECKING:
+    from runner.effect import Effect, Effects
+    from runner.effect.statistics import Arm
+    from runner.kpis.intervals import Interval
+
+_COLOURS = {"works": "green", "harms": "bold red", "assignment broken": "bold red", "too early": "yellow"}
+
+
+def effect_lines(told: Effects) -> Iterator[RenderableType]:
+    if not told.playbooks:
+        yield Text("No playbook has run yet.")
+        return
+    yield Text("Who was let in against who was held out, by assignment: also those whom no mail reached", "bold")
+    yield _table(told.playbooks, told.currency, ("let in", "held out"))
+    for one in told.playbooks:
+        yield _why(one)
+    if told.interval is not None and told.difference is not None:
+        yield Text("\nAll playbooks together", "bold")
+        people = _of_all(told.treated, told.difference, told.interval)
+        yield Text(
+            f"{_points(told.difference)} points ({_span(told.interval)}); {people} customers did it because of them"
+        )
+        if told.spent is not None and told.spent_interval is not None:
+            money = _of_all(told.treated, told.spent, told.spent_interval)
+            yield Text(f"{money} {told.currency} more; who is in several playbooks counts in each")
+    if told.splits:
+        yield Text("\nSplits: each way against the first one", "bold")
+        yield _table(told.splits, told.currency, ("this way", "the first"))
+        for one in told.splits:
+            yield _why(one)
+
+
+def _table(effects: Sequence[Effect], currency: str, arms: tuple[str, str]) -> Table:
+    table = blank_table()
+    table.add_column("Playbook", ratio=2, min_width=18)
+    table.add_column("Did it", ratio=1, min_width=12)
+    for head in (*(arm.capitalize() for arm in arms), "Difference, points", "More customers", f"More {currency}"):
+        table.add_column(head, justify="right", no_wrap=True)
+    table.add_column("Verdict", no_wrap=True)
+    for one in effects:
+        verdict = str(one.judged.verdict)
+        table.add_row(_name(one), str(one.outcome), *_cells(one), Text(verdict, _COLOURS.get(verdict, "")))
+    return table
+
+
+def _name(effect: Effect) -> Text:
+    name = f"{effect.playbook}, {effect.step}: {effect.arms[0]}" if effect.step else effect.playbook
+    return plain(name)
+
+
+def _cells(effect: Effect) -> tuple[str, str, str, str, str]:
+    told = effect.contrast
+    arms = _rate(told.one), _rate(told.other)
+    if told.difference is None or told.interval is None:
+        return (*arms, "–", "–", "–")
+    difference = f"{_points(told.difference)} ({_span(told.interval)})"
+    people = _of_all(told.one.n, told.difference, told.interval)
+    if told.spent is None or told.spent_interval is None:
+        return (*arms, difference, people, "–")
+    return (*arms, difference, people, _of_all(told.one.n, told.spent, told.spent_interval))
+
+
+def _why(effect: Effect) -> Text:
+    told = [effect.judged.why]
+    if effect.plan is not None:
+        plan = effect.plan
+        told.append(
+            f"planned: {plan.treated:,} and {plan.holdout:,} people tell {_percent(plan.to)} from {_percent(plan.base)}"
+        )
+    if effect.unfinished:
+        told.append(f"of {effect.unfinished:,} more the days are not over")
+    return Text("  ").append_text(_name(effect)).append(f": {'; '.join(told)}", "dim")
+
+
+def _rate(arm: Arm) -> str:
+    return "–" if arm.rate is None else f"{_percent(arm.rate)} of {arm.n:,}"
+
+
+def _of_all(people: int, each: float, interval: Interval) -> str:
+    return f"{_sum(people * each)} ({_sum(people * interval.low)} to {_sum(people * interval.high)})"
+
+
+def _span(interval: Interval) -> str:
+    return f"{_points(interval.low)} to {_points(interval.high)}"
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:+.1f}".replace("-", "−")
+
+
+def _sum(amount: float) -> str:
+    return f"{amount:+,.0f}".replace("-", "−")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"

@@ -25,6 +25,18 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_table(
+        "tokens",
+        sa.Column("id", types.Id, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("created_at", types.Instant(), nullable=False),
+        sa.Column("revoked_at", types.Instant(), nullable=True),
+        sa.CheckConstraint("scope IN ('events')", name=op.f("ck_tokens_scope")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tokens")),
+        sa.UniqueConstraint("digest", name=op.f("uq_tokens_digest")),
+    )
+    op.create_table(
         "own_words",
         sa.Column("contact_id", types.Id, nullable=False),
         sa.Column("field", sa.Text(), nullable=False),
@@ -297,5 +309,6 @@ def downgrade() -> None:
 
     op.drop_table("trigger_states")
     op.drop_table("own_words")
+    op.drop_table("tokens")
     op.drop_table("changed_contacts")
     # ### end Alembic commands ###

@@ -36,6 +36,7 @@ from runner.store.tables.people import (
     own_words,
 )
 from runner.store.tables.schema import metadata
+from runner.store.tables.telling import inbox_keys, tokens
 from runner.store.tables.upkeep import (
     changed_contacts,
     cursors,
@@ -74,6 +75,7 @@ __all__ = [
     "events",
     "facts",
     "inbox",
+    "inbox_keys",
     "inbox_metadata",
     "mail_events",
     "meta",
@@ -95,6 +97,7 @@ __all__ = [
     "surveys",
     "tasks",
     "tickets",
+    "tokens",
     "trigger_states",
     "writes",
 ]
@@ -107,5 +110,5 @@ REHEARSED = (
 KEPT = (
     meta, contacts, contact_sources, companies, company_sources, contact_companies, deal_contacts, *facts.values(),
     contact_changes, changed_contacts, purchases, cursors, stale_contacts, set_aside, custom_fields, playbook_versions,
-    recipients, suppressions, consents, schedules, runs, deal_changes, own_words,
+    recipients, suppressions, consents, schedules, runs, deal_changes, own_words, tokens,
 )  # fmt: skip

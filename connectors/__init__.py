@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 #: type → module:class. Third parties add theirs by the entry point group `regulars.connectors`.
 SOURCES: Mapping[str, str] = {
+    "api": "connectors.feeds.api:Api",
     "csv": "connectors.crm.csv_folder:CsvFolder",
     "hubspot": "connectors.crm.hubspot:HubSpotSource",
 }

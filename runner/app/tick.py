@@ -16,6 +16,7 @@ from runner import collect
 from runner.app import clockwork
 from runner.app.app import App
 from runner.app.entering import all_paused, enroll_all, night_has_come
+from runner.app.hearing import sources_today
 from runner.app.stuck import stuck
 from runner.deliver import Delivered, deliver
 from runner.edge import Edge
@@ -144,8 +145,8 @@ def sync_all(
     """Every connector's news; one that cannot be reached does not keep the others from being heard."""
     news = News()
     rank = list(app.settings.connectors)
-    for name, source in app.sources.items():
-        match = str(app.settings.connectors[name].get("match", "email"))
+    for name, source in sources_today(app).items():
+        match = str(app.settings.connectors.get(name, {}).get("match", "email"))
         try:
             done = sync(
                 app.store,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,7 @@ from typing import Annotated
 import typer
 
 from runner.cli.options import AsJson, Folder, counted, print_json, say, workspace
-from runner.errors import WrongUsage
+from runner.errors import ExitCode, WrongUsage
 
 
 def token(
@@ -72,4 +73,39 @@ def _list(folder: Path | None, *, as_json: bool) -> None:
         say("there are none; `regulars token add NAME --scope events` makes one")
 
 
-COMMANDS: Mapping[str, Callable[..., None]] = {"token": token}
+def import_(
+    what: Annotated[str, typer.Argument(metavar="answers", help="What the file holds.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV file, UTF-8, with a row of names.")],
+    kind: Annotated[str, typer.Option(help="What was asked.", metavar="nps|csat|ces")] = "nps",
+    score: Annotated[str | None, typer.Option(help="The column of the score.", metavar="COLUMN")] = None,
+    email: Annotated[str | None, typer.Option(help="… of the address.", metavar="COLUMN")] = None,
+    contact: Annotated[str | None, typer.Option(help="… of an id of theirs.", metavar="COLUMN")] = None,
+    at: Annotated[str | None, typer.Option(help="… of the time of the answer.", metavar="COLUMN")] = None,
+    comment: Annotated[str | None, typer.Option(help="… of the words.", metavar="COLUMN")] = None,
+    response_id: Annotated[str | None, typer.Option("--id", help="… of the answer's id.", metavar="COLUMN")] = None,
+    times: Annotated[
+        str | None, typer.Option(help="How times are written, where not as ISO 8601: %d.%m.%Y %H:%M", metavar="FORMAT")
+    ] = None,
+    name: Annotated[str, typer.Option(help="Under which name they are kept.", metavar="NAME")] = "answers",
+    folder: Folder = None,
+) -> None:
+    """Take in answers that another survey tool exported; people are found by their address."""
+    from runner.app.importing import Export, import_answers
+
+    if what != "answers":
+        raise WrongUsage(f"{what!r} cannot be imported; answers can, and all else is a CSV connector's")
+    if kind not in ("nps", "csat", "ces"):
+        raise WrongUsage(f"--kind is nps, csat or ces, is {kind!r}")
+    told = {"score": score, "email": email, "contact": contact, "at": at, "comment": comment, "id": response_id}
+    columns = {ours: theirs for ours, theirs in told.items() if theirs is not None}
+    with workspace(folder) as app:
+        done = import_answers(app, file, Export(kind, columns, times), name=name)
+    for fault in done.faults:
+        print(fault)
+    left = f", {counted(len({fault.line for fault in done.faults}), 'row')} at fault" if done.faults else ""
+    empty = f", {counted(done.unanswered, 'row')} without a score" if done.unanswered else ""
+    say(f"{counted(done.answers, 'answer')} taken in{empty}{left}; the next sync reads them")
+    sys.exit(ExitCode.FAULT if done.faults else ExitCode.DONE)
+
+
+COMMANDS: Mapping[str, Callable[..., None]] = {"token": token, "import": import_}

@@ -15,6 +15,8 @@ SOURCES: Mapping[str, str] = {
     "api": "connectors.feeds.api:Api",
     "csv": "connectors.crm.csv_folder:CsvFolder",
     "hubspot": "connectors.crm.hubspot:HubSpotSource",
+    "imap": "connectors.feeds.imap:Imap",
+    "inbound": "connectors.feeds.inbound:Inbound",
     "rss": "connectors.feeds.rss:Rss",
     "surveymonkey": "connectors.feeds.surveymonkey:SurveyMonkey",
 }

@@ -51,7 +51,7 @@ _TIMELINE: Mapping[str, tuple[str, ...]] = {
     "contracts": ("ends_on",),
     "invoices": ("due_on",),
     "loyalty": ("joined_at", "left_at"),
-    "messages": ("at",),
+    "messages": ("at", "thread_id"),
     "mentions": ("at",),
     "exits": ("left_on",),
     "projects": ("due_on",),

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
 import structlog
 
 from connectors.base import Cursor, Listener, Page, SetAside, Source
-from connectors.records import BY_TABLE, TABLES, FieldType, Record, key_of
+from connectors.records import BY_TABLE, FieldType, Record, key_of
 from runner.store import Store
 from runner.store.custom import as_kind
 from runner.store.tables import custom_fields, inbox
-from runner.sync.meant import with_known
+from runner.sync.meant import by_table, with_known
 
 log = structlog.get_logger()
 
@@ -59,7 +58,7 @@ class Heard(Source):
         self._kinds = self._known_kinds()
         while bodies := self._next():
             read, faults = self._read(bodies)
-            for table, records in _by_table(with_known(self._store, self._name, read)):
+            for table, records in by_table(with_known(self._store, self._name, read)):
                 fitting, aside = self._fitting(table, records)
                 yield Page(table, fitting, _CURSOR, set_aside=aside)
             # Last: a body that is read twice does no harm, one that is not read would be lost.
@@ -132,11 +131,3 @@ def _kind_of(value: object) -> FieldType:
         case int() | float():
             return FieldType.NUMBER
     return FieldType.TEXT
-
-
-def _by_table(records: Iterable[Record]) -> Iterator[tuple[str, list[Record]]]:
-    """Who, then what happened, as sources bring it."""
-    place = {kind.table: number for number, kind in enumerate(TABLES)}
-    ordered = sorted(records, key=lambda record: place[record.table])
-    for table, of_table in groupby(ordered, key=lambda record: record.table):
-        yield table, list(of_table)

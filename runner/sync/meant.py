@@ -5,20 +5,23 @@ An address alone is the id of whoever has it at this source. What is left out of
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from functools import cache
+from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
 
-from connectors.records import BY_TABLE, Contact, Record, columns
+from connectors.base import Cursor, Page
+from connectors.records import BY_TABLE, TABLES, Contact, Record, columns
 from runner.store import Store
 from runner.store.facts import REFERENCES
 from runner.store.tables import contact_sources, contacts
 from runner.sync.bulk import AnyRow
 from runner.sync.person import Fields, address
+from runner.sync.threads import with_threads
 
 
 def with_known(store: Store, connector: str, records: Iterable[Record]) -> list[Record]:
@@ -32,7 +35,16 @@ def with_known(store: Store, connector: str, records: Iterable[Record]) -> list[
     settled = [_under(record, called.now) for record in told]
     with store.read() as connection:
         known = _known(connection, connector, {one.contact_id for one in settled if isinstance(one, Contact)})
-    return _completed(settled, known)
+        return with_threads(connection, connector, _completed(settled, known))
+
+
+def pages_with_known(store: Store, connector: str, page: Page, before: Cursor) -> Iterator[Page]:
+    """A page as whole rows, its own table last; what its rows say of others (a reply of its ticket) goes before."""
+    told = dict(by_table(with_known(store, connector, page.records)))
+    own = told.pop(page.table, [])
+    for table, records in told.items():
+        yield Page(table, records, before)
+    yield replace(page, records=own)
 
 
 class _Calling:
@@ -148,3 +160,11 @@ def _value(kind: type, value: Any) -> Any:
     if kind is datetime:
         return datetime.fromisoformat(value)
     return date.fromisoformat(value) if kind is date else value
+
+
+def by_table(records: Iterable[Record]) -> Iterator[tuple[str, list[Record]]]:
+    """Who, then what happened, as sources bring it."""
+    place = {kind.table: number for number, kind in enumerate(TABLES)}
+    ordered = sorted(records, key=lambda record: place[record.table])
+    for table, of_table in groupby(ordered, key=lambda record: record.table):
+        yield table, list(of_table)

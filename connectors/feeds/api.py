@@ -19,7 +19,7 @@ class ApiSettings(ConnectorSettings):
 
 
 class Api(Listener):
-    """Reads the bodies that `/api/events` took."""
+    """What a shop or product tells at `/api/events`, under a token of this connector's name."""
 
     type = "api"
     settings_model = ApiSettings

@@ -64,7 +64,7 @@ class ImapSettings(ConnectorSettings):
 
 
 class Imap(Source):
-    """Reads what came since the last time, by UID."""
+    """A mailbox: requests for help, and your answers to them. Read from where it was left, and never written to."""
 
     type = "imap"
     settings_model = ImapSettings

@@ -37,7 +37,7 @@ class InboundSettings(ConnectorSettings):
 
 
 class Inbound(Listener):
-    """Knows the provider by the password in the address, and reads heads."""
+    """Mail that a provider posts to `/webhooks/NAME`, of which the head alone is kept."""
 
     type = "inbound"
     settings_model = InboundSettings

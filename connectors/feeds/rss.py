@@ -45,7 +45,7 @@ class RssSettings(ConnectorSettings):
 
 
 class Rss(Source):
-    """Asks each feed only for what is new to it: by ETag and Last-Modified."""
+    """Feeds whose entries are mentions. Each is asked only for what is new to it, by ETag and Last-Modified."""
 
     type = "rss"
     settings_model = RssSettings

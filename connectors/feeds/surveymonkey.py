@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from connectors.base import ConnectorSettings, Cursor, Page, SetAside, Source
 from connectors.feeds.http import client, get
@@ -25,10 +25,11 @@ PAGE = 100
 SCALES: Mapping[str, tuple[int, int]] = {"nps": (0, 10), "csat": (1, 5), "ces": (1, 7)}
 
 
-class Asked(ConnectorSettings):
+class Asked(BaseModel):
     """One survey."""
 
-    type: Literal["survey"] = "survey"
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
     #: What is asked: nps, csat or ces.
     kind: Literal["nps", "csat", "ces"]
     #: The id of the question that has the score.
@@ -49,7 +50,7 @@ class SurveyMonkeySettings(ConnectorSettings):
     surveys: Mapping[str, Asked] = Field(min_length=1)
     #: Minutes between two pulls: an app that is no public one has 500 calls a day.
     every_minutes: int = Field(30, ge=1)
-    #: The custom variable of web links that holds the address, or your own id of the contact.
+    #: The custom variable of web links that holds the address.
     email_variable: str = "email"
 
     @field_validator("base_url")
@@ -61,7 +62,7 @@ class SurveyMonkeySettings(ConnectorSettings):
 
 
 class SurveyMonkey(Source):
-    """Pulls answers, oldest change first; a page's last change is where the next one begins."""
+    """Answers to SurveyMonkey's surveys, pulled from where they were left, the oldest change first."""
 
     type = "surveymonkey"
     settings_model = SurveyMonkeySettings

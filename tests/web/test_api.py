@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -32,11 +33,11 @@ def told(client: TestClient, token: str, *events: Any, **headers: str) -> Any:
     return client.post("/api/events", json={"events": events}, headers={"Authorization": f"Bearer {token}"} | headers)
 
 
-def heard(desk: Desk, **settings: Any) -> None:
+def heard(desk: Desk, at: datetime = LATER) -> None:
     """The sync that reads what was told."""
     assert those_heard(desk.store) == ["shop"]
     source = Heard(desk.store, "shop", Api(ApiSettings()), customers="contact")
-    sync(desk.store, "shop", source, settings=desk.settings, full=False, now=LATER, rank=["crm"], **settings)
+    sync(desk.store, "shop", source, settings=desk.settings, full=False, now=at, rank=["crm"])
 
 
 def waiting(desk: Desk) -> int:
@@ -191,3 +192,11 @@ def test_a_body_that_cannot_be_read_any_more_stays_with_its_fault_and_stops_nobo
         faults = list(connection.scalars(sa.select(inbox.c.fault).order_by(inbox.c.id)))
     assert faults == ["ValueError: is no batch of events: 1 faults", None]
     assert len(rows(desk.store, facts["orders"])) == 1
+
+
+def test_what_was_read_is_forgotten_after_a_week(client: TestClient, desk: Desk, token: str) -> None:
+    for number, at in enumerate((LATER, LATER + timedelta(days=6), LATER + timedelta(days=8))):
+        told(client, token, order(number))
+        heard(desk, at)
+    with desk.store.inbox.begin() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(inbox)) == 2

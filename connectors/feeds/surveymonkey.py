@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from connectors.base import ConnectorSettings, Cursor, Page, SetAside, Source
 from connectors.feeds.http import client, get
+from connectors.feeds.told import SCALES
 from connectors.limits import Caller, Rate
 from connectors.records import Contact, Record, Survey
 
@@ -21,8 +22,6 @@ SYSTEM = "SurveyMonkey"
 #: Of an app that is no public one. 500 calls a day are left to the pauses between two pulls.
 LIMITS = {"minute": Rate(120, 60.0)}
 PAGE = 100
-#: A kind's scale, both ends included.
-SCALES: Mapping[str, tuple[int, int]] = {"nps": (0, 10), "csat": (1, 5), "ces": (1, 7)}
 
 
 class Asked(BaseModel):

@@ -17,7 +17,7 @@ log = structlog.get_logger()
 
 
 def take(desk: Desk, name: str, source: Inbound, headers: dict[str, str], body: bytes) -> Response:
-    """200 once the mail is on disk; anything else makes the provider try again."""
+    """200 once the mail is on disk; a fault of ours is 500, after which the provider tries again."""
     if not source.verify(headers):
         log.warning("a webhook's password is wrong; the mail was refused", action="inbound", connector=name)
         return PlainTextResponse("the password is wrong\n", 401)

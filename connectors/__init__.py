@@ -12,8 +12,13 @@ if TYPE_CHECKING:
 
 #: type → module:class. Third parties add theirs by the entry point group `regulars.connectors`.
 SOURCES: Mapping[str, str] = {
+    "api": "connectors.feeds.api:Api",
     "csv": "connectors.crm.csv_folder:CsvFolder",
     "hubspot": "connectors.crm.hubspot:HubSpotSource",
+    "imap": "connectors.feeds.imap:Imap",
+    "inbound": "connectors.feeds.inbound:Inbound",
+    "rss": "connectors.feeds.rss:Rss",
+    "surveymonkey": "connectors.feeds.surveymonkey:SurveyMonkey",
 }
 MAILERS: Mapping[str, str] = {
     "outbox": "connectors.mail.outbox:Outbox",

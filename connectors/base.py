@@ -66,6 +66,8 @@ class Source(ABC):
     settings_model: ClassVar[builtins.type[ConnectorSettings]]
     #: Whether it is a CRM that people work in, which is to be told what playbooks write about a contact.
     is_crm: ClassVar[bool] = False
+    #: Whether its word on a person is a part only: what it leaves out stays as it was.
+    tells_parts: ClassVar[bool] = False
     #: Calls made to the outside system so far.
     calls: int = 0
 
@@ -88,6 +90,22 @@ class Source(ABC):
 
     def close(self) -> None:
         """Gives back what was opened."""
+
+
+class Listener(Source):
+    """A source that is told instead of asked: what is told is kept as it came, and read at the next sync."""
+
+    tells_parts = True
+
+    def pull(self, cursor: Cursor | None, *, full: bool, now: datetime) -> Iterator[Page]:
+        return iter(())
+
+    @abstractmethod
+    def records(self, body: bytes, *, customers: str) -> Iterator[Record]:
+        """What a body tells, in its order; `customers` is the setting of that name.
+
+        Raises ValueError where the body is none of this source's: it is kept, with the reason.
+        """
 
 
 @dataclass(frozen=True, slots=True)

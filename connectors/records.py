@@ -262,6 +262,9 @@ class Ticket(Record):
     created_at: datetime
     first_reply_at: datetime | None = None
     solved_at: datetime | None = None
+    subject: str | None = None
+    #: Of the mail it began with: what an answer refers to.
+    message_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,6 +276,8 @@ class Message(Record):
 
     thread_id: str
     customer_id: str
+    #: Who of the customer it is with, where customers are companies.
+    contact_id: str | None = None
     direction: str
     at: datetime
 

@@ -90,7 +90,14 @@ def validate(file: YamlFile, model: type[M], document: Any, *, at: Sequence[str 
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        return [_as_fault(file, detail, at, model, document) for detail in error.errors(include_url=False)]
+        return faults_in(file, model, document, error, at=at)
+
+
+def faults_in(
+    file: YamlFile, model: type[BaseModel], document: Any, error: ValidationError, *, at: Sequence[str | int] = ()
+) -> list[Fault]:
+    """What pydantic found in the document, in our words."""
+    return [_as_fault(file, detail, at, model, document) for detail in error.errors(include_url=False)]
 
 
 def salvaged(model: type[M], document: Any, instead: Mapping[str, Any] | None = None) -> M | None:
@@ -183,6 +190,14 @@ def _as_fault(
                 else ""
             )
             return file.fault(path, f"must be {expected}, is {given!r}", near)
+        case "union_tag_invalid":
+            known = re.findall(r"'(\w+)'", str(context["expected_tags"]))
+            key, tag = str(context["discriminator"]).strip("'"), str(context["tag"])
+            return file.fault(
+                (*path, key), f"there is no {tag!r}", closest(tag, known) or f"there are {', '.join(known)}"
+            )
+        case "union_tag_not_found":
+            return file.fault(path, f"{context['discriminator']!s} is missing", "add it", value=False)
         case "none_required" | "is_instance_of":
             return file.fault(path, f"is not understood: {given!r}")
         case "string_type" if isinstance(given, dict) and any(isinstance(key, Mapping) for key in given):
@@ -216,6 +231,12 @@ _WANTED = {
     "list_type": "a list",
     "tuple_type": "a list, such as [1, 2]",
     "too_short": "a list with at least {min_length} in it",
+    "too_long": "a list of at most {max_length}",
+    "string_too_long": "a text of at most {max_length:,} characters",
+    "timezone_aware": "a time with its zone, such as 2026-11-27T10:00:00Z",
+    "datetime_type": "a time with its zone, such as 2026-11-27T10:00:00Z",
+    "datetime_parsing": "a time with its zone, such as 2026-11-27T10:00:00Z",
+    "datetime_from_date_parsing": "a time with its zone, such as 2026-11-27T10:00:00Z",
     "dict_type": "keys with values below it",
     "mapping_type": "keys with values below it",
     "model_type": "keys with values below it",
@@ -224,12 +245,23 @@ _WANTED = {
 
 def _keys_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
     """The keys that the model has below this path."""
-    found: Any = model
+    found: list[type[BaseModel]] = [model]
     for part in path:
-        field = next((f for name, f in found.model_fields.items() if part in (name, f.alias)), None)
-        parts = (field.annotation, *get_args(field.annotation)) if field else ()
-        found = next((a for a in parts if isinstance(a, type) and issubclass(a, BaseModel)), found)
-    return [field.alias or name for name, field in found.model_fields.items()]
+        fields = [f for m in found for name, f in m.model_fields.items() if part in (name, f.alias)]
+        below = [m for f in fields for m in _models_in(f.annotation)]
+        found = below or [m for m in found if _is_tagged(m, part)] or found
+    return [field.alias or name for name, field in found[0].model_fields.items()]
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models_in(part)]
+
+
+def _is_tagged(model: type[BaseModel], tag: str | int) -> bool:
+    """Whether it is the one of several that is written with this word: `type: order`."""
+    return any(get_args(field.annotation) == (tag,) for field in model.model_fields.values())
 
 
 def _short(value: Any) -> str:

@@ -33,6 +33,8 @@ SAMPLE = {
     "answer": {"score": 4, "comment": None},
     "cart": {"url": "https://acme.example/cart"},
     "invoice": {"invoice_id": "2026-118", "due_on": date(2026, 11, 19)},
+    "ticket": {"subject": "Where is my order?"},
+    "expected": {"words": "3 working hours", "hours": 3, "by": datetime(2026, 11, 23, 12, 0, tzinfo=UTC), "n": 120},
     "now": datetime(2026, 11, 22, 9, 0, tzinfo=UTC),
     "today": date(2026, 11, 22),
 }

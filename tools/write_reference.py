@@ -28,6 +28,7 @@ from runner.app.schema import comments, playbook_schema, settings_schema
 from runner.cli.main import app
 from runner.conditions.fields import known_fields
 from runner.duration import Duration
+from runner.web.openapi import document
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -38,6 +39,7 @@ def pages() -> Iterator[tuple[Path, str]]:
         yield path, with_sections(path.read_text(encoding="utf-8"))
     yield DOCS / "playbook.schema.json", _json(playbook_schema())
     yield DOCS / "settings.schema.json", _json(settings_schema())
+    yield DOCS / "openapi.json", _json(document("https://hello.acme.example"))
 
 
 def with_sections(page: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from runner.actions.add_note import AddNote
+from runner.actions.auto_reply import AutoReply
 from runner.actions.base import Action, MailAction, Work
 from runner.actions.choose import Choose
 from runner.actions.create_task import CreateTask
@@ -24,6 +25,7 @@ __all__ = [
     "NOT_YET",
     "Action",
     "AddNote",
+    "AutoReply",
     "Choose",
     "CreateTask",
     "MailAction",
@@ -42,6 +44,7 @@ ACTIONS: Mapping[str, type[Action]] = {
     action.name: action
     for action in (
         SendEmail,
+        AutoReply,
         Survey,
         RequestReview,
         RequestReferral,

@@ -59,6 +59,10 @@ class MailAction(Action):
         """The survey's kind or the review site: what the answer will be about."""
         return None
 
+    def headers(self, facts: Mapping[str, Any]) -> Mapping[str, str]:
+        """Headers of its own; `facts` are what the trigger brought."""
+        return {}
+
     def says(self) -> str:
         return f"mail {self.template}: {self.subject}"
 

@@ -17,6 +17,7 @@ from runner.app.app import App
 from runner.app.check import check, is_away, store_words
 from runner.app.clockwork import last_moment
 from runner.app.entering import OVERLOOKED, all_paused
+from runner.app.reception import reception
 from runner.app.tick import SYNC_FAILED
 from runner.settings import zone_advice
 from runner.store.migrate import HEAD
@@ -88,6 +89,10 @@ def examine(app: App) -> Examined:
                 *_unheard_of(connection),
                 *_sends(connection),
                 *_webhooks(app),
+                *(
+                    Finding(name, Health.WARNING if bad else Health.OK, words)
+                    for name, bad, words in reception(app, connection, now)
+                ),
                 *_playbooks(connection),
                 *_overdue(connection, last_moment(app)),
             ]

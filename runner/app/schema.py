@@ -56,6 +56,13 @@ def _of(model: type[BaseModel]) -> dict[str, Any]:
     return schema
 
 
+def described(model: type[BaseModel], reference: str) -> dict[str, Any]:
+    """The schema of a model that other documents take in; `reference` is where the models it is made of stand there."""
+    schema = model.model_json_schema(by_alias=True, ref_template=reference)
+    _describe(schema, model)
+    return schema
+
+
 def _one_of(models: Mapping[str, type[BaseModel]], words: str) -> dict[str, Any]:
     return {
         "description": words,

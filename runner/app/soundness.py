@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from runner.actions import MailAction, Notify, UpdateContact, Webhook, Work
+from runner.actions import AutoReply, MailAction, Notify, UpdateContact, Webhook, Work
 from runner.actions.base import texts
 from runner.actions.notify import OWNER
 from runner.actions.update_contact import fitting
 from runner.app.figures import figure_faults
+from runner.circumstances.expected import Expected
 from runner.conditions import Fields
 from runner.conditions.fields import Kind
 from runner.duration import Duration
@@ -215,6 +216,8 @@ def sample_person(draft: Draft, fields: Fields) -> tuple[dict[str, Any], dict[st
         "today": now.date(),
         "currency": "EUR",
     }
+    if any(isinstance(step.action, AutoReply) for step in draft.steps):
+        sample["expected"] = Expected(4, 120, now).values()
     brought = fields.bringing(*draft.brings)
     for word in draft.brings:
         names = [name for name in brought.names if name.startswith(f"{word}.")]

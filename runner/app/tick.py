@@ -18,6 +18,7 @@ from runner.app.alarms import raise_alarms
 from runner.app.app import App
 from runner.app.digests import send_digest
 from runner.app.entering import all_paused, enroll_all, night_has_come
+from runner.app.hearing import sources_today
 from runner.app.stuck import stuck
 from runner.churn import keeping
 from runner.deliver import Delivered, deliver
@@ -163,8 +164,8 @@ def sync_all(
     """Every connector's news; one that cannot be reached does not keep the others from being heard."""
     news = News()
     rank = list(app.settings.connectors)
-    for name, source in app.sources.items():
-        match = str(app.settings.connectors[name].get("match", "email"))
+    for name, source in sources_today(app).items():
+        match = str(app.settings.connectors.get(name, {}).get("match", "email"))
         try:
             done = sync(
                 app.store,

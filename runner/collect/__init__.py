@@ -6,6 +6,8 @@ from runner.collect.answers import SCALES, Answered, BadAnswer, Scale, SurveyClo
 from runner.collect.consent import Standing, resubscribe, standing, unsubscribe
 from runner.collect.inbox import Drained, drain, receive
 from runner.collect.mail import Counted, events
+from runner.collect.telling import Told, tell
+from runner.collect.tokens import Scope, Token, holder, in_force, issue, revoke
 from runner.collect.visits import Visited, hit, referral_code, visited
 
 __all__ = [
@@ -15,8 +17,11 @@ __all__ = [
     "Counted",
     "Drained",
     "Scale",
+    "Scope",
     "Standing",
     "SurveyClosed",
+    "Token",
+    "Told",
     "UnknownSend",
     "Visited",
     "answer",
@@ -24,10 +29,15 @@ __all__ = [
     "events",
     "given",
     "hit",
+    "holder",
+    "in_force",
+    "issue",
     "receive",
     "referral_code",
     "resubscribe",
+    "revoke",
     "standing",
+    "tell",
     "unsubscribe",
     "visited",
 ]

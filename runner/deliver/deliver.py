@@ -204,14 +204,14 @@ def _send(
         subject=group.subject,
         html=group.html,
         text=group.text,
-        letters=[_letter(office, by_id[send_id], texts) for send_id, texts in group.letters],
+        letters=[_letter(office, mail, by_id[send_id], texts) for send_id, texts in group.letters],
         categories=[playbook.id],
     )
     told, trouble = hand_in(office, mailing)
     return told, replace(trouble, refusals=tuple(f"{playbook.id}: {words}" for words in trouble.refusals))
 
 
-def _letter(office: Office, claim: Claim, texts: object) -> Letter:
+def _letter(office: Office, mail: MailAction, claim: Claim, texts: object) -> Letter:
     contact = claim.facts.contact
     name = " ".join(part for part in (contact["first_name"], contact["last_name"]) if part)
     assert claim.facts.address is not None
@@ -219,5 +219,9 @@ def _letter(office: Office, claim: Claim, texts: object) -> Letter:
         send_id=claim.send_id,
         to=Address(claim.facts.address, name or None),
         substitutions=texts,  # type: ignore[arg-type]
-        headers=unsubscribe_headers(office.links, claim.send_id, claim.due.contact_id, office.settings.public_url),
+        headers={**_unsubscribing(office, claim), **mail.headers(claim.due.facts)},
     )
+
+
+def _unsubscribing(office: Office, claim: Claim) -> dict[str, str]:
+    return unsubscribe_headers(office.links, claim.send_id, claim.due.contact_id, office.settings.public_url)

@@ -13,9 +13,10 @@ import sqlalchemy as sa
 from connectors.base import Address, Mailer
 from connectors.hooks.webhook import Hook, Hooks
 from runner import clock
-from runner.actions import Work
+from runner.actions import AutoReply, Work
 from runner.actions.base import filled
 from runner.circumstances import Circumstances, Due
+from runner.circumstances.expected import Expected, expected
 from runner.conditions import Fields
 from runner.conditions.brought import named
 from runner.deliver.lease import Lease
@@ -86,6 +87,7 @@ class Office:
     machine_now: Callable[[], datetime] = field(default=clock.machine_now)
     #: Reads what came back meanwhile; asked between two mailings.
     listen: Callable[[], object] = field(default=lambda: None)
+    _expected: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def send_id(self, enrollment: int, step: str, attempt: int) -> str:
         """The same for the same letter, so that a mailer which recognises it sends it once."""
@@ -125,9 +127,19 @@ class Office:
             "currency": self.settings.currency,
             **{word: named(word, due.facts, self.fields) for word in playbook.trigger.brings},
         }
+        if any(isinstance(step.action, AutoReply) for step in playbook.steps):
+            context["expected"] = self.expected(now).values()
         if (answer := facts.answer(due)) is not None:
             context["answer"] = {name: answer.get(name) for name in ("kind", "score", "comment", "at")}
         return context
+
+    def expected(self, now: datetime) -> Expected:
+        """How soon we answer; reckoned once an instant."""
+        if self._expected.get("at") != now:
+            with self.store.read() as connection:
+                self._expected.update(at=now, found=expected(connection, self.settings, now))
+        found: Expected = self._expected["found"]
+        return found
 
     def _named(self, word: str, values: Mapping[str, Any]) -> dict[str, Any]:
         names = (name.split(".", 1)[1] for name in self.fields.names if name.startswith(f"{word}."))

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from runner.errors import NeedsPerson
 from runner.store import notes
 from runner.store.engine import Store
-from runner.store.tables import inbox, inbox_metadata
+from runner.store.tables import inbox_metadata
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -48,7 +48,7 @@ def migrate(store: Store) -> None:
 def _make_inbox(store: Store) -> None:
     """Apart from the rest: a SQLite store that was copied or restored has none beside it."""
     with store.inbox.connect() as connection:
-        if sa.inspect(connection).has_table(inbox.name):
+        if inbox_metadata.tables.keys() <= set(sa.inspect(connection).get_table_names()):
             return
     with _alone(store.inbox) as connection:
         inbox_metadata.create_all(connection)

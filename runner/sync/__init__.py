@@ -24,9 +24,11 @@ from runner.sync.bulk import CHUNK
 from runner.sync.counts import Counts, Synced
 from runner.sync.derive import derive
 from runner.sync.gone import TooManyGone
+from runner.sync.heard import Heard, those_heard
 from runner.sync.intake import Intake, Progress
 from runner.sync.kinds import kept_kinds
 from runner.sync.mapped import unused
+from runner.sync.meant import pages_with_known
 from runner.sync.own import holders
 from runner.sync.rows import Pull
 from runner.sync.summary import Refreshed, advance, out_of_date, refresh
@@ -34,6 +36,7 @@ from runner.sync.summary import Refreshed, advance, out_of_date, refresh
 __all__ = [
     "ORDERS_SINCE",
     "Counts",
+    "Heard",
     "Refreshed",
     "Synced",
     "TooManyGone",
@@ -41,6 +44,7 @@ __all__ = [
     "out_of_date",
     "refresh",
     "sync",
+    "those_heard",
     "unset",
 ]
 
@@ -75,9 +79,12 @@ def sync(
     pull = Pull(name, settings, now, rank, match, known, kinds)
     intake = Intake(store, pull, yes_delete=yes_delete, progress=progress)
     calls, cursor = source.calls, _cursor(store, name)
+    kept = cursor or {}
     try:
         for page in source.pull(cursor, full=full, now=now):
-            intake.keep(page)
+            for whole in pages_with_known(store, name, page, kept) if source.tells_parts else (page,):
+                intake.keep(whole)
+            kept = page.cursor
         intake.flush()
         intake.synced.warnings += _finish(store, source, pull, whole=full or cursor is None)
     except ConnectorError:

@@ -111,7 +111,8 @@ def _references(pull: Pull, record: Any) -> dict[str, str]:
     named: dict[str, str] = {}
     for column, pointing in REFERENCES.items():
         source_id = getattr(record, column, None)
-        if source_id:
+        # A customer that is the contact is no company, whatever customers are.
+        if source_id and not (column == "customer_id" and source_id == getattr(record, "contact_id", None)):
             named[customers if column == "customer_id" else pointing[0]] = source_id
     if isinstance(record, Deal) and "contact_source" not in named and record.contacts:
         named["contact_source"] = _primary(record.contacts)

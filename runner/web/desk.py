@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from connectors.base import Mailer
+from connectors.feeds.inbound import Inbound
 from runner.app import App
 from runner.app.tick import mailers
 from runner.links import Links
@@ -27,6 +28,8 @@ class Desk:
     #: The workspace's `templates/`; a page it does not bring is the shipped one.
     templates_folder: Path
     now: Callable[[], datetime]
+    #: Connectors to which a provider posts mail, by the same.
+    inbound: Mapping[str, Inbound] = field(default_factory=dict)
 
     @classmethod
     def of(cls, app: App) -> Desk:
@@ -38,4 +41,5 @@ class Desk:
             mailers=mailers(app),
             templates_folder=app.folder / "templates",
             now=lambda: app.now(),
+            inbound={name: one for name, one in app.sources.items() if isinstance(one, Inbound)},
         )

@@ -17,6 +17,7 @@ log = structlog.get_logger()
 #: Bytes of a body: SendGrid posts up to 768 KB; a form is a score and a comment.
 WEBHOOK_BYTES = 5_000_000
 FORM_BYTES = 64_000
+API_BYTES = 1_000_000
 
 #: Pages a client may open at once, and how many a second after that.
 BURST = 60
@@ -109,7 +110,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = WEBHOOK_BYTES if scope["path"].startswith("/webhooks/") else FORM_BYTES
+        limit = _limit(scope["path"])
         body = await _read(receive, limit, Headers(scope=scope).get("content-length", ""))
         if body is None:
             too_long = self._pages.problem(scope["path"], "long", 413, {"Connection": "close"})
@@ -121,6 +122,12 @@ class BodyLimit:
             return pending.pop() if pending else await receive()
 
         await self._app(scope, replay, send)
+
+
+def _limit(path: str) -> int:
+    if path.startswith("/webhooks/"):
+        return WEBHOOK_BYTES
+    return API_BYTES if path.startswith("/api/") else FORM_BYTES
 
 
 async def _read(receive: Receive, limit: int, announced: str) -> bytes | None:
@@ -141,7 +148,7 @@ def _free(scope: Scope) -> bool:
     """Events and one-click unsubscribes come by the thousand from few addresses, and none may be lost."""
     path: str = scope["path"]
     return (
-        path.startswith(("/webhooks/", "/static/"))
+        path.startswith(("/webhooks/", "/api/", "/static/"))
         or path == "/healthz"
         or (scope["method"] == "POST" and path[:3] == "/u/")
     )
@@ -159,4 +166,4 @@ def _client(scope: Scope) -> str:
 
 def _without_token(path: str) -> str:
     """A link's token lets whoever reads the log act for the person."""
-    return path if path.startswith(("/webhooks/", "/static/")) else path[:3]
+    return path if path.startswith(("/webhooks/", "/api/", "/static/")) else path[:3]

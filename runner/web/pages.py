@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from runner.app.starters import starters
 from runner.render.pages import FOLDER, PageTemplates
 from runner.web.desk import Desk
+from runner.web.refusals import refused
 
 
 class Pages:
@@ -26,6 +27,8 @@ class Pages:
 
     def problem(self, path: str, kind: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
         """Says what went wrong and what to do: a page to people, a line to machines."""
+        if path.startswith("/api/"):
+            return refused(status, self._templates.say(f"problem.{kind}.title"), headers=headers)
         if path.startswith("/webhooks/"):
             return PlainTextResponse(f"{self._templates.say(f'problem.{kind}.title')}\n", status, headers)
         page = self.show(path, "problem", status, kind=kind)

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from runner import collect
+from runner.web import inbound
 from runner.web.public import SHOWN, TheDesk
 
 log = structlog.get_logger()
@@ -23,6 +24,8 @@ async def body_of(request: Request) -> bytes:
 @router.post("/webhooks/{name}")
 def webhook(name: str, request: Request, desk: TheDesk, body: Annotated[bytes, Depends(body_of)]) -> Response:
     """200 once the body is on disk; anything else makes the provider try again."""
+    if (source := desk.inbound.get(name)) is not None:
+        return inbound.take(desk, name, source, dict(request.headers), body)
     mailer = desk.mailers.get(name)
     if mailer is None:
         return PlainTextResponse("no mailer has this name\n", 404)

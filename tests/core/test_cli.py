@@ -21,7 +21,7 @@ from tests.conftest import REPOSITORY
 
 COMMANDS = (
     "init check schema test backtest preview send-test sync plan run start log kpis explain doctor tasks approve "
-    "enroll settle pause resume suppress unsuppress go-live demo"
+    "enroll settle pause resume suppress unsuppress token import go-live demo"
 ).split()
 PEOPLE = """\
 contact_id,email,first_name,timezone,created_at,birthday,lifecycle_stage
@@ -383,3 +383,27 @@ def test_everything_set_aside_is_in_json_and_the_first_of_it_on_the_screen(call:
     shown = call("doctor").out
     assert shown.count("total: 'cheap' is not a number") == 10
     assert "and 5 more that were set aside; `regulars doctor --json` has all" in " ".join(shown.split())
+
+
+def test_a_token_is_shown_once_listed_by_name_and_taken_back(call: Call) -> None:
+    added = call("token", "add", "shop", "--scope", "events")
+    assert (added.code, added.out[:4]) == (0, "rgl_")
+    listed = call("token", "list", "--json")
+    assert [one["name"] for one in listed.json] == ["shop"]
+    assert added.out.strip() not in listed.out
+    assert any(check["name"] == "token shop" for check in call("doctor", "--json").json["checks"])
+    assert (call("token", "revoke", "shop").code, call("token", "list", "--json").json) == (0, [])
+    refused = call("token", "add", "crm")
+    assert (refused.code, refused.err) == (
+        2,
+        "'crm' is a connector that is asked (csv); take another name for the token\n",
+    )
+
+
+def test_import_ends_with_a_fault_where_a_row_has_one(call: Call, folder: Path) -> None:
+    rows = "id,email,score,date\n1,ada@x.example,9,2026-05-04\n2,ada@x.example,12,2026-05-04\n"
+    (folder / "export.csv").write_text(rows, encoding="utf-8")
+    ended = call("import", "answers", str(folder / "export.csv"))
+    assert (ended.code, ended.out) == (1, "export.csv:3:1: score: the score of nps is 0 to 10, is 12\n")
+    assert ended.err == "1 answer taken in, 1 row at fault; the next sync reads them\n"
+    assert call("sync", "--json").json["tables"]["answers.surveys"]["new"] == 1

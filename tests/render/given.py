@@ -34,6 +34,8 @@ COMPANY: Mapping[str, Any] = {"name": None}
 ANSWER: Mapping[str, Any] = {"score": 4.0, "comment": None, "kind": "nps"}
 CART: Mapping[str, Any] = {"cart_id": "c-1", "url": "https://shop.example.com/cart/c-1"}
 INVOICE: Mapping[str, Any] = {"invoice_id": "2026-118", "due_on": date(2026, 11, 19), "amount": Decimal(120)}
+TICKET: Mapping[str, Any] = {"subject": "Where is it?", "message_id": "<q1@example.org>"}
+EXPECTED: Mapping[str, Any] = {"words": "3 working hours", "hours": 3, "by": datetime(2026, 11, 23, 12, tzinfo=UTC)}
 
 
 def person(number: int = 1, *, language: str | None = None, answer: Any = ANSWER, **contact: Any) -> Person:
@@ -43,6 +45,8 @@ def person(number: int = 1, *, language: str | None = None, answer: Any = ANSWER
         "answer": answer,
         "cart": CART,
         "invoice": INVOICE,
+        "ticket": TICKET,
+        "expected": EXPECTED,
         "now": datetime(2026, 11, 22, 9, tzinfo=UTC),
         "today": date(2026, 11, 22),
         "currency": "EUR",

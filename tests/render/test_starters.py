@@ -13,14 +13,15 @@ from runner.conditions.fields import known_fields
 from runner.links import Kind as LinkKind
 from runner.playbook import Reading, read_playbooks
 from runner.render import Templates
-from tests.render.given import CART, INVOICE, LINKS, REPOSITORY, SENDER, person, without_tags
+from tests.render.given import CART, EXPECTED, INVOICE, LINKS, REPOSITORY, SENDER, TICKET, person, without_tags
 
 TEMPLATES = Templates(REPOSITORY / "templates", LINKS, SENDER)
 STARTERS = {
     "after_first_order", "anniversary", "birthday", "cart_abandoned", "churn_watch", "community_invite",
     "csat_after_order", "exit_question", "high_score_thanks", "lapsed_audience", "low_score_followup", "mention_task",
-    "onboarding", "payment_reminder", "quarterly_nps", "referral_invitation", "renewal_notice", "renewal_run",
-    "report_unopened", "restock", "review_request", "ten_orders", "ticket_followup", "usage_drop", "win_back",
+    "onboarding", "payment_reminder", "quarterly_nps", "received", "referral_invitation", "renewal_notice",
+    "renewal_run", "report_unopened", "restock", "review_request", "ten_orders", "ticket_followup",
+    "usage_drop", "win_back",
 }  # fmt: skip
 #: What need not be in a shop, and is off until it is: everybody else may leave a starter as it is.
 ON = {
@@ -45,18 +46,20 @@ def known() -> dict[str, Any]:
     for name in fields().names:
         word, field = name.split(".", 1)
         words[word] = [*(words.get(word) or []), field]
-    return words | {"answer": ["kind", "score", "comment"], "cart": list(CART), "invoice": list(INVOICE)}
+    named = {"ticket": list(TICKET), "expected": list(EXPECTED)}
+    return words | {"answer": ["kind", "score", "comment"], "cart": list(CART), "invoice": list(INVOICE), **named}
 
 
 def sample(**contact: Any) -> dict[str, Any]:
     everything = {name.split(".", 1)[1]: None for name in fields().names if name.startswith("contact.")}
     told = dict(person(1, **{**everything, "id": 1, **contact}).context)
-    return told | {"enrollment": {}, "cart": dict.fromkeys(CART), "invoice": dict.fromkeys(INVOICE)}
+    empty = {"cart": CART, "invoice": INVOICE, "ticket": TICKET, "expected": EXPECTED}
+    return told | {"enrollment": {}} | {word: dict.fromkeys(names) for word, names in empty.items()}
 
 
-def test_the_twenty_five_starters_are_there_and_check_without_a_word() -> None:
+def test_the_twenty_six_starters_are_there_and_check_without_a_word() -> None:
     found = readings()
-    assert len(STARTERS) == 25
+    assert len(STARTERS) == 26
     assert {reading.id for reading in found} == STARTERS
     assert [str(fault) for reading in found for fault in (*reading.faults, *reading.warnings)] == []
 

@@ -38,6 +38,7 @@ from runner.store.tables.people import (
     own_words,
 )
 from runner.store.tables.schema import metadata
+from runner.store.tables.telling import inbox_keys, tokens
 from runner.store.tables.upkeep import (
     changed_contacts,
     cursors,
@@ -78,6 +79,7 @@ __all__ = [
     "events",
     "facts",
     "inbox",
+    "inbox_keys",
     "inbox_metadata",
     "kpi_values",
     "mail_events",
@@ -100,6 +102,7 @@ __all__ = [
     "surveys",
     "tasks",
     "tickets",
+    "tokens",
     "trigger_states",
     "writes",
 ]
@@ -112,5 +115,5 @@ REHEARSED = (
 KEPT = (
     meta, contacts, contact_sources, companies, company_sources, contact_companies, deal_contacts, *facts.values(),
     contact_changes, changed_contacts, purchases, cursors, stale_contacts, set_aside, custom_fields, playbook_versions,
-    recipients, suppressions, consents, schedules, runs, deal_changes, own_words, kpi_values,
+    recipients, suppressions, consents, schedules, runs, deal_changes, own_words, kpi_values, tokens,
 )  # fmt: skip

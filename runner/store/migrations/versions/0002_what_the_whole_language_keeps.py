@@ -71,6 +71,18 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "tokens",
+        sa.Column("id", types.Id, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("created_at", types.Instant(), nullable=False),
+        sa.Column("revoked_at", types.Instant(), nullable=True),
+        sa.CheckConstraint("scope IN ('events')", name=op.f("ck_tokens_scope")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tokens")),
+        sa.UniqueConstraint("digest", name=op.f("uq_tokens_digest")),
+    )
+    op.create_table(
         "own_words",
         sa.Column("contact_id", types.Id, nullable=False),
         sa.Column("field", sa.Text(), nullable=False),
@@ -225,6 +237,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_mentions_seen_at", ["seen_at"], unique=False)
 
     with op.batch_alter_table("messages", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("contact_id", sa.Text(), nullable=True))
         batch_op.create_index("ix_messages_at", ["at"], unique=False)
         batch_op.create_index("ix_messages_seen_at", ["seen_at"], unique=False)
         batch_op.create_index("ix_messages_thread_id", ["thread_id", "at"], unique=False)
@@ -266,6 +279,8 @@ def upgrade() -> None:
         batch_op.create_index("ix_sessions_visitor_id", ["visitor_id", "started_at"], unique=False)
 
     with op.batch_alter_table("tickets", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("subject", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("message_id", sa.Text(), nullable=True))
         batch_op.create_index("ix_tickets_seen_at", ["seen_at"], unique=False)
 
     with op.batch_alter_table("wishlist_items", schema=None) as batch_op:
@@ -288,6 +303,8 @@ def downgrade() -> None:
 
     with op.batch_alter_table("tickets", schema=None) as batch_op:
         batch_op.drop_index("ix_tickets_seen_at")
+        batch_op.drop_column("message_id")
+        batch_op.drop_column("subject")
 
     with op.batch_alter_table("sessions", schema=None) as batch_op:
         batch_op.drop_index("ix_sessions_visitor_id")
@@ -331,6 +348,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_messages_thread_id")
         batch_op.drop_index("ix_messages_seen_at")
         batch_op.drop_index("ix_messages_at")
+        batch_op.drop_column("contact_id")
 
     with op.batch_alter_table("mentions", schema=None) as batch_op:
         batch_op.drop_index("ix_mentions_seen_at")
@@ -407,6 +425,7 @@ def downgrade() -> None:
 
     op.drop_table("trigger_states")
     op.drop_table("own_words")
+    op.drop_table("tokens")
     op.drop_table("kpi_values")
     op.drop_table("changed_contacts")
     op.drop_table("alarms")

@@ -6,6 +6,7 @@ from runner.collect.answers import SCALES, Answered, BadAnswer, Scale, SurveyClo
 from runner.collect.consent import Standing, resubscribe, standing, unsubscribe
 from runner.collect.inbox import Drained, drain, receive
 from runner.collect.mail import Counted, events
+from runner.collect.people import language
 from runner.collect.visits import Visited, hit, referral_code, visited
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "events",
     "given",
     "hit",
+    "language",
     "receive",
     "referral_code",
     "resubscribe",

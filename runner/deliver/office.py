@@ -126,7 +126,8 @@ class Office:
             **{word: named(word, due.facts, self.fields) for word in playbook.trigger.brings},
         }
         if (answer := facts.answer(due)) is not None:
-            context["answer"] = {name: answer.get(name) for name in ("kind", "score", "comment", "at")}
+            names = ("kind", "score", "reason", "comment", "at", *playbook.questions)
+            context["answer"] = {name: answer.get(name) for name in names}
         return context
 
     def _named(self, word: str, values: Mapping[str, Any]) -> dict[str, Any]:

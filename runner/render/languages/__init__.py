@@ -48,6 +48,12 @@ class Words:
         """The words of a key; numbers and days as the language writes them. `count` chooses the plural."""
         return self._said(key, values).format(**self._always, **{name: self._shown(of) for name, of in values.items()})
 
+    def own(self, wording: str | Mapping[str, str]) -> str:
+        """Of a text in several languages this one, else the first that is written."""
+        if isinstance(wording, str):
+            return wording
+        return wording[chosen([self.language], wording) or next(iter(wording))]
+
     def _said(self, key: str, values: Mapping[str, object]) -> str:
         match WORDS.get(key):
             case str(english):

@@ -125,9 +125,10 @@ class Office:
             "currency": self.settings.currency,
             **{word: named(word, due.facts, self.fields) for word in playbook.trigger.brings},
         }
-        if (answer := facts.answer(due)) is not None:
+        answer = facts.answer(due)
+        if answer is not None or playbook.asks:
             names = ("kind", "score", "reason", "comment", "at", *playbook.questions)
-            context["answer"] = {name: answer.get(name) for name in names}
+            context["answer"] = {name: (answer or {}).get(name) for name in names}
         return context
 
     def _named(self, word: str, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -82,18 +82,19 @@ def heard(
     with app.store.read() as connection:
         who = contact_called(connection, contact) if contact else None
         voices = _voices(connection, _chosen(app, period, who, survey, now, limit))
-        figures = _figures(app, connection, period, now, {voice.survey for voice in voices}) if not contact else []
+        figures = _figures(app, connection, period, now, survey) if not contact else []
     return Heard(period, voices, figures)
 
 
 def _figures(
-    app: App, connection: sa.Connection, period: Period | None, now: datetime, asked: set[str]
+    app: App, connection: sa.Connection, period: Period | None, now: datetime, survey: str | None
 ) -> Sequence[Kpi]:
-    keys = [measure.key for measure in kpis.KPIS if measure.key in asked.intersection(FIGURES)]
+    """Of the surveys that were answered in the period."""
+    keys = [measure.key for measure in kpis.KPIS if measure.key in FIGURES and survey in (None, measure.key)]
     if period is None or not keys:
         return []
     found = kpis.compute(connection, period=period, as_of=now, settings=app.settings, keys=keys)
-    return [kpi for kpi in found if not kpi.part_of]
+    return [kpi for kpi in found if not kpi.part_of and kpi.n]
 
 
 def _chosen(

@@ -63,4 +63,4 @@ def test_words_stand_beside_the_figure_and_how_many_have_any(asked: World) -> No
     assert "Too late" in shown
     assert "2 answers, 1 with words." in shown
     found = json.loads(CliRunner().invoke(commands, [*where, "--json", "--limit", "1"]).output)
-    assert (found["figures"][0]["n"], [one["score"] for one in found["answers"]]) == (2, [3.0])
+    assert (found["figures"][0]["n"], [one["score"] for one in found["answers"]]) == (1, [3.0])

@@ -35,6 +35,14 @@ def test_a_mistake_in_a_survey_is_told(world: World, surveys: str, step: str, to
     assert any(told in fault for fault in faults), faults
 
 
+def test_a_way_to_reviews_for_happy_customers_alone_is_warned_of(world: World) -> None:
+    world.write("templates/email/ask.html", "{{ survey() }} {{ unsubscribe() }} {{ sender.address }}")
+    thanks = "thanks: [{at_least: 9, say: A, button: B, url: https://www.trustpilot.com/evaluate/acme}]"
+    step = "actions:\n  - survey: {questions: tea, template: email/ask}"
+    world.playbook("p", f"{HEAD}surveys:\n  tea: {{kind: nps, {thanks}}}\n{step}")
+    assert any("leads some to reviews, by their score" in str(warning) for warning in world.check().warnings)
+
+
 def test_an_answer_link_that_stands_for_no_answer_is_told(world: World) -> None:
     world.write("templates/email/ask.html", "{{ answer_link('prize') }} {{ unsubscribe() }} {{ sender.address }}")
     world.playbook("p", HEAD + "actions:\n  - survey: {kind: exit, template: email/ask}")

@@ -112,12 +112,14 @@ class AfterScore(Part):
 class FollowUp(AfterScore):
     """What the words below a score are asked for."""
 
+    #: A text, or one for each language: `{en: Why?, de: Warum?}`.
     ask: Wording
 
 
 class Ending(AfterScore):
     """What the page says to somebody who has answered, and where it leads."""
 
+    #: A text, or one for each language.
     say: Wording
     #: What the button says.
     button: Wording | None = None
@@ -136,6 +138,7 @@ class Question(AfterScore):
 
     #: By which conditions and templates name its answer: `answer.useful`.
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    #: A text, or one for each language.
     ask: Wording
     #: A number, one of several answers, any of them, or words.
     type: Literal["rating", "choice", "choices", "text"]
@@ -182,6 +185,7 @@ class Questionnaire(Part):
     reasons: Options | None = None
     #: What is asked after the score, instead of the usual words; the first that fits.
     follow_up: tuple[FollowUp, ...] = ()
+    #: What is asked besides, in this order.
     questions: tuple[Question, ...] = Field((), max_length=20)
     #: What is said in the end; the first that fits the score.
     thanks: tuple[Ending, ...] = ()

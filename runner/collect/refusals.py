@@ -48,7 +48,9 @@ class Said:
         details = {id: answer for id, answer in answers.items() if answer not in (None, "", [])}
         if asks.scored is not None and self.score is not None:
             details = {asks.scored.id: self.score, **details}
-        return replace(self, comment=_storable(self.comment) or None, reason=self.reason or None, details=details)
+        score = self.score if asks.scale is not None else None
+        comment, reason = _storable(self.comment) or None, self.reason or None
+        return replace(self, score=score, comment=comment, reason=reason, details=details)
 
 
 def refuse(asks: Questionnaire, said: Said) -> None:

@@ -231,6 +231,10 @@ class Questionnaire(Part):
         """What may be chosen as the reason of an exit."""
         return tuple(self.reasons or REASONS) if self.kind == "exit" else ()
 
+    def question(self, where: str) -> Question | None:
+        """The question of one's own that is called so in a form: the one that gives the score is `score`."""
+        return self.scored if where == "score" else next((one for one in self.questions if one.id == where), None)
+
     def ending(self, score: int | None) -> Ending | None:
         return next((ending for ending in self.thanks if ending.is_for(score)), None)
 

@@ -29,16 +29,17 @@ def page_faults(workspace: Path, sender: Sender) -> list[Fault]:
 def _surveys() -> Iterator[Values]:
     """Each kind, and every type of a question, before an answer, after one, and after one that cannot be kept."""
     refusals = [
-        None,
         BadAnswer("score", lowest=0, highest=10),
         BadAnswer("reason", "reason"),
         BadAnswer("answer", "one"),
         BadAnswer("choice", "one"),
         BadAnswer("most", "several", count=2),
         BadAnswer("long", "comment", longest=1, length=2),
+        BadAnswer("score", lowest=0, highest=10),
     ]
+    refusals[-1].others = (BadAnswer("answer", "one"), BadAnswer("reason", "reason"))
     said = Said(3, "It came late", details={"one": "a", "several": ["a"], "words": "It came late", "more": 3})
-    for asks, fault, again in product((*STANDARD.values(), _OWN), refusals, (False, True)):
+    for asks, fault, again in product((*STANDARD.values(), _OWN), (None, *refusals), (False, True)):
         known = Answered(asks.kind or "own", 3, None, None, asks=asks)
         yield {**survey_values(known, said, fault), "again": again}
 

@@ -60,6 +60,7 @@ def test_a_playbooks_own_questions_are_asked_and_their_answers_kept(client: Test
 
 def test_every_wrong_answer_is_told_at_its_question_and_nothing_is_kept(client: TestClient, desk: Desk) -> None:
     link = asked(desk, {"questions": "tasting"}, {"tasting": OWN})
+    assert 'href="#score">How useful?' in client.post(link, data={}).text
     page = client.post(link, data={"score": "2", "q-missing": ["time", "tea"], "q-again": "maybe"})
     assert page.status_code == 422
     assert re.findall(r'id="(\w+)-fault">([^<]+)', page.text) == [

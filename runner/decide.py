@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from runner import clock
-from runner.actions import Action, Choose, MailAction, Split, Stop, Survey, Wait
+from runner.actions import Action, AnswerOrReminder, Choose, MailAction, Reminder, Split, Stop, Survey, Wait
+from runner.actions.wait import HAPPENED, TIMED_OUT
 from runner.circumstances import MARKETING_NOES, Circumstances, Due, Mailed
 from runner.conditions import Today
-from runner.passage import HAPPENED, TIMED_OUT
 from runner.playbook import Playbook
 from runner.settings import QuietHours, Settings
 from runner.steps import Branch, Step
@@ -51,6 +51,8 @@ Decision = Do | Hold | Skip | End
 
 #: What the log says of those who are held out.
 HELD_OUT = "in the holdout: not written to, so that the effect can be told"
+#: What the reason of a mail whose time is over begins with.
+TOO_LATE = "too late"
 #: Why somebody is suppressed, in words.
 NOES = {
     "unsubscribed": "unsubscribed",
@@ -84,6 +86,8 @@ def decide(
             return _split(playbook, step, facts, settings)
         case Stop(reason=reason):
             return End(reason)
+        case Reminder() as mail:
+            return _reminder(due, playbook, mail, facts, mailed, now, settings)
         case MailAction() as mail:
             return _mail(due, playbook, mail, facts, mailed, now, settings)
     return Do(playbook.trigger.reason(due.facts, due.anchor))
@@ -98,7 +102,7 @@ def _is_for_everybody(action: Action) -> bool:
 
 def barred(due: Due, playbook: Playbook, mail: MailAction, facts: Circumstances, settings: Settings) -> Decision | None:
     """What stands against a letter whatever the hour and the caps: asked at the claim, and again before the call."""
-    return _over(due, playbook, facts) or _may_not(mail, facts, settings)
+    return _over(due, playbook, facts) or _may_not(mail, facts, settings) or _needless(mail, facts)
 
 
 def next_since(due: Due, step: Step, facts: Circumstances, now: datetime, settings: Settings) -> datetime:
@@ -110,6 +114,8 @@ def next_since(due: Due, step: Step, facts: Circumstances, now: datetime, settin
 
 
 def _waits(due: Due, wait: Wait, facts: Circumstances, now: datetime, settings: Settings) -> Decision:
+    if isinstance(wait, AnswerOrReminder) and facts.passage.asked_until is None:
+        return Do("nobody was asked", HAPPENED)
     over = wait.over_at(due.step_since, facts.zone, settings.calendar)
     if wait.for_ is None:
         return Hold(over, wait.says()) if now < over else Do(wait.says())
@@ -187,12 +193,41 @@ def _mail(
     wait = _wait(playbook, mail, facts, mailed, now, settings)
     if now - due.step_since > lateness.span:
         held = f"{wait.reason}, " if wait else ""
-        return End(f"too late: {held}due since {due.step_since:%Y-%m-%d}, max_lateness is {lateness}")
+        return End(f"{TOO_LATE}: {held}due since {due.step_since:%Y-%m-%d}, max_lateness is {lateness}")
     if wait is None:
         return Do(playbook.trigger.reason(due.facts, due.anchor))
     if isinstance(wait, Hold) and wait.until - due.step_since > lateness.span:
-        return End(f"too late: {wait.reason}, would be held until {wait.until:%Y-%m-%d}, max_lateness is {lateness}")
+        return End(f"{TOO_LATE}: {wait.reason}, would be held until {wait.until:%Y-%m-%d}, max_lateness is {lateness}")
     return wait
+
+
+def _reminder(
+    due: Due,
+    playbook: Playbook,
+    mail: Reminder,
+    facts: Circumstances,
+    mailed: Mailed,
+    now: datetime,
+    settings: Settings,
+) -> Decision:
+    """A reminder that comes too late, or is not needed any more, is left out: the playbook goes on without it."""
+    closes = facts.passage.asked_until
+    if (needless := _needless(mail, facts)) is not None:
+        return needless
+    if closes is None or closes <= now:
+        return Skip("the survey has closed" if closes else "nobody was asked")
+    match _mail(due, playbook, mail, facts, mailed, now, settings):
+        case Hold(until=until, reason=reason) if until >= closes:
+            return Skip(f"{reason}, and the survey closes before")
+        case End(reason=reason) if reason.startswith(TOO_LATE):
+            return Skip(reason)
+        case decision:
+            return decision
+
+
+def _needless(mail: MailAction, facts: Circumstances) -> Skip | None:
+    """Who has answered is not reminded."""
+    return Skip("answered") if isinstance(mail, Reminder) and facts.passage.answer is not None else None
 
 
 def _may_not(mail: MailAction, facts: Circumstances, settings: Settings) -> Decision | None:

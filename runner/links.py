@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -29,6 +30,10 @@ PATHS = {
 }
 
 
+#: The key of a reason: what a link may stand for besides a score.
+_CHOICE = re.compile(r"[a-z][a-z0-9_]*")
+
+
 class BadLink(Exception):
     """This link is not one of ours, or it was cut short on its way."""
 
@@ -45,6 +50,8 @@ class Ticket:
     contact_id: int
     #: The number that was clicked in the mail, where the link stands for one.
     score: int | None = None
+    #: The answer that was, by its key, where it stands for that.
+    choice: str | None = None
 
 
 class Links:
@@ -64,8 +71,10 @@ class Links:
     def survey(self, send_id: str, contact_id: int) -> str:
         return self._url(Kind.SURVEY, send_id, contact_id)
 
-    def answer(self, send_id: str, contact_id: int, score: int) -> str:
-        """The survey with this score chosen already; opening it records nothing."""
+    def answer(self, send_id: str, contact_id: int, score: int | str) -> str:
+        """The survey with this score, or this reason, chosen already; opening it records nothing."""
+        if isinstance(score, str) and not _CHOICE.fullmatch(score):
+            raise ValueError(f"an answer link stands for a score, or the key of a reason; {score!r} is neither")
         return self._url(Kind.SURVEY, send_id, contact_id, score)
 
     def unsubscribe(self, send_id: str, contact_id: int) -> str:
@@ -84,12 +93,13 @@ class Links:
         """The ticket of a token of this kind, or of one of these kinds. Raises BadLink for any other token."""
         for one in (kind,) if isinstance(kind, str) else kind:
             if (said := self._verified(Kind(one), token)) is not None:
-                contact_id, score, send_id = said.split("~", 2)
-                return Ticket(Kind(one), send_id, int(contact_id), int(score) if score else None)
+                contact_id, answer, send_id = said.split("~", 2)
+                score = int(answer) if answer.isdigit() else None
+                return Ticket(Kind(one), send_id, int(contact_id), score, answer if score is None and answer else None)
         raise BadLink
 
-    def _url(self, kind: Kind, send_id: str, contact_id: int, score: int | None = None) -> str:
-        said = f"{contact_id}~{'' if score is None else score}~{send_id}"
+    def _url(self, kind: Kind, send_id: str, contact_id: int, answer: int | str = "") -> str:
+        said = f"{contact_id}~{answer}~{send_id}"
         return f"{self.public_url}/{PATHS[kind]}/{self._signers[kind].sign(said).decode()}"
 
     def _verified(self, kind: Kind, token: str) -> str | None:

@@ -9,14 +9,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from runner.actions import Wait
+from runner.actions.questions import told
+from runner.actions.wait import HAPPENED
 from runner.circumstances import OUT, Due, Passage
 from runner.playbook import Playbook
 from runner.steps import Step
 from runner.store.activity import activity
 from runner.store.tables import answers, contacts, decisions, enrollments, sends
-
-#: What the log says of a wait for something: it came, or its time was over.
-HAPPENED, TIMED_OUT = "happened", "timed out"
 
 
 def passages(
@@ -133,23 +132,28 @@ def _asked(connection: sa.Connection, due: Sequence[Due]) -> dict[int, dict[str,
     rows = connection.execute(
         sa.select(
             sends.c.enrollment_id,
+            sends.c.id,
             sends.c.closes_at,
             answers.c.kind,
             answers.c.score,
+            answers.c.reason,
             answers.c.comment,
+            answers.c.details,
             answers.c.answered_at,
         )
         .outerjoin_from(sends, answers, answers.c.send_id == sends.c.id)
         .where(_theirs(due), sends.c.action == "survey", sends.c.state.in_(["accepted", "unsure"]))
         .order_by(sends.c.claimed_at, sends.c.attempt)
     )
-    return {row.enrollment_id: {"asked_until": row.closes_at, "answer": _answer(row)} for row in rows}
+    return {row.enrollment_id: {"asked": row.id, "asked_until": row.closes_at, "answer": _answer(row)} for row in rows}
 
 
 def _answer(row: Any) -> dict[str, Any] | None:
     if row.answered_at is None:
         return None
-    return {"kind": row.kind, "score": row.score, "comment": row.comment, "at": row.answered_at}
+    said = {name: told(value) for name, value in (row.details or {}).items()}
+    said |= {"kind": row.kind, "score": row.score, "reason": row.reason}
+    return said | {"comment": row.comment, "at": row.answered_at}
 
 
 def _tells_of_waits(step: Step) -> bool:

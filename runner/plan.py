@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from runner.actions import Survey, Wait
+from runner.actions.wait import HAPPENED
 from runner.brake import BRAKED, allowed_by, braked
 from runner.circumstances import (
     ENROLLED,
@@ -29,7 +30,6 @@ from runner.deliver import Office
 from runner.deliver.claim import judge
 from runner.enroll import BEGAN_ANEW, candidates
 from runner.log import LoggedContact, LogRow
-from runner.passage import HAPPENED
 from runner.playbook import Playbook
 from runner.settings import Brake
 from runner.steps import Step

@@ -13,12 +13,14 @@ from pydantic import BeforeValidator, Field, TypeAdapter, field_validator
 
 from runner import cases, triggers
 from runner.actions import Choose, MailAction, Split, Stop, Survey, Wait
+from runner.actions.questions import SCALES, Questionnaire
 from runner.cases import Case
 from runner.conditions import Condition, Fields
+from runner.conditions.fields import Kind
 from runner.duration import Duration, Span, parse
 from runner.errors import Fault
 from runner.settings import Brake
-from runner.steps import Step, read_condition, read_steps, single
+from runner.steps import Step, questions_of, read_condition, read_steps, single
 from runner.triggers import Anchor, Trigger
 from runner.triggers.naming import misnamed
 from runner.yaml_file import YamlFile, read_yaml, salvaged, validate
@@ -87,6 +89,8 @@ class PlaybookKeys(Part):
     #: Who comes again while inside enters beside (`parallel`), not at all (`single`), or begins anew (`restart`).
     mode: Literal["parallel", "single", "restart"] = "parallel"
     limits: Limits = Limits()
+    #: Surveys of one's own, each by the name that a step's `questions:` says.
+    surveys: Mapping[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], Questionnaire] = Field(default_factory=dict)
     #: The steps, in order: each one action.
     actions: list[Any] = Field(min_length=1)
     goal: Goal | None = None
@@ -101,6 +105,13 @@ class PlaybookKeys(Part):
     tests: tuple[Case, ...] = ()
     # Of the language, not in this version yet.
     to: NotYet = None
+
+    @field_validator("surveys")
+    @classmethod
+    def _names_of_their_own(cls, surveys: Mapping[str, Questionnaire]) -> Mapping[str, Questionnaire]:
+        if taken := sorted(surveys.keys() & SCALES.keys()):
+            raise ValueError(f"{taken[0]!r} is a kind: give the survey another name, and kind: {taken[0]} inside it")
+        return surveys
 
     @field_validator("reenter")
     @classmethod
@@ -167,6 +178,11 @@ class Playbook:
     def reenter_after(self) -> Duration | None:
         """How long after the last time somebody may enter again; None for every occasion."""
         return parse(self.keys.reenter) if self.keys.reenter.startswith("after ") else None
+
+    @property
+    def questions(self) -> Mapping[str, Kind]:
+        """What its surveys ask besides score, reason and comment: what an answer may have, and of which kind."""
+        return questions_of(self.steps)
 
     def mails(self) -> Sequence[tuple[Step, MailAction]]:
         return [(step, step.action) for step in self.steps if isinstance(step.action, MailAction)]
@@ -243,7 +259,8 @@ def assemble(file: YamlFile, stem: str, fields: Fields) -> Reading:
     warnings: list[Fault] = []
     trigger = _read_trigger(file, document.get("trigger"), faults, warnings, fields) if "trigger" in document else None
     brought = fields.bringing(*trigger.brings) if trigger else fields
-    steps = read_steps(file, document.get("actions"), brought, faults, warnings)
+    surveys = _read_surveys(keys, document.get("surveys"))
+    steps = read_steps(file, document.get("actions"), brought, faults, warnings, surveys)
     audience = _read_condition(file, document, "audience", faults, warnings, fields)
     exit_when = _read_condition(file, document, "exit_when", faults, warnings, fields)
     if isinstance(keys, PlaybookKeys):
@@ -262,6 +279,14 @@ def assemble(file: YamlFile, stem: str, fields: Fields) -> Reading:
     anchors = trigger.anchors(fields)
     playbook = Playbook(id, _version(body), body, keys, trigger, steps, audience, exit_when, anchors, file)
     return Reading(id, file.name, playbook, (), tuple(warnings), draft)
+
+
+def _read_surveys(keys: PlaybookKeys | list[Fault], written: Any) -> Mapping[str, Questionnaire | None]:
+    """Its own surveys by name; None for one that is at fault, where the keys have told of it."""
+    if isinstance(keys, PlaybookKeys):
+        return keys.surveys
+    names = written if isinstance(written, Mapping) else {}
+    return {str(name): salvaged(Questionnaire, below) for name, below in names.items()}
 
 
 def _version(body: Mapping[str, Any]) -> str:

@@ -100,7 +100,7 @@ def _letters(app: App, day: date) -> Iterator[Received]:
         .where(contact_sources.c.contact_id == sends.c.contact_id)
         .scalar_subquery()
     )
-    kinds = {"survey": "survey", "request_review": "review", "request_referral": "referral"}
+    kinds = {"survey": "survey", "reminder": "survey", "request_review": "review", "request_referral": "referral"}
     with app.store.read() as connection:
         for row in connection.execute(
             sa.select(sends, source.label("source_id")).where(
@@ -119,7 +119,7 @@ def take_in(app: App, day: Day, now: datetime) -> None:
     people = _people(app, ids)
     for said in day.answers:
         ticket = Ticket(Kind.SURVEY, said.send_id, people[said.send_id])
-        collect.answer(app.store, ticket, said.score, said.comment, said.at)
+        collect.record(app.store, ticket, collect.Said(said.score, said.comment, said.reason), said.at)
     for no in day.unsubscribes:
         collect.unsubscribe(app.store, Ticket(Kind.UNSUBSCRIBE, no.send_id, people[no.send_id]), "page", no.at)
 

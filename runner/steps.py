@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from runner import actions
-from runner.actions import Action, Choose, Split
+from runner.actions import Action, Choose, Split, Survey
+from runner.actions.questions import Questionnaire
+from runner.actions.wait import HAPPENED, TIMED_OUT
 from runner.conditions import Condition, ConditionFault, Fields
+from runner.conditions.fields import Kind
 from runner.conditions.parts import faults_in
 from runner.errors import Fault
 from runner.yaml_file import YamlFile, closest, line_breaks, salvaged, validate, with_lines
@@ -16,6 +19,8 @@ from runner.yaml_file import YamlFile, closest, line_breaks, salvaged, validate,
 #: Where something stands in a document.
 KeyPath = tuple[str | int, ...]
 
+#: Of a playbook that writes no surveys of its own.
+NONE_OF_ITS_OWN: Mapping[str, Questionnaire | None] = {}
 #: The way of a choose that is taken where no condition holds.
 OTHERWISE = "otherwise"
 
@@ -55,7 +60,9 @@ class Step:
     @property
     def waits_for_sync(self) -> bool:
         """Whether a condition names a field that the first sync may still bring."""
-        return any(branch.when is None and branch.name != OTHERWISE for branch in self.branches if not branch.share)
+        if not isinstance(self.action, Choose):
+            return False
+        return any(branch.when is None and branch.name != OTHERWISE for branch in self.branches)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +75,16 @@ class _Entry:
     ways: tuple[tuple[str, Condition | None, float, tuple[_Entry, ...]], ...] = ()
 
 
-def read_steps(file: YamlFile, written: Any, fields: Fields, faults: list[Fault], warnings: list[Fault]) -> list[Step]:
+def read_steps(
+    file: YamlFile,
+    written: Any,
+    fields: Fields,
+    faults: list[Fault],
+    warnings: list[Fault],
+    surveys: Mapping[str, Questionnaire | None] = NONE_OF_ITS_OWN,
+) -> list[Step]:
     """The steps in the order in which they are written, those within a `choose` or `split` after it."""
-    return _linked(_Reader(file, fields, faults, warnings).block(written, ("actions",)), None)
+    return _linked(_Reader(file, fields, faults, warnings, surveys).block(written, ("actions",)), None)
 
 
 def _linked(entries: Sequence[_Entry], after: str | None) -> list[Step]:
@@ -80,18 +94,58 @@ def _linked(entries: Sequence[_Entry], after: str | None) -> list[Step]:
         branches = tuple(
             Branch(name, inside[0].id if inside else following, when, share) for name, when, share, inside in entry.ways
         )
-        steps.append(Step(entry.id, entry.action, entry.path, following, branches))
+        step = Step(entry.id, entry.action, entry.path, following, branches)
+        steps += _with_reminder(step, entry.action) if isinstance(entry.action, Survey) else [step]
         for *_, inside in entry.ways:
             steps += _linked(inside, following)
     return steps
 
 
+def _with_reminder(step: Step, survey: Survey) -> list[Step]:
+    """The survey; where it reminds, the wait for an answer and the reminder as steps of their own behind it.
+
+    No step that is written can have their ids: those have no hyphen before a word.
+    """
+    if survey.remind_after is None:
+        return [step]
+    waiting, reminding = f"{step.id}-wait", f"{step.id}-reminder"
+    ways = (Branch(HAPPENED, step.next), Branch(TIMED_OUT, reminding))
+    return [
+        replace(step, next=waiting),
+        Step(waiting, survey.patience, step.path, step.next, ways),
+        Step(reminding, survey.reminder, step.path, step.next),
+    ]
+
+
+def questions_of(steps: Iterable[Step]) -> dict[str, Kind]:
+    """What surveys among the steps ask besides score, reason and comment, by the question's id."""
+    asked = [question for step in steps if isinstance(step.action, Survey) for question in step.action.asks.questions]
+    return {question.id: Kind.NUMBER if question.type == "rating" else Kind.TEXT for question in asked}
+
+
+def _asked_in(document: Any) -> Iterator[tuple[str, Kind]]:
+    """The questions as they are written, sound or not: conditions that name them are not to blame."""
+    surveys = document.get("surveys") if isinstance(document, Mapping) else None
+    for survey in surveys.values() if isinstance(surveys, Mapping) else ():
+        for question in (survey.get("questions") or ()) if isinstance(survey, Mapping) else ():
+            if isinstance(question, Mapping) and str(question.get("id")).isidentifier():
+                yield str(question["id"]), Kind.NUMBER if question.get("type") == "rating" else Kind.TEXT
+
+
 class _Reader:
     """Reads entries within entries; every mistake is a fault, and the rest is read on."""
 
-    def __init__(self, file: YamlFile, fields: Fields, faults: list[Fault], warnings: list[Fault]) -> None:
+    def __init__(
+        self,
+        file: YamlFile,
+        fields: Fields,
+        faults: list[Fault],
+        warnings: list[Fault],
+        surveys: Mapping[str, Questionnaire | None],
+    ) -> None:
         self.file = file
-        self.fields = fields.bringing("answer", "enrollment")
+        self.surveys = surveys
+        self.fields = fields.bringing("answer", "enrollment").answering(dict(_asked_in(file.document)))
         self.faults = faults
         self.warnings = warnings
         self._ids: set[str] = set()
@@ -114,6 +168,8 @@ class _Reader:
             return (*self._rest(name, below, path), *self._within(name, below, (*path, name)))
         id = self._id(action, (*path, name))
         match action:
+            case Survey(questions=str(questions)):
+                return (_Entry(id, self._asking(action, questions, (*path, name)), path),)
             case Choose():
                 return (_Entry(id, action, path, tuple(self._options(action, (*path, name)))),)
             case Split(arms=arms):
@@ -123,6 +179,14 @@ class _Reader:
                 )
                 return (_Entry(id, action, path, ways),)
         return (_Entry(id, action, path),)
+
+    def _asking(self, survey: Survey, name: str, path: KeyPath) -> Survey:
+        """The survey with its questions, if they are there."""
+        if name not in self.surveys:
+            advice = closest(name, self.surveys) or f"write it: surveys: {{{name}: {{questions: [...]}}}}"
+            self.faults.append(self.file.fault((*path, "questions"), f"there is no survey {name!r} here", advice))
+        asks = self.surveys.get(name)
+        return survey.asking(asks) if asks is not None else survey
 
     def _rest(self, name: str, below: Any, path: KeyPath) -> Iterator[_Entry]:
         """A step without its keys that are at fault: its template, subject and id are looked at."""

@@ -15,7 +15,7 @@ from runner.actions.request_review import RequestReview
 from runner.actions.send_email import SendEmail
 from runner.actions.split import Split
 from runner.actions.stop import Stop
-from runner.actions.survey import Survey
+from runner.actions.survey import AnswerOrReminder, Reminder, Survey
 from runner.actions.update_contact import UpdateContact
 from runner.actions.wait import Wait
 from runner.actions.webhook import Webhook
@@ -25,11 +25,13 @@ __all__ = [
     "NOT_YET",
     "Action",
     "AddNote",
+    "AnswerOrReminder",
     "AutoReply",
     "Choose",
     "CreateTask",
     "MailAction",
     "Notify",
+    "Reminder",
     "Split",
     "Stop",
     "Survey",

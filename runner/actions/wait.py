@@ -46,6 +46,8 @@ def _moment(value: Any) -> Any:
     )
 
 
+#: What the log says of a wait for something: it came, or its time was over.
+HAPPENED, TIMED_OUT = "happened", "timed out"
 #: What `wait: {for: …}` may name beside an event's kind.
 HAPPENINGS = ("answer", "click")
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from itertools import product
 from pathlib import Path
 
+from runner.actions.questions import STANDARD, Questionnaire
 from runner.app.starters import starters
-from runner.collect import SCALES, Answered, BadAnswer
+from runner.app.survey_page import survey_values, thanks_values
+from runner.collect import Answered, BadAnswer, Said
 from runner.collect.consent import Standing
 from runner.errors import Fault
 from runner.render.page_words import WORDS
@@ -24,21 +27,50 @@ def page_faults(workspace: Path, sender: Sender) -> list[Fault]:
 
 
 def _surveys() -> Iterator[Values]:
-    refusals = (
-        None,
+    """Each kind, and every type of a question, before an answer, after one, and after one that cannot be kept."""
+    refusals = [
         BadAnswer("score", lowest=0, highest=10),
-        BadAnswer("words"),
-        BadAnswer("long", longest=1, length=2),
-    )
-    for kind, fault, again in product(SCALES, refusals, (False, True)):
-        yield {
-            "kind": kind,
-            "scale": SCALES[kind],
-            "score": 3,
-            "comment": "It came late",
-            "fault": fault,
-            "again": again,
-        }
+        BadAnswer("reason", "reason"),
+        BadAnswer("answer", "one"),
+        BadAnswer("choice", "one"),
+        BadAnswer("most", "several", count=2),
+        BadAnswer("long", "comment", longest=1, length=2),
+        BadAnswer("score", lowest=0, highest=10),
+    ]
+    refusals[-1].others = (BadAnswer("answer", "one"), BadAnswer("reason", "reason"))
+    said = Said(3, "It came late", details={"one": "a", "several": ["a"], "words": "It came late", "more": 3})
+    for asks, fault, again in product((*STANDARD.values(), _OWN), (None, *refusals), (False, True)):
+        known = Answered(asks.kind or "own", 3, None, None, asks=asks)
+        yield {**survey_values(known, said, fault), "again": again}
+
+
+_OWN = Questionnaire.model_validate(
+    {
+        "questions": [
+            {"id": "stars", "ask": "How many stars?", "type": "rating", "low": "few", "high": "many"},
+            {"id": "one", "ask": {"en": "Which one?"}, "type": "choice", "options": {"a": "A", "b": {"en": "B"}}},
+            {
+                "id": "several",
+                "ask": "Which?",
+                "type": "choices",
+                "options": ["a", "b", "c"],
+                "choose": 2,
+                "at_most": 3,
+            },
+            {"id": "words", "ask": "Why?", "type": "text", "optional": True},
+            {"id": "more", "ask": "How easy?", "type": "rating"},
+        ],
+        "thanks": [{"say": "Thank you", "button": "More", "url": "https://acme.example/"}],
+    }
+)
+
+
+def _thanks() -> Iterator[Values]:
+    for asks in (*STANDARD.values(), _OWN):
+        reason = next(iter(asks.reason_keys), None)
+        for score in (3, None):
+            answered = Answered(asks.kind or "own", score, "It came late", None, reason=reason, asks=asks)
+            yield thanks_values(answered, date(2027, 3, 10))
 
 
 def _standings() -> Iterator[Values]:
@@ -53,6 +85,6 @@ SAMPLES: Mapping[str, Sequence[Values]] = {
     "referral": ({"code": "ACDEFGHJ"},),
     "review": ({"sites": {}}, {"sites": {"Google": "https://reviews.example.com"}}),
     "survey": tuple(_surveys()),
-    "thanks": tuple({"answered": Answered("nps", score, "It came late", None)} for score in (3, None)),
+    "thanks": tuple(_thanks()),
     "unsubscribe": ({},),
 }

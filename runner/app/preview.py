@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from connectors.base import Address, Letter, Mailing, Outcome
 from runner import clock
-from runner.actions import MailAction
+from runner.actions import MailAction, Reminder
 from runner.app.app import App
 from runner.app.check import fields_of_store
 from runner.app.clockwork import last_moment
@@ -86,8 +86,9 @@ def _chosen(app: App, what: str, step: str | None, fields: Fields) -> tuple[Read
     if reading.draft is None or reading.playbook is None:
         raise Faults(reading.faults or reading.warnings)
     mails = [one for one, _ in reading.playbook.mails()]
-    if step is None and len(mails) == 1:
-        return reading, mails[0]
+    first = [one for one in mails if not isinstance(one.action, Reminder)]
+    if step is None and len(first) == 1:
+        return reading, first[0]
     found = next((one for one in mails if one.id == step), None)
     if found is None:
         words = f"{what} has no step {step!r} that writes a mail" if step else f"{what} writes several mails"

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from connectors.base import Address
-from runner.actions import MailAction
+from runner.actions import MailAction, Reminder, Survey
+from runner.actions.questions import Questionnaire, Scale
 from runner.app.soundness import SAMPLE_SENDER, sample_person
-from runner.collect import SCALES
 from runner.conditions import Fields
 from runner.errors import Fault
 from runner.playbook import Draft, Reading
@@ -24,7 +24,7 @@ from runner.steps import Step
 _HOST = "https://links.check.invalid"
 #: The sender's address while it is looked for.
 _ADDRESS = "Address of the sender"
-_ANSWER = re.compile(rf"{re.escape(_HOST)}/answer/(\d+)")
+_ANSWER = re.compile(rf"{re.escape(_HOST)}/answer/(\w+)")
 #: The link without which an action is none.
 _NEEDED = {"request_review": ("review", "the review link"), "request_referral": ("referral", "the personal code")}
 
@@ -37,7 +37,7 @@ class SampleLinks:
     def survey(self, send_id: str, contact_id: int) -> str:
         return f"{_HOST}/survey"
 
-    def answer(self, send_id: str, contact_id: int, score: int) -> str:
+    def answer(self, send_id: str, contact_id: int, score: int | str) -> str:
         return f"{_HOST}/answer/{score}"
 
     def unsubscribe(self, send_id: str, contact_id: int) -> str:
@@ -111,11 +111,11 @@ def _rendered(templates: Templates, mail: MailAction, file: str, sample: Mapping
 
 
 def _of_links(mail: MailAction, html: str) -> Iterator[tuple[str, str]]:
-    scores = {int(found[1]) for found in _ANSWER.finditer(html)}
-    asks = f"{_HOST}/survey" in html
-    if mail.name == "survey":
-        yield from _of_scale(str(mail.about), scores, asks)
-    elif scores or asks:
+    answers = {found[1] for found in _ANSWER.finditer(html)}
+    page = f"{_HOST}/survey" in html
+    if isinstance(mail, Survey | Reminder):
+        yield from _of_answers(str(mail.about), mail.asks, answers, page=page)
+    elif answers or page:
         words = f"has links to answer a survey, and {mail.name} asks none"
         yield words, "make the step a survey: with its kind, or leave them out"
     if mail.name in _NEEDED:
@@ -124,22 +124,27 @@ def _of_links(mail: MailAction, html: str) -> Iterator[tuple[str, str]]:
             yield f"has not {what}, which {mail.name} is for", f'write <a href="{{{{ {function}() }}}}">'
 
 
-def _of_scale(kind: str, scores: set[int], asks: bool) -> Iterator[tuple[str, str]]:
-    scale = SCALES.get(kind)
-    if not scores and not asks:
-        yield (
-            f"has no link to answer the {kind} survey",
-            "write {{ answer_link(score) }} for each score, or {{ survey() }}",
-        )
-    elif scale is not None and scores:
-        asked = f"a {kind} survey asks {scale.lowest} to {scale.highest}"
-        if beyond := sorted(scores - set(scale.scores)):
-            yield (
-                f"has answer links for {_listed(beyond)}, and {asked}",
-                "write those, or name another kind: in the step",
-            )
-        if not asks and (lacking := sorted(set(scale.scores) - scores)):
-            yield f"has no answer link for {_listed(lacking)}, and {asked}", "add them, or {{ survey() }}"
+def _of_answers(kind: str, asks: Questionnaire, answers: set[str], *, page: bool) -> Iterator[tuple[str, str]]:
+    """Every answer can be given, by a link of its own or on the page, and no link stands for what is none."""
+    if not answers and not page:
+        advice = "write {{ answer_link(score) }} for each score, or {{ survey() }}"
+        yield f"has no link to answer the {kind} survey", advice
+    if asks.scale is not None and answers:
+        yield from _of_scale(kind, asks.scale, answers, page=page)
+    elif beyond := sorted(answers - set(asks.reason_keys)):
+        known = f"there are {', '.join(asks.reason_keys)}" if asks.reason_keys else "write {{ survey() }}"
+        yield f"has answer links for {', '.join(beyond)}, which the {kind} survey does not know", known
+
+
+def _of_scale(kind: str, scale: Scale, answers: set[str], *, page: bool) -> Iterator[tuple[str, str]]:
+    scores = {int(answer) for answer in answers if answer.isdigit()}
+    asked = f"a {kind} survey asks {scale.lowest} to {scale.highest}"
+    if beyond := sorted(scores - set(scale.scores)):
+        yield f"has answer links for {_listed(beyond)}, and {asked}", "write those, or name another kind: in the step"
+    if words := sorted(answer for answer in answers if not answer.isdigit()):
+        yield f"has answer links for {', '.join(words)}, and {asked}", "write {{ answer_link(score) }}"
+    if not page and (lacking := sorted(set(scale.scores) - scores)):
+        yield f"has no answer link for {_listed(lacking)}, and {asked}", "add them, or {{ survey() }}"
 
 
 def _of_law(mail: MailAction, html: str, addresses: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -22,7 +22,7 @@ from runner.links import Links
 from runner.playbook import Draft, Reading
 from runner.render import Templates
 from runner.settings import Sender, Settings
-from runner.steps import KeyPath
+from runner.steps import KeyPath, questions_of
 from runner.yaml_file import closest
 
 #: Who writes, and in what amounts are, while the settings cannot be read.
@@ -222,6 +222,8 @@ def sample_person(draft: Draft, fields: Fields) -> tuple[dict[str, Any], dict[st
     for word in draft.brings:
         names = [name for name in brought.names if name.startswith(f"{word}.")]
         sample[word] = {name.partition(".")[2]: _TOLD.get(name, values[brought[name].kind]) for name in names}
+    if "answer" in sample:
+        sample["answer"] |= {id: 3 if kind is Kind.NUMBER else "Anna" for id, kind in questions_of(draft.steps).items()}
     known: dict[str, Any] = {name: list(value) if isinstance(value, dict) else None for name, value in sample.items()}
     return known, sample
 
@@ -230,6 +232,7 @@ def sample_person(draft: Draft, fields: Fields) -> tuple[dict[str, Any], dict[st
 _TOLD = {
     "answer.kind": "nps",
     "answer.score": 3.0,
+    "answer.reason": "price",
     "answer.comment": "It came late",
     "cart.url": "https://acme.example/c",
     "invoice.invoice_id": "2026-118",

@@ -125,12 +125,26 @@ def _of_values(file: YamlFile, path: Path, case: Case, fields: Fields) -> Iterat
     for key, place, row in given.rows():
         seen.add((LISTS[key], key_in(LISTS[key], row)))
         yield from _tried(file, (*path, "given", key, place), record_of, LISTS[key], row, 1, scene)
+    own = {"reason", *_asked_in(file.document)}
     for place, one in enumerate(case.then):
         row, below = getattr(one, one.what), (*path, "then", place, one.what)
+        if one.what == "answer":
+            # What only our own surveys ask.
+            row = {name: value for name, value in row.items() if name not in own}
         if one.what == "contact":
             yield from _tried(file, below, known_of, row, scene, consent=None)
         elif (table := ROWS.get(one.what)) is not None and (table, key_in(table, row)) not in seen:
             yield from _tried(file, below, record_of, table, row, 1, scene)
+
+
+def _asked_in(document: Any) -> Iterator[str]:
+    """The ids of the playbook's own questions, as they are written."""
+    surveys = document.get("surveys") if isinstance(document, Mapping) else None
+    for survey in surveys.values() if isinstance(surveys, Mapping) else ():
+        questions = survey.get("questions") if isinstance(survey, Mapping) else None
+        for question in questions if isinstance(questions, list) else ():
+            if isinstance(question, Mapping) and "id" in question:
+                yield str(question["id"])
 
 
 def _of_times(file: YamlFile, path: Path, case: Case, scene: Scene) -> Iterator[Fault]:

@@ -23,7 +23,8 @@ class Passage:
 
     #: When the goal was reached after entering.
     goal_at: datetime | None = None
-    #: The answer to the latest survey that went out, and until when it may be given.
+    #: The latest survey that went out, its answer, and until when it may be given.
+    asked: str | None = None
     answer: Mapping[str, Any] | None = None
     asked_until: datetime | None = None
     #: When what this step waits for came.

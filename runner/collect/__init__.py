@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from runner.collect.answers import SCALES, Answered, BadAnswer, Scale, SurveyClosed, UnknownSend, answer, given
+from runner.actions.questions import SCALES, Scale
+from runner.collect.answers import Answered, answer, given, record
+from runner.collect.asked import SurveyClosed, UnknownSend
 from runner.collect.consent import Standing, resubscribe, standing, unsubscribe
 from runner.collect.inbox import Drained, drain, receive
 from runner.collect.mail import Counted, events
+from runner.collect.people import language
+from runner.collect.refusals import BadAnswer, Said
 from runner.collect.telling import Told, tell
 from runner.collect.tokens import Scope, Token, holder, in_force, issue, revoke
 from runner.collect.visits import Visited, hit, referral_code, visited
@@ -16,6 +20,7 @@ __all__ = [
     "BadAnswer",
     "Counted",
     "Drained",
+    "Said",
     "Scale",
     "Scope",
     "Standing",
@@ -32,7 +37,9 @@ __all__ = [
     "holder",
     "in_force",
     "issue",
+    "language",
     "receive",
+    "record",
     "referral_code",
     "resubscribe",
     "revoke",

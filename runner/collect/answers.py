@@ -3,65 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from connectors.base import Actor
+from runner.actions.questions import STANDARD, Questionnaire
 from runner.collect import visits
+from runner.collect.asked import Asked, asked
 from runner.collect.people import living
-from runner.collect.text import storable
+from runner.collect.refusals import Said, refuse
 from runner.links import Ticket
 from runner.store import Store
 from runner.store.tables import answers, contact_changes, contacts, sends
 
-#: Characters of a comment at the most.
-LONGEST_COMMENT = 5000
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """A survey's scores, both ends included."""
-
-    lowest: int
-    highest: int
-
-    def __contains__(self, score: object) -> bool:
-        return isinstance(score, int) and not isinstance(score, bool) and self.lowest <= score <= self.highest
-
-    @property
-    def scores(self) -> range:
-        return range(self.lowest, self.highest + 1)
-
-
-#: The scale of each kind of survey; an `exit` survey asks for words alone.
-SCALES: Mapping[str, Scale | None] = {
-    "nps": Scale(0, 10),
-    "csat": Scale(1, 5),
-    "ces": Scale(1, 7),
-    "exit": None,
-}
 #: The kinds whose last score a contact carries, with its columns.
 _SUMMARY: Mapping[str, tuple[str, str]] = {"nps": ("nps_score", "nps_at"), "csat": ("csat_score", "csat_at")}
-
-
-class BadAnswer(ValueError):
-    """The answer cannot be kept as it is. `fault` is score, words or long; `numbers` are what the person must know."""
-
-    def __init__(self, fault: str, **numbers: int) -> None:
-        super().__init__(f"the answer cannot be kept: {fault} {numbers}")
-        self.fault = fault
-        self.numbers = numbers
-
-
-class SurveyClosed(LookupError):
-    """The time in which this survey could be answered is over."""
-
-
-class UnknownSend(LookupError):
-    """The letter this link stood in is not in the store, or was not a survey."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,59 +33,69 @@ class Answered:
     answered_at: datetime | None
     #: Whether an earlier answer was overwritten.
     changed: bool = False
+    #: Of an exit survey, by its key.
+    reason: str | None = None
+    #: To a playbook's own questions.
+    details: Mapping[str, Any] = field(default_factory=dict)
+    asks: Questionnaire = STANDARD["nps"]
+    #: Until when it may be changed.
+    closes_at: datetime | None = None
+
+    @property
+    def said(self) -> Said:
+        return Said(self.score, self.comment, self.reason, self.details)
 
 
 def given(store: Store, ticket: Ticket, now: datetime) -> Answered:
-    """The survey's kind and what was answered so far, if anything. Raises UnknownSend, SurveyClosed."""
+    """What is asked and what was answered so far, if anything. Raises UnknownSend, SurveyClosed."""
     with store.read() as connection:
-        return _given(connection, ticket, now)
+        return _given(connection, asked(connection, ticket.send_id, now))
 
 
 def answer(store: Store, ticket: Ticket, score: int | None, comment: str | None, now: datetime) -> Answered:
+    """Keeps a score and words; see `record`."""
+    return record(store, ticket, Said(score, comment), now)
+
+
+def record(store: Store, ticket: Ticket, said: Said, now: datetime) -> Answered:
     """Keeps the answer and the contact's summary in one transaction. Raises BadAnswer, UnknownSend, SurveyClosed."""
-    comment = storable(comment or "").strip() or None
     with store.write() as connection:
-        before = _given(connection, ticket, now, lock=True)
-        _refuse(before.kind, score, comment)
+        survey = asked(connection, ticket.send_id, now, lock=True)
+        before = _given(connection, survey)
+        said = said.put_right(survey.asks)
+        refuse(survey.asks, said)
         person = living(connection, [ticket.contact_id]).get(ticket.contact_id, ticket.contact_id)
-        _keep(connection, store, ticket, person, Answered(before.kind, score, comment, now))
-        _summarise(connection, person, before.kind, score, now)
+        _keep(connection, store, survey, person, said, now)
+        _summarise(connection, person, survey.kind, said.score, now)
         visits.record_visit(connection, store, ticket, "", Actor.HUMAN, now)
         first = before.answered_at or now
-        connection.execute(sa.update(sends).where(sends.c.id == ticket.send_id).values(answered_at=first))
-    return Answered(before.kind, score, comment, first, changed=before.answered_at is not None)
+        connection.execute(sa.update(sends).where(sends.c.id == survey.send_id).values(answered_at=first))
+        return _given(connection, survey, changed=before.answered_at is not None)
 
 
-def _given(connection: sa.Connection, ticket: Ticket, now: datetime, *, lock: bool = False) -> Answered:
-    chosen = sa.select(sends.c.about, sends.c.closes_at).where(sends.c.id == ticket.send_id, sends.c.action == "survey")
-    send = connection.execute(chosen.with_for_update(key_share=True) if lock else chosen).first()
-    if send is None or send.about not in SCALES:
-        raise UnknownSend(ticket.send_id)
-    if send.closes_at is not None and send.closes_at < now:
-        raise SurveyClosed(ticket.send_id)
-    kind = send.about
-    kept = connection.execute(sa.select(answers).where(answers.c.send_id == ticket.send_id)).first()
+def _given(connection: sa.Connection, survey: Asked, *, changed: bool = False) -> Answered:
+    kept = connection.execute(sa.select(answers).where(answers.c.send_id == survey.send_id)).first()
     if kept is None:
-        return Answered(kind, None, None, None)
-    return Answered(kind, None if kept.score is None else int(kept.score), kept.comment, kept.answered_at)
+        return Answered(survey.kind, None, None, None, asks=survey.asks, closes_at=survey.closes_at)
+    return Answered(
+        survey.kind,
+        None if kept.score is None else int(kept.score),
+        kept.comment,
+        kept.answered_at,
+        changed,
+        kept.reason,
+        kept.details or {},
+        survey.asks,
+        survey.closes_at,
+    )
 
 
-def _refuse(kind: str, score: int | None, comment: str | None) -> None:
-    scale = SCALES[kind]
-    if scale is not None and score not in scale:
-        raise BadAnswer("score", lowest=scale.lowest, highest=scale.highest)
-    if scale is None and comment is None:
-        raise BadAnswer("words")
-    if comment is not None and len(comment) > LONGEST_COMMENT:
-        raise BadAnswer("long", longest=LONGEST_COMMENT, length=len(comment))
-
-
-def _keep(connection: sa.Connection, store: Store, ticket: Ticket, person: int, said: Answered) -> None:
-    new = {"contact_id": person, "kind": said.kind, "score": said.score, "comment": said.comment}
-    row = {"send_id": ticket.send_id, "answered_at": said.answered_at, "seen_at": said.answered_at, **new}
-    changed = {**new, "changed_at": said.answered_at}
-    upsert = store.insert(answers).values(**row, changed_at=said.answered_at)
-    connection.execute(upsert.on_conflict_do_update(index_elements=["send_id"], set_=changed))
+def _keep(connection: sa.Connection, store: Store, survey: Asked, person: int, said: Said, now: datetime) -> None:
+    new = {"contact_id": person, "kind": survey.kind, "score": said.score, "reason": said.reason}
+    new |= {"comment": said.comment, "details": dict(said.details) or sa.null()}
+    row = {"send_id": survey.send_id, "answered_at": now, "seen_at": now, **new}
+    upsert = store.insert(answers).values(**row, changed_at=now)
+    connection.execute(upsert.on_conflict_do_update(index_elements=["send_id"], set_={**new, "changed_at": now}))
 
 
 def _summarise(connection: sa.Connection, person: int, kind: str, score: int | None, now: datetime) -> None:

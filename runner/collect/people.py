@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 import sqlalchemy as sa
 
+from runner.links import Ticket
+from runner.store import Store
 from runner.store.tables import contacts
 
 #: A merge of merges of merges; more is a ring, which is left where it is.
@@ -24,6 +26,14 @@ def living(connection: sa.Connection, contact_ids: Iterable[int]) -> dict[int, i
         merged = {row.id: row.merged_into for row in connection.execute(_merges(asked))}
         today = {then: merged.get(now) or now for then, now in today.items() if now in merged or now not in asked}
     return today
+
+
+def language(store: Store, ticket: Ticket) -> str | None:
+    """What the person reads, as far as anybody told."""
+    with store.read() as connection:
+        person = living(connection, [ticket.contact_id]).get(ticket.contact_id)
+        told: str | None = connection.scalar(sa.select(contacts.c.language).where(contacts.c.id == person))
+        return told
 
 
 def lock(connection: sa.Connection, contact_ids: Iterable[int]) -> None:

@@ -94,6 +94,14 @@ class Fields:
             self, by_name={name: known for fields in (self.by_name, *more) for name, known in fields.items()}
         )
 
+    def answering(self, questions: Mapping[str, Kind]) -> Fields:
+        """These and what is answered to a playbook's own questions, which only a passage's answer has."""
+        own = {
+            f"answer.{id}": Field(f"answer.{id}", kind, sa.cast(sa.null(), _SQL_TYPES[kind]))
+            for id, kind in questions.items()
+        }
+        return replace(self, by_name={**self.by_name, **own})
+
     @property
     def signature(self) -> tuple[object, ...]:
         """What tells whether a condition must be read again."""
@@ -255,10 +263,22 @@ def answer_rows() -> sa.Subquery:
     owner = contacts.alias("owner")
     whose = sa.func.coalesce(owner.c.merged_into, owner.c.id).label("contact_id")
     ours = sa.select(
-        whose, answers.c.kind, answers.c.score, answers.c.comment, answers.c.answered_at.label("at")
+        whose,
+        answers.c.kind,
+        answers.c.score,
+        answers.c.reason,
+        answers.c.comment,
+        answers.c.answered_at.label("at"),
     ).join_from(answers, owner, owner.c.id == answers.c.contact_id)
     told = (
-        sa.select(whose, surveys.c.kind, surveys.c.score, surveys.c.comment, surveys.c.responded_at)
+        sa.select(
+            whose,
+            surveys.c.kind,
+            surveys.c.score,
+            sa.cast(sa.null(), sa.Text).label("reason"),
+            surveys.c.comment,
+            surveys.c.responded_at,
+        )
         .join_from(surveys, contact_sources, contact_sources.c.id == surveys.c.contact_source)
         .join(owner, owner.c.id == contact_sources.c.contact_id)
         .where(surveys.c.deleted_at.is_(None), surveys.c.responded_at.is_not(None))

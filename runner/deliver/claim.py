@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from runner.actions import MailAction, Survey, Work
+from runner.actions import MailAction, Reminder, Survey, Work
 from runner.circumstances import (
     Circumstances,
     Due,
@@ -212,6 +212,14 @@ def _row(
         "lease_owner": office.lease.owner,
         "lease_until": until,
         "claimed_at": now,
-        "closes_at": mail.close_after.after(now, claim.facts.zone) if isinstance(mail, Survey) else None,
+        "closes_at": _closes_at(mail, claim, now),
+        "reminds": claim.facts.passage.asked if isinstance(mail, Reminder) else None,
         "local_day": local_day(now, claim.facts.zone),
     }
+
+
+def _closes_at(mail: MailAction, claim: Claim, now: datetime) -> datetime | None:
+    """Until when a survey may be answered; a reminder leaves that as it was."""
+    if isinstance(mail, Survey):
+        return mail.close_after.after(now, claim.facts.zone)
+    return claim.facts.passage.asked_until if isinstance(mail, Reminder) else None

@@ -129,8 +129,10 @@ class Office:
         }
         if any(isinstance(step.action, AutoReply) for step in playbook.steps):
             context["expected"] = self.expected(now).values()
-        if (answer := facts.answer(due)) is not None:
-            context["answer"] = {name: answer.get(name) for name in ("kind", "score", "comment", "at")}
+        answer = facts.answer(due)
+        if answer is not None or playbook.asks:
+            names = ("kind", "score", "reason", "comment", "at", *playbook.questions)
+            context["answer"] = {name: (answer or {}).get(name) for name in names}
         return context
 
     def expected(self, now: datetime) -> Expected:

@@ -1,4 +1,8 @@
-"""Every word the pages say, in one place; `{company}` and `{mail}` are the sender's."""
+"""Every word the pages say, in English, in one place; `{company}` and `{mail}` are the sender's.
+
+The other languages are beside it, in `languages/`; `python tools/write_languages.py` brings their files up to date. Of
+a pair the first is said of one, the second of several: of `{count}`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from collections.abc import Mapping
 
 LANGUAGE = "en"
 
-WORDS: Mapping[str, str] = {
+WORDS: Mapping[str, str | tuple[str, str]] = {
     # Survey: the question, and what the two ends of its scale mean.
     "survey.title": "Your opinion",
     "survey.nps.question": "How likely are you to recommend {company} to a friend or colleague?",
@@ -18,21 +22,47 @@ WORDS: Mapping[str, str] = {
     "survey.ces.question": "{company} made it easy for me. Do you agree?",
     "survey.ces.low": "Strongly disagree",
     "survey.ces.high": "Strongly agree",
-    "survey.exit.question": "What made you leave {company}?",
-    "survey.exit.comment": "In your own words",
+    # What is asked after a score, by how high it is.
+    "survey.nps.follow.low": "What should we do better?",
+    "survey.nps.follow.middle": "What would have made it a 9 or 10?",
+    "survey.nps.follow.high": "What do you like most?",
+    "survey.csat.follow.low": "What went wrong?",
+    "survey.csat.follow.middle": "What could have been better?",
+    "survey.csat.follow.high": "What did you like most?",
+    "survey.ces.follow.low": "What made it hard?",
+    "survey.ces.follow.middle": "What could be easier?",
+    "survey.ces.follow.high": "What made it easy?",
+    # Exit: the reasons that a playbook does not write itself.
+    "survey.exit.question": "What was your main reason for leaving {company}?",
+    "survey.exit.price": "The price",
+    "survey.exit.quality": "The quality",
+    "survey.exit.service": "The service",
+    "survey.exit.missing": "Something I need was missing",
+    "survey.exit.competitor": "I found something that suits me better",
+    "survey.exit.no_need": "I no longer need it",
+    "survey.exit.other": "Something else",
+    "survey.exit.comment": "Would you like to add something?",
     "survey.again": "You have answered before. You can change your answer here.",
     "survey.comment": "What is the main reason for your answer?",
     "survey.optional": "optional",
+    "survey.choose.any": "Choose all that apply.",
+    "survey.choose.most": ("Choose one.", "Choose up to {count}."),
     "survey.send": "Send my answer",
     "survey.fault": "Your answer has not been kept yet",
     "survey.fault.score": "Please choose a number from {lowest} to {highest}.",
     "survey.fault.words": "Please write a few words.",
-    "survey.fault.long": "Please keep your words under {longest:,} characters; they are {length:,} now.",
+    "survey.fault.reason": "Please choose a reason or write a few words.",
+    "survey.fault.answer": "Please answer this question.",
+    "survey.fault.choice": "Please choose from the answers shown.",
+    "survey.fault.most": ("Please choose only one.", "Please choose no more than {count}."),
+    "survey.fault.long": "Please keep your words under {longest} characters; they are {length} now.",
     # Thanks
     "thanks.title": "Thank you",
     "thanks.text": "{company} has your answer and will read it.",
     "thanks.score": "Your answer: {score}",
     "thanks.change": "Change my answer",
+    "thanks.until": "You can change it until {day}.",
+    "thanks.write": "If you would like a reply, write to",
     "thanks.close": "You can close this page.",
     # Unsubscribe and preferences
     "unsubscribe.title": "Stop mail from {company}?",

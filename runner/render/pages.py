@@ -11,7 +11,8 @@ from jinja2 import nodes
 from jinja2.meta import find_undeclared_variables
 
 from runner.errors import Fault
-from runner.render.page_words import LANGUAGE, WORDS
+from runner.render.languages import Languages, mistakes
+from runner.render.page_words import LANGUAGE
 from runner.settings import Sender
 from runner.yaml_file import closest
 
@@ -20,14 +21,16 @@ if TYPE_CHECKING:
 
 #: Where a workspace keeps its own, below `templates/`.
 FOLDER = "pages"
+#: What every page may name besides its own values and what the sender is called.
+_ALWAYS = ("root", "say", "lang")
 
 
 class PageTemplates:
-    """The pages of one workspace; they say everything in the words of `page_words.py`."""
+    """The pages of one workspace; they say everything in the words of `page_words.py`, in the reader's language."""
 
-    def __init__(self, own: Path, shipped: Path, sender: Sender) -> None:
+    def __init__(self, own: Path, shipped: Path, sender: Sender, language: str = LANGUAGE) -> None:
         self.own = own
-        self._sender = sender
+        self.languages = Languages(own, language, company=sender.name, mail=sender.email)
         self._environment = jinja2.Environment(
             loader=jinja2.ChoiceLoader([jinja2.FileSystemLoader(own), jinja2.FileSystemLoader(shipped)]),
             autoescape=True,
@@ -35,21 +38,22 @@ class PageTemplates:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.globals |= {"say": self.say, "company": sender.name, "lang": LANGUAGE}
-        self._environment.globals |= {"address": sender.address, "mail": sender.email}
+        self._environment.globals |= {"company": sender.name, "address": sender.address, "mail": sender.email}
 
-    def render(self, template: str, /, **values: object) -> str:
-        """The page's HTML. `root` leads from the page to the top, so that a proxy may put a prefix before it."""
-        return self._environment.get_template(f"{template}.html").render(**values)
+    def render(self, template: str, wishes: Sequence[str | None] = (), /, **values: object) -> str:
+        """The page's HTML in the first of the wished languages that there is.
+
+        `root` leads from the page to the top, so that a proxy may put a prefix before it.
+        """
+        words = self.languages.words(wishes)
+        return self._environment.get_template(f"{template}.html").render(**values, say=words, lang=words.tag)
 
     def stylesheet(self) -> str:
         source, _, _ = self._environment.loader.get_source(self._environment, "pages.css")  # type: ignore[union-attr]
         return source
 
-    def say(self, key: str, **values: object) -> str:
-        if key not in WORDS:
-            raise jinja2.UndefinedError(f"there are no words for '{key}'")
-        return WORDS[key].format(company=self._sender.name, mail=self._sender.email, **values)
+    def say(self, key: str, wishes: Sequence[str | None] = (), /, **values: object) -> str:
+        return self.languages.words(wishes)(key, **values)
 
     # --- before anybody opens one
 
@@ -60,7 +64,12 @@ class PageTemplates:
         found = [
             fault
             for path in sorted(self.own.glob("*.html"))
-            for fault in self._of_source(path, {"root", *names.get(path.stem, anywhere)})
+            for fault in self._of_source(path, names.get(path.stem, anywhere))
+        ]
+        found += [
+            Fault(self._label(path.name), line, 1, "", message, advice)
+            for path in sorted(self.own.glob("*.po"))
+            for line, message, advice in mistakes(path)
         ]
         told = {(fault.file, fault.line) for fault in found}
         shown = ((page, values) for page, sample in samples.items() for values in sample)
@@ -79,11 +88,12 @@ class PageTemplates:
         except jinja2.TemplateSyntaxError as error:
             yield Fault(label, error.lineno, 1, "", str(error.message), "close each {% if %} and {% block %}")
             return
-        free = find_undeclared_variables(tree) - {*known, *self._environment.globals}
+        known = {*known, *_ALWAYS, *self._environment.globals}
+        free = find_undeclared_variables(tree) - known
         for name in tree.find_all(nodes.Name):
             if name.ctx == "load" and name.name in free:
                 column = _column(source, name.lineno, name.name)
-                advice = closest(name.name, {*known, *self._environment.globals})
+                advice = closest(name.name, known)
                 yield Fault(label, name.lineno, column, name.name, f"this page has no {name.name!r}", advice)
 
     def _of_sample(self, page: str, values: Mapping[str, object]) -> Iterator[Fault]:

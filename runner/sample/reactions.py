@@ -34,9 +34,12 @@ class Answered(NamedTuple):
     """An answer on a survey's page."""
 
     send_id: str
-    score: int
+    #: Of a leaver none.
+    score: int | None
     comment: str | None
     at: datetime
+    #: Of a leaver why.
+    reason: str | None = None
 
 
 class Unsubscribed(NamedTuple):
@@ -56,6 +59,8 @@ _DELIGHTED = (
     "Parfait, comme toujours.",
 )
 _CONTENT = ("Fine, but shipping could be quicker.", "W porządku.", "Gute Ware, etwas teuer.", "Good, no surprises.")
+#: Why people leave who were content, and who were not.
+_REASONS_OF = {True: ("price", "no_need", "no_need", "competitor"), False: ("service", "quality", "price", "missing")}
 _ANNOYED = (
     "My parcel came late and nobody answered.",
     "Paczka przyszła uszkodzona.",
@@ -117,8 +122,10 @@ def _human(
     if answer or clicks < 0.05 + 0.25 * satisfaction:
         yield _event(MailEventKind.CLICKED, letter, person, acted, actor=Actor.HUMAN, url=SHOP)
     if answer:
-        given = score(random, letter.survey, satisfaction)
-        yield Answered(letter.send_id, given, comment(random, satisfaction), acted + timedelta(seconds=30))
+        given = None if letter.survey == "exit" else score(random, letter.survey, satisfaction)
+        words, at = comment(random, satisfaction), acted + timedelta(seconds=30)
+        why = random.choice(_REASONS_OF[satisfaction > 0.5]) if given is None else None
+        yield Answered(letter.send_id, given, words, at, why)
     if leaves < 0.004 + 0.04 * (1 - satisfaction) ** 2:
         yield Unsubscribed(letter.send_id, acted + timedelta(seconds=60))
     if complains < 0.03 * (1 - satisfaction) ** 3:

@@ -37,6 +37,8 @@ class Settings(Part):
     store: str = "sqlite:///regulars.db"
     #: The account's zone; a contact's own comes first where it is valid.
     timezone: str = "UTC"
+    #: What pages are in where neither the contact's language nor the browser's wish can be served: `en`, `pl` …
+    language: str = Field("en", pattern=r"^[a-z]{2,3}$")
     #: What amounts are counted in; orders in another one need a rate in the table `fx`.
     currency: str = "EUR"
     #: Who a customer is.

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from connectors.base import Actor, MailEvent, MailEventKind
 from connectors.records import Contact, FieldType, Record, columns
 from runner import clock, collect
+from runner.actions.questions import TAKEN
 from runner.app.looking import explained
 from runner.cases import Case, Given, Happening, Scene, known_of, record_of
 from runner.cases.model import LISTS, LOOKS_AHEAD, ROWS
@@ -257,7 +258,7 @@ class _Life:
             case "unsubscribe":
                 self._unsubscribe(at)
             case "answer" if (ticket := self._survey(told.get("kind"))) is not None:
-                self._answer(ticket, told.get("score"), told.get("comment"), at)
+                self._answer(ticket, told, at)
             case what:
                 number = len(self.case.given.rows()) + self.case.then.index(one) + 1
                 self._hear(at, [self._fact(ROWS[what], told, number, scene)])
@@ -280,13 +281,16 @@ class _Life:
             asked.append(sends.c.about == kind)
         return self._ticket(Kind.SURVEY, *asked)
 
-    def _answer(self, ticket: Ticket, score: Any, comment: str | None, at: datetime) -> None:
+    def _answer(self, ticket: Ticket, told: Mapping[str, Any], at: datetime) -> None:
+        details = {name: value for name, value in told.items() if name not in TAKEN}
+        said = collect.Said(told.get("score"), told.get("comment"), told.get("reason"), details)
         try:
-            collect.answer(self.world.app.store, ticket, score, comment, at)
+            collect.record(self.world.app.store, ticket, said, at)
         except collect.SurveyClosed:
             self.untrue.append(f"answer: the survey could not be answered any more on {at:%Y-%m-%d}")
         except collect.BadAnswer as error:
-            self.untrue.append(f"answer: {score!r} is no answer to the survey that was sent ({error.fault})")
+            said_so = told.get(error.where)
+            self.untrue.append(f"answer: {said_so!r} is no answer to the survey that was sent ({error.fault})")
 
     def _click(self, step: str, at: datetime) -> None:
         if (ticket := self._ticket(Kind.REVIEW, sends.c.step == step)) is None:

@@ -8,16 +8,18 @@ from starlette.exceptions import HTTPException
 
 from runner.collect import SurveyClosed, UnknownSend
 from runner.links import BadLink
-from runner.web import api, public, webhooks
+from runner.web import api, public, surveys, webhooks
 from runner.web.desk import Desk
 from runner.web.guard import BodyLimit, Edge, RateLimit
 from runner.web.pages import Pages
+from runner.web.visit import Visit
 
 
 def create_app(desk: Desk) -> FastAPI:
     """The app for this workspace. Nothing in it needs JavaScript, sets a cookie or asks another site for anything."""
     app = FastAPI(title="Regulars", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.state.desk, app.state.pages = desk, Pages(desk)
+    app.include_router(surveys.router)
     app.include_router(public.router)
     app.include_router(webhooks.router)
     app.include_router(api.router)
@@ -34,21 +36,21 @@ def create_app(desk: Desk) -> FastAPI:
 
 
 def _no_such_link(request: Request, _: Exception) -> Response:
-    return _pages(request).problem(request.url.path, "link", 404)
+    return _pages(request).problem(Visit.of(request.scope), "link", 404)
 
 
 def _closed(request: Request, _: Exception) -> Response:
-    return _pages(request).problem(request.url.path, "closed", 410)
+    return _pages(request).problem(Visit.of(request.scope), "closed", 410)
 
 
 def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     kind = {404: "missing", 405: "method"}.get(error.status_code, "request")
-    return _pages(request).problem(request.url.path, kind, error.status_code, error.headers)
+    return _pages(request).problem(Visit.of(request.scope), kind, error.status_code, error.headers)
 
 
 def _malformed(request: Request, _: Exception) -> Response:
-    return _pages(request).problem(request.url.path, "request", 400)
+    return _pages(request).problem(Visit.of(request.scope), "request", 400)
 
 
 def _pages(request: Request) -> Pages:

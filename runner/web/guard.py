@@ -11,6 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runner.web.pages import Pages
+from runner.web.visit import Visit
 
 log = structlog.get_logger()
 
@@ -68,7 +69,7 @@ class Edge:
             log.exception("a page failed", action="page", path=_without_token(scope["path"]))
             if started:
                 raise
-            await self._pages.failed(scope["path"])(scope, receive, send_guarded)
+            await self._pages.failed(Visit.of(scope))(scope, receive, send_guarded)
 
 
 class RateLimit:
@@ -85,7 +86,7 @@ class RateLimit:
         if scope["type"] != "http" or _free(scope) or self._takes(_client(scope)):
             await self._app(scope, receive, send)
         else:
-            response = self._pages.problem(scope["path"], "often", 429, {"Retry-After": "30"})
+            response = self._pages.problem(Visit.of(scope), "often", 429, {"Retry-After": "30"})
             await response(scope, receive, send)
 
     def _takes(self, client: str) -> bool:
@@ -113,7 +114,7 @@ class BodyLimit:
         limit = _limit(scope["path"])
         body = await _read(receive, limit, Headers(scope=scope).get("content-length", ""))
         if body is None:
-            too_long = self._pages.problem(scope["path"], "long", 413, {"Connection": "close"})
+            too_long = self._pages.problem(Visit.of(scope), "long", 413, {"Connection": "close"})
             await too_long(scope, receive, send)
             return
         pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]

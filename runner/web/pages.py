@@ -11,6 +11,7 @@ from runner.app.starters import starters
 from runner.render.pages import FOLDER, PageTemplates
 from runner.web.desk import Desk
 from runner.web.refusals import refused
+from runner.web.visit import Visit
 
 
 class Pages:
@@ -18,29 +19,30 @@ class Pages:
 
     def __init__(self, desk: Desk) -> None:
         own, shipped = desk.templates_folder / FOLDER, starters() / "templates" / FOLDER
-        self._templates = PageTemplates(own, shipped, desk.settings.sender)
+        self._templates = PageTemplates(own, shipped, desk.settings.sender, desk.settings.language)
 
-    def show(self, path: str, template: str, status: int = 200, /, **values: object) -> HTMLResponse:
-        """The page at `path`; its links are relative, so that a proxy may put a prefix before it."""
-        root = "../" * (path.count("/") - 1) or "./"
-        return HTMLResponse(self._templates.render(template, **values, root=root), status)
+    def show(self, visit: Visit, template: str, status: int = 200, /, **values: object) -> HTMLResponse:
+        """The page of a visit, in the visitor's language; its links are relative, so that a proxy may add a prefix."""
+        root = "../" * (visit.path.count("/") - 1) or "./"
+        page = self._templates.render(template, visit.languages, **values, root=root)
+        return HTMLResponse(page, status, {"Vary": "Accept-Language"})
 
-    def problem(self, path: str, kind: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
+    def problem(self, visit: Visit, kind: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
         """Says what went wrong and what to do: a page to people, a line to machines."""
-        if path.startswith("/api/"):
+        if visit.path.startswith("/api/"):
             return refused(status, self._templates.say(f"problem.{kind}.title"), headers=headers)
-        if path.startswith("/webhooks/"):
+        if visit.path.startswith("/webhooks/"):
             return PlainTextResponse(f"{self._templates.say(f'problem.{kind}.title')}\n", status, headers)
-        page = self.show(path, "problem", status, kind=kind)
+        page = self.show(visit, "problem", status, kind=kind)
         page.headers.update(headers or {})
         return page
 
-    def failed(self, path: str) -> Response:
+    def failed(self, visit: Visit) -> Response:
         """The page for a fault of ours; should the page itself be the fault, the bare words."""
         try:
-            return self.problem(path, "ours", 500)
+            return self.problem(visit, "ours", 500)
         except jinja2.TemplateError:
-            told = [self._templates.say(f"problem.ours.{part}") for part in ("title", "text")]
+            told = [self._templates.say(f"problem.ours.{part}", visit.languages) for part in ("title", "text")]
             return PlainTextResponse("".join(f"{line}\n" for line in told), 500)
 
     def stylesheet(self) -> Response:

@@ -10,10 +10,11 @@ from starlette.responses import PlainTextResponse, Response
 
 from connectors.base import Actor
 from runner import collect
-from runner.collect import SCALES, Answered, BadAnswer, Standing, UnknownSend
+from runner.collect import Standing, UnknownSend
 from runner.links import Kind, Ticket
 from runner.web.desk import Desk
 from runner.web.pages import Pages
+from runner.web.visit import Visit
 
 router = APIRouter()
 SHOWN = ["GET", "HEAD"]
@@ -33,6 +34,11 @@ async def form_of(request: Request) -> dict[str, str]:
     return {name: value for name, value in form.items() if isinstance(value, str)}
 
 
+def visit_by(request: Request, desk: Desk, ticket: Ticket) -> Visit:
+    """The visit of whoever the link was written to, whose language we may know."""
+    return Visit.of(request.scope).by(collect.language(desk.store, ticket))
+
+
 TheDesk = Annotated[Desk, Depends(desk_of)]
 ThePages = Annotated[Pages, Depends(pages_of)]
 TheForm = Annotated[dict[str, str], Depends(form_of)]
@@ -44,54 +50,6 @@ def icon() -> Response:
     return Response(status_code=204)
 
 
-# --- survey
-
-
-@router.api_route("/s/{token}", methods=SHOWN)
-def survey(token: str, request: Request, desk: TheDesk, pages: ThePages) -> Response:
-    ticket = desk.links.read(Kind.SURVEY, token)
-    so_far = collect.given(desk.store, ticket, desk.now())
-    scale = SCALES[so_far.kind]
-    clicked = ticket.score if "change" not in request.query_params else None
-    score = clicked if scale is not None and clicked in scale else so_far.score
-    return _survey_page(request, pages, so_far, score, so_far.comment)
-
-
-@router.post("/s/{token}")
-def answer(token: str, request: Request, desk: TheDesk, pages: ThePages, form: TheForm) -> Response:
-    ticket = desk.links.read(Kind.SURVEY, token)
-    score, comment = _number(form.get("score", "")), form.get("comment")
-    try:
-        answered = collect.answer(desk.store, ticket, score, comment, desk.now())
-    except BadAnswer as refusal:
-        so_far = collect.given(desk.store, ticket, desk.now())
-        return _survey_page(request, pages, so_far, score, comment, fault=refusal)
-    return pages.show(request.url.path, "thanks", answered=answered)
-
-
-def _survey_page(
-    request: Request,
-    pages: Pages,
-    so_far: Answered,
-    score: int | None,
-    comment: str | None,
-    fault: BadAnswer | None = None,
-) -> Response:
-    values = {
-        "kind": so_far.kind,
-        "scale": SCALES[so_far.kind],
-        "score": score,
-        "comment": comment or "",
-        "fault": fault,
-    }
-    return pages.show(request.url.path, "survey", 422 if fault else 200, again=so_far.answered_at is not None, **values)
-
-
-def _number(text: str) -> int | None:
-    text = text.strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 3 else None
-
-
 # --- unsubscribe and preferences
 
 
@@ -100,7 +58,7 @@ def unsubscribing(token: str, request: Request, desk: TheDesk, pages: ThePages) 
     ticket = desk.links.read((Kind.UNSUBSCRIBE, Kind.PREFERENCES), token)
     standing = collect.standing(desk.store, ticket)
     if ticket.kind is Kind.UNSUBSCRIBE and standing is Standing.SUBSCRIBED:
-        return pages.show(request.url.path, "unsubscribe")
+        return pages.show(visit_by(request, desk, ticket), "unsubscribe")
     return _preferences_page(request, desk, pages, ticket, standing)
 
 
@@ -127,7 +85,7 @@ def _preferences_page(
     preferences = desk.links.preferences(ticket.send_id, ticket.contact_id).rsplit("/", 1)[-1]
     status = 422 if unticked else 200
     values = {"standing": standing.value, "may_return": may_return, "preferences": preferences, "unticked": unticked}
-    return pages.show(request.url.path, "preferences", status, **values)
+    return pages.show(visit_by(request, desk, ticket), "preferences", status, **values)
 
 
 # --- review and referral
@@ -142,9 +100,9 @@ def review_or_referral(token: str, request: Request, desk: TheDesk, pages: ThePa
     if request.method == "GET" and "prefetch" not in request.headers.get("sec-purpose", ""):
         collect.hit(desk.store, ticket, Actor.UNKNOWN, request.headers.get("user-agent", ""), desk.now())
     if ticket.kind is Kind.REVIEW:
-        return pages.show(request.url.path, "review", sites=_sites(desk, visited.site))
+        return pages.show(visit_by(request, desk, ticket), "review", sites=_sites(desk, visited.site))
     code = collect.referral_code(desk.store, visited.contact_id, desk.now())
-    return pages.show(request.url.path, "referral", code=code)
+    return pages.show(visit_by(request, desk, ticket), "referral", code=code)
 
 
 def _sites(desk: Desk, asked: str | None) -> dict[str, str]:

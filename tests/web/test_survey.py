@@ -65,8 +65,8 @@ def test_what_is_no_score_is_refused_in_words_and_the_comment_stays(
     assert rows(desk.store, answers) == []
 
 
-@pytest.mark.parametrize(("kind", "boxes"), [("csat", 5), ("ces", 7), ("exit", 0)])
-def test_each_kind_has_its_scale(client: TestClient, desk: Desk, kind: str, boxes: int) -> None:
+@pytest.mark.parametrize(("kind", "boxes"), [("csat", 5), ("ces", 7), ("exit", 7)])
+def test_each_kind_has_its_scale_or_its_reasons(client: TestClient, desk: Desk, kind: str, boxes: int) -> None:
     bob = person(desk.store, "bob@example.org")
     letter(desk.store, bob, "s-2", about=kind)
     assert client.get(path_of(desk.links.survey("s-2", bob))).text.count('type="radio"') == boxes

@@ -13,7 +13,7 @@ from runner.app.advice.ground import Ground
 from runner.app.advice.happenings import unknown_events
 from runner.app.advice.promises import missed_promises
 from runner.app.advice.reviews import gated_reviews, rewarded_reviews
-from runner.app.advice.surveys import survey_closes_first, surveys_too_often
+from runner.app.advice.surveys import gated_thanks, survey_closes_first, surveys_too_often
 from runner.app.advice.variables import missing_values
 from runner.app.advice.ways import beyond_the_goal, unreachable
 from runner.errors import Fault
@@ -27,6 +27,7 @@ RULES: Sequence[Rule] = (
     rewarded_reviews,
     surveys_too_often,
     survey_closes_first,
+    gated_thanks,
     missed_promises,
     missing_values,
     holdout_too_small,

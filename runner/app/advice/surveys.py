@@ -6,6 +6,7 @@ their own throttles are set to.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -16,6 +17,10 @@ from runner.errors import Fault
 from runner.playbook import Playbook
 from runner.steps import Step
 
+#: Addresses where reviews are written.
+_REVIEWS = re.compile(
+    r"google\.[a-z.]+/.*review|//g\.page|trustpilot\.|//(www\.)?g2\.com|capterra\.|yelp\.|tripadvisor\.|trustedshops\."
+)
 #: Days between two surveys.
 APART = 30
 _ADVICE = f"leave {APART} days between two: who is asked more often answers less"
@@ -88,6 +93,18 @@ def _too_late(playbook: Playbook, survey: Step, action: Survey) -> Iterator[Faul
         if step.names_answer and since > closes:
             words = f"asks for the answer {_days(since)} after {survey.id!r}, which closes after {action.close_after}"
             yield playbook.file.fault((*step.path, "choose"), words, advice, value=False)
+
+
+def gated_thanks(ground: Ground) -> Iterator[Fault]:
+    """A way to a review site that only some scores are shown."""
+    sites = {str(url) for url in ground.settings.reviews.sites.values()}
+    advice = "review sites and the FTC call that gating: ask everybody alike, by request_review"
+    for playbook in ground.playbooks:
+        for name, asks in playbook.keys.surveys.items():
+            for place, ending in enumerate(asks.thanks):
+                if ending.url and ending.is_for_some and (ending.url in sites or _REVIEWS.search(ending.url)):
+                    path = ("surveys", name, "thanks", place, "url")
+                    yield playbook.file.fault(path, "leads some to reviews, by their score", advice)
 
 
 def _days(span: timedelta) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from runner.store.tables.schema import metadata, one_of
-from runner.store.types import Id, Instant
+from runner.store.types import Id, Instant, Json
 
 mail_events = sa.Table(
     "mail_events",
@@ -24,7 +24,7 @@ mail_events = sa.Table(
 )
 sa.Index("ix_mail_events_send_id", mail_events.c.send_id)
 
-#: Scores and words given on our survey pages; a change of mind overwrites, the first time stays.
+#: Scores, reasons and words given on our survey pages; a change of mind overwrites, the first time stays.
 answers = sa.Table(
     "answers",
     metadata,
@@ -33,7 +33,11 @@ answers = sa.Table(
     sa.Column("contact_id", Id, sa.ForeignKey("contacts.id"), nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("score", sa.Float),
+    #: Of an exit survey the reason, by its key.
+    sa.Column("reason", sa.Text),
     sa.Column("comment", sa.Text),
+    #: What was answered to a playbook's own questions, by their ids.
+    sa.Column("details", Json),
     sa.Column("answered_at", Instant, nullable=False),
     sa.Column("changed_at", Instant, nullable=False),
     sa.Column("seen_at", Instant, nullable=False),

@@ -37,6 +37,8 @@ sends = sa.Table(
     sa.Column("local_day", sa.Date, nullable=False),
     #: Until when a survey may be answered.
     sa.Column("closes_at", Instant),
+    #: Of a reminder the survey's own send, to which every answer belongs.
+    sa.Column("reminds", sa.Text),
     #: An unsure one that has it was sent again: nobody need settle it.
     sa.Column("settled_at", Instant),
     sa.Column("reason", sa.Text),

@@ -174,6 +174,8 @@ def upgrade() -> None:
         batch_op.create_index("ix_deal_changes_stage", ["stage", "at"], unique=False)
 
     with op.batch_alter_table("answers", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("reason", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("details", types.Json, nullable=True))
         batch_op.create_index("ix_answers_seen_at", ["seen_at"], unique=False)
 
     with op.batch_alter_table("carts", schema=None) as batch_op:
@@ -272,6 +274,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_review_requests_sent_at", ["sent_at"], unique=False)
 
     with op.batch_alter_table("sends", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("reminds", sa.Text(), nullable=True))
         batch_op.create_index("ix_sends_claimed_at", ["claimed_at"], unique=False)
 
     with op.batch_alter_table("sessions", schema=None) as batch_op:
@@ -312,6 +315,7 @@ def downgrade() -> None:
 
     with op.batch_alter_table("sends", schema=None) as batch_op:
         batch_op.drop_index("ix_sends_claimed_at")
+        batch_op.drop_column("reminds")
 
     with op.batch_alter_table("review_requests", schema=None) as batch_op:
         batch_op.drop_index("ix_review_requests_sent_at")
@@ -402,6 +406,8 @@ def downgrade() -> None:
 
     with op.batch_alter_table("answers", schema=None) as batch_op:
         batch_op.drop_index("ix_answers_seen_at")
+        batch_op.drop_column("details")
+        batch_op.drop_column("reason")
 
     with op.batch_alter_table("deal_changes", schema=None) as batch_op:
         batch_op.drop_index("ix_deal_changes_stage")

@@ -18,6 +18,7 @@ from runner.app.check import check, is_away, store_words
 from runner.app.clockwork import last_moment
 from runner.app.entering import OVERLOOKED, all_paused
 from runner.app.tick import SYNC_FAILED
+from runner.outbox import CRM_KINDS
 from runner.settings import zone_advice
 from runner.store.migrate import HEAD
 from runner.store.tables import (
@@ -276,9 +277,9 @@ def _sends(connection: sa.Connection) -> Iterator[Finding]:
     )
     if stuck:
         yield Finding("enrollments", Health.FAULT, f"{stuck} wait for a send that is not there")
-    untold = _count(connection, writes, writes.c.state == "waiting", writes.c.kind.in_(["note", "property", "task"]))
+    untold = _count(connection, writes, writes.c.state == "waiting", writes.c.kind.in_(CRM_KINDS))
     if untold:
-        yield Finding("CRM", Health.WARNING, f"{untold} notes, fields and tasks wait: CRMs are not written to yet")
+        yield Finding("CRM", Health.WARNING, f"{untold:,} notes, fields and tasks wait for their CRM")
 
 
 def _count(connection: sa.Connection, table: sa.Table, *where: sa.ColumnElement[bool]) -> int:

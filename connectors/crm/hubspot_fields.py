@@ -46,6 +46,19 @@ STANDARD: Mapping[str, Mapping[str, str]] = {
         "closed_at": "closedate",
         "owner": "hubspot_owner_id",
     },
+    "order_lines": {"sku": "hs_sku", "units": "quantity", "unit_price": "price"},
+    "tickets": {
+        "created_at": "createdate",
+        "first_reply_at": "first_agent_reply_date",
+        "solved_at": "closed_date",
+    },
+    "surveys": {
+        "contact_id": "hs_contact_id",
+        "kind": "hs_survey_type",
+        "score": "hs_value",
+        "comment": "hs_content",
+        "responded_at": "hs_submission_timestamp",
+    },
 }
 
 #: Asked for besides, because something is derived from them.
@@ -53,6 +66,9 @@ ALSO_READ: Mapping[str, Sequence[str]] = {
     "contacts": ("hs_merged_object_ids", "hs_calculated_merged_vids"),
     "companies": ("domain",),
     "deals": ("hs_is_closed", "hs_is_closed_won"),
+    "order_lines": ("name", "hs_product_id"),
+    "tickets": (),
+    "surveys": ("hs_survey_id",),
 }
 
 #: Filled by what HubSpot is, never by a property.
@@ -110,7 +126,10 @@ class UnknownProperty:
 
 
 def plan(table: str, fields: Mapping[str, str], known: Sequence[Property]) -> Fields | Sequence[UnknownProperty]:
-    """How `table` is read when `fields` maps some of our fields to properties; or every mistake in that mapping."""
+    """How `table` is read when `fields` maps some of our fields to properties; or every mistake in that mapping.
+
+    Nothing of `known` is needed where nothing is mapped and the table takes no custom fields.
+    """
     definitions = {one.name: one for one in known}
     mistakes = [_unknown(table, ours, name, definitions) for ours, name in fields.items() if name not in definitions]
     if mistakes:
@@ -252,6 +271,7 @@ LARGEST = 10**18
 CONVERSIONS: Mapping[type, Convert | None] = {
     str: None,
     bool: truth,
+    float: number,
     date: day,
     datetime: moment,
     Decimal: amount,

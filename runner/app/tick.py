@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 import structlog
 
-from connectors.base import Mailer
+from connectors.base import Mailer, Source
 from connectors.errors import ConnectorError
 from runner import collect
 from runner.app import clockwork
@@ -95,12 +95,14 @@ class News:
                 tables[f"{one.connector}.{name}" if len(self.synced) > 1 else name] = asdict(counts)
         told = [words for one in self.synced for words in one.told()]
         calls = sum(one.calls for one in self.synced)
+        found = {one.connector: one.document()["reconciled"] for one in self.synced if one.reconciled}
         return {
             "tables": tables,
             "calls": calls,
             "warnings": told,
             "failures": self.failures,
             "waiting": self.waiting,
+            **({"reconciled": found} if found else {}),
         }
 
     def keep(self, synced: Synced) -> None:
@@ -110,6 +112,11 @@ class News:
 
 #: What the last sync of a connector failed with; nothing where it did not.
 SYNC_FAILED = "sync_failed:"
+
+
+#: How much of its limits a connector had used then, and what the last look at everything found.
+QUOTA = "quota:"
+RECONCILED = "reconciled:"
 
 
 def never() -> bool:
@@ -160,10 +167,12 @@ def sync_all(
                 progress=progress,
             )
             news.keep(done)
+            _note(app, name, source, done, now)
             if app.remembered(f"{SYNC_FAILED}{name}") is not None:
                 app.remember(f"{SYNC_FAILED}{name}", None)
         except TooManyGone as held:
             news.keep(held.synced)
+            _note(app, name, source, held.synced, now)
             news.waiting.append(str(held))
         except ConnectorError as error:
             log.warning("a sync failed", action="sync_failed", connector=name, status=error.status)
@@ -171,6 +180,15 @@ def sync_all(
             app.remember(f"{SYNC_FAILED}{name}", {"at": now.isoformat(), "words": str(error)})
     advance(app.store, None, now, app.settings)
     return news
+
+
+def _note(app: App, name: str, source: Source, done: Synced, now: datetime) -> None:
+    """What the source told of its limits, and what a look at everything found, for whoever asks later."""
+    if quota := source.quota():
+        app.remember(f"{QUOTA}{name}", {"at": now.isoformat(), **quota})
+    if done.reconciled:
+        found = {table: asdict(one) for table, one in done.reconciled.items()}
+        app.remember(f"{RECONCILED}{name}", {"at": now.isoformat(), "tables": found})
 
 
 def _run_playbooks(app: App, now: datetime, ticked: Ticked, stop: Callable[[], bool], *, all_over: bool) -> None:

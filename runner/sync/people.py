@@ -97,7 +97,8 @@ def store_contacts(connection: sa.Connection, store: Store, pull: Pull, rows: Se
     gone = [numbers[each.source_id] for each in told if each.is_gone]
     apart = _join(connection, store, pull, told, person)
     aside = [*faults, *matches.doubtful, *rings, *apart]
-    return Stored([*unchanged, *numbers.values()], new, len(told) - new, aside, gone)
+    news = frozenset(each.source_id for each in told)
+    return Stored([*unchanged, *numbers.values()], new, len(told) - new, aside, news, gone)
 
 
 def _join(

@@ -168,6 +168,7 @@ class HubSpotApi:
     def write(self, question: str, table: str, body: Answer, *, read: Callable[[Answer], T], query: Query = ()) -> T:
         """Asks for something to be done. Raises Lost where nobody knows whether it was: it is not asked for twice."""
         path = path_of(question, self._version, table=table)
+        self._sign()
         return self._caller.call(partial(self._once_only, path, query, body, read), bucket="general")
 
     def grant(self, form: Sequence[tuple[str, str]]) -> Mapping[str, Any]:
@@ -192,7 +193,12 @@ class HubSpotApi:
         bucket: str = "general",
     ) -> T:
         path = path_of(question, self._version, table=table, to=to)
+        self._sign()
         return self._caller.call(partial(self._once, method, path, query, body, read), bucket=bucket)
+
+    def _sign(self) -> None:
+        """Before the tries: a key that cannot be had is no doubt about what was asked for."""
+        self._client.configuration.access_token = self._token(self)
 
     def _once_only(self, path: str, query: Query, body: Answer, read: Callable[[Answer], T]) -> T:
         try:
@@ -214,7 +220,6 @@ class HubSpotApi:
     ) -> T:
         """`parts`: the answer tells of each part of a batch what became of it, and `read` looks at them."""
         request = f"{method} {path}"
-        self._client.configuration.access_token = self._token(self)
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         send = partial(self._call, method, path, headers, query=query, body=body, auth_settings=["oauth2"])
         raw, kind = self._raw(request, send)

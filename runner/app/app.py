@@ -51,6 +51,8 @@ class App:
         self.now = now or clock.machine_now
         self._read: tuple[Any, list[Reading]] | None = None
         self._known_fields: Fields | None = None
+        #: Makes the daemon's next tick come soon; without a daemon nobody need be told.
+        self.look_sooner: Callable[[], None] = lambda: None
 
     @cached_property
     def told(self) -> SettingsFile:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from connectors.base import Mailer
+from connectors.base import Mailer, Source
 from runner.app import App
 from runner.app.tick import mailers
 from runner.links import Links
@@ -27,6 +27,10 @@ class Desk:
     #: The workspace's `templates/`; a page it does not bring is the shipped one.
     templates_folder: Path
     now: Callable[[], datetime]
+    #: Connectors that may be told that something changed, by the name that stands in the webhook's path.
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    #: Makes the next tick come soon.
+    look_sooner: Callable[[], None] = field(default=lambda: None)
 
     @classmethod
     def of(cls, app: App) -> Desk:
@@ -38,4 +42,6 @@ class Desk:
             mailers=mailers(app),
             templates_folder=app.folder / "templates",
             now=lambda: app.now(),
+            sources=app.sources,
+            look_sooner=lambda: app.look_sooner(),
         )

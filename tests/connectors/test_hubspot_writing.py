@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -42,7 +45,7 @@ def crm(hubspot: LoopbackHubSpot) -> Iterator[Any]:
 
     def source(timeout: float = 0.3, **settings: Any) -> HubSpotSource:
         clock: Clock = hubspot.clock  # type: ignore[attr-defined]
-        wanted = HubSpotSettings(token=hubspot.token, base_url=hubspot.url, **settings)
+        wanted = HubSpotSettings(**{"token": hubspot.token, "base_url": hubspot.url, **settings})
         made.append(HubSpotSource(wanted, timeout=(2.0, timeout), sleep=clock.sleep, monotonic=clock.monotonic))
         return made[-1]
 
@@ -218,3 +221,61 @@ def test_a_key_that_may_not_write_stops_it_all_and_says_what_to_grant(hubspot: L
     assert all_in(told, Verdict.UNTRIED)
     assert len(hubspot.asked("batch/create")) == 1
     assert "Grant the token: crm.objects.contacts.read" in (told[0].reason or "")
+
+
+# -- webhooks ------------------------------------------------------------------------------------------------------
+
+URL = "https://hello.acme.example/webhooks/crm?of=a%2Fb"
+
+
+def signed(body: bytes, *, secret: str = "s3cret", url: str = "https://hello.acme.example/webhooks/crm?of=a/b") -> Any:
+    """As HubSpot signs: the address decoded, the time in milliseconds."""
+    at = str(int(NOW.timestamp() * 1000))
+    digest = hmac.new(secret.encode(), b"POST" + url.encode() + body + at.encode(), hashlib.sha256).digest()
+    return {"x-hubspot-signature-v3": base64.b64encode(digest).decode(), "x-hubspot-request-timestamp": at}
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "after", "holds"),
+    [
+        (signed(b"[]"), b"[]", 0, True),
+        (signed(b"[]"), b"[] ", 0, False),
+        (signed(b"[]"), b"[]", 299, True),
+        (signed(b"[]"), b"[]", 301, False),
+        (signed(b"[]"), b"[]", -301, False),
+        (signed(b"[]", secret="another"), b"[]", 0, False),
+        ({}, b"[]", 0, False),
+        ({"x-hubspot-signature-v3": "ä", "x-hubspot-request-timestamp": "now"}, b"[]", 0, False),
+    ],
+)
+def test_a_webhook_is_believed_when_it_is_signed_and_fresh(
+    crm: Any, headers: dict[str, str], body: bytes, after: float, holds: bool
+) -> None:
+    source = crm(webhook_secret="s3cret")
+    now = NOW + timedelta(seconds=after)
+    assert source.is_hint(headers, body, method="POST", url=URL, now=now) is holds
+    assert not crm().is_hint(headers, body, method="POST", url=URL, now=now)
+
+
+# -- an app's access -----------------------------------------------------------------------------------------------
+
+APP = {"client_id": "client-1", "client_secret": "secret-1", "refresh_token": "refresh-1"}
+
+
+def test_an_access_token_is_renewed_before_it_runs_out(hubspot: LoopbackHubSpot, crm: Any) -> None:
+    clock: Clock = hubspot.clock  # type: ignore[attr-defined]
+    (ann,) = hubspot.contacts(1)
+    source = crm(token=None, oauth=APP)
+    for minutes in (0, 10, 29, 40):
+        clock.passed = minutes * 60
+        assert all_in(source.write([note(ann, minutes)]), Verdict.ACCEPTED)
+    assert hubspot.renewals == 2
+    assert {asked.status for asked in hubspot.requests} == {200, 201}
+
+
+def test_access_that_was_taken_back_is_told_and_no_secret_shown(hubspot: LoopbackHubSpot, crm: Any) -> None:
+    hubspot.grant_is_dead = True
+    (told,) = crm(token=None, oauth=APP).write([note("1")])
+    assert told.verdict is Verdict.UNTRIED
+    assert "install it anew" in (told.reason or "")
+    assert "secret-1" not in (told.reason or "")

@@ -122,9 +122,9 @@ def grant(hubspot: LoopbackHubSpot, form: Mapping[str, Sequence[str]]) -> Any:
     told = {name: values[0] for name, values in form.items()}
     wanted = {"grant_type": "refresh_token", "client_id": "client-1", "client_secret": "secret-1"}
     if hubspot.grant_is_dead:
-        raise Refused(400, "missing or invalid refresh token", status="BAD_REFRESH_TOKEN")
+        raise Refused(400, "missing or invalid refresh token", error="BAD_REFRESH_TOKEN")
     if told != wanted | {"refresh_token": "refresh-1"}:
-        raise Refused(400, "missing or unknown client id", status="BAD_CLIENT_ID")
+        raise Refused(400, "missing or unknown client id", error="BAD_CLIENT_ID")
     hubspot.renewals += 1
     hubspot.token = f"access-{hubspot.renewals}"
     return {"access_token": hubspot.token, "refresh_token": "refresh-1", "expires_in": 1800, "token_type": "bearer"}

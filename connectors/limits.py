@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -71,8 +72,10 @@ class Bucket:
         """The provider counts `used` calls in its window: what we did not make, somebody else did on our account."""
         with self._lock:
             now = self._monotonic()
-            ours = sum(given > now - self._rate.seconds - SLACK for given in self._given)
-            self._given.extend([max(now, *self._given)] * (used - ours) if self._given else [now] * used)
+            ours = len(self._given) - bisect_right(self._given, now - self._rate.seconds - SLACK)
+            if used > ours:
+                latest = max(now, self._given[-1]) if self._given else now
+                self._given.extend([latest] * (used - ours))
 
     def take(self) -> None:
         """Returns when a call may start."""

@@ -43,6 +43,7 @@ class TablePages:
         self._places = places
         self._mapped = mapped
         self._absent = absent
+        self._needs_created = any(column.name == "created_at" for column in columns(BY_TABLE[fields.table]))
         self._warnings = list(fields.warnings)
         #: Who was last modified by then should be here as they are.
         self._certain = _iso(certain) if (certain := places[fields.table].certain) else ""
@@ -173,8 +174,7 @@ class TablePages:
 
     def _missing(self, row: Row, values: dict[str, Any]) -> SetAside | None:
         """Why the row is no record. When it was created is told in two places."""
-        names = {column.name for column in columns(BY_TABLE[self._table])}
-        if "created_at" in names and "created_at" not in values:
+        if self._needs_created and "created_at" not in values:
             try:
                 values["created_at"] = moment(row.created_at or "")
             except ValueError as error:

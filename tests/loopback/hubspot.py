@@ -21,11 +21,13 @@ both can be a test's own clock. `search_cap`, `inline_cap` and `association_page
 
 from __future__ import annotations
 
+import argparse
 import socket
+import sys
 import threading
 import time
 from bisect import bisect_right
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -944,3 +946,24 @@ def _ms(at: datetime) -> int:
 
 def _iso(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
+
+
+def main() -> None:
+    """Serves so many contacts until standard input ends; `change 12000` there gives so many one and the same time."""
+    options = argparse.ArgumentParser(description="A HubSpot on this machine.")
+    options.add_argument("--contacts", type=int, default=1_000)
+    options.add_argument("--general", type=int, default=100, help="calls in ten seconds")
+    chosen = options.parse_args()
+    with LoopbackHubSpot(general=chosen.general) as hubspot:
+        people = hubspot.contacts(chosen.contacts, country="Poland", lifecyclestage="customer", hs_language="pl")
+        print(hubspot.url, flush=True)
+        for line in sys.stdin:
+            at = hubspot.now()
+            for id in people[: int(line.split()[1])]:
+                hubspot.change("contacts", id, at=at, country="Spain")
+            print("changed", flush=True)
+        print(orjson.dumps(Counter(str(asked.status) for asked in hubspot.requests)).decode(), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -7,7 +7,7 @@ says so, and is asked later to look: nothing is written twice.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
@@ -69,6 +69,8 @@ class CrmWriter(ABC):
     write_batch: ClassVar[int] = 100
     #: Whether the settings allow it.
     may_write: bool = True
+    #: Topics of which it can be told that somebody wants no mail.
+    topics: Collection[str] = ()
     #: Whether it is on this machine: rehearsals are told to no other.
     on_loopback: bool = False
 

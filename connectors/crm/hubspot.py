@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from connectors.base import ConnectorSettings, Cursor, Forecast, Outcome, Page, Source
-from connectors.crm.hubspot_fields import NOT_MAPPED, Fields, plan
+from connectors.crm.hubspot_fields import NOT_MAPPED, Fields, opted_out_of, plan
 from connectors.crm.hubspot_kinds import KINDS
 from connectors.crm.hubspot_pages import TablePages, forecast
 from connectors.crm.hubspot_paths import USUAL, VERSIONS
@@ -166,6 +166,7 @@ class HubSpotSource(Source, CrmWriter):
             on_call=self._count,
         )
         self.may_write = settings.writes
+        self.topics = settings.topics
         self.on_loopback = _is_loopback(settings.base_url)
         self._writing = Writing(
             self._api,
@@ -180,7 +181,7 @@ class HubSpotSource(Source, CrmWriter):
 
     def pull(self, cursor: Cursor | None, *, full: bool, now: datetime) -> Iterator[Page]:
         places, absent = self._places(cursor)
-        account = Account(self._api, csat_scale=self._settings.csat_scale)
+        account = Account(self._api, csat_scale=self._settings.csat_scale, topics=self._settings.topics)
         reading = self._fields(fresh=full)
         for table, fields in reading.items():
             if table in absent and not full:
@@ -243,4 +244,5 @@ class HubSpotSource(Source, CrmWriter):
         """Of a table without fields of the account's own nothing need be asked, unless some are mapped."""
         fields = self._settings.fields_of(table)
         known = self._api.properties(KINDS[table].object) if fields or BY_TABLE[table].takes_custom else ()
-        return plan(table, fields, known)
+        also = [opted_out_of(number) for number in self._settings.topics.values()] if table == "contacts" else ()
+        return plan(table, fields, known, also=also)

@@ -90,12 +90,14 @@ class Fields:
     custom: Sequence[tuple[str, str, Convert | None]]
     custom_types: Mapping[str, FieldType]
     warnings: Sequence[str] = ()
+    #: Asked for besides.
+    also: Sequence[str] = ()
     #: Everything to ask for.
     properties: Sequence[str] = field(init=False)
 
     def __post_init__(self) -> None:
         read = [name for name, _, _ in (*self.columns, *self.custom)]
-        object.__setattr__(self, "properties", tuple(dict.fromkeys([*read, *ALSO_READ[self.table]])))
+        object.__setattr__(self, "properties", tuple(dict.fromkeys([*read, *ALSO_READ[self.table], *self.also])))
 
     def read(self, row: Row) -> tuple[dict[str, Any], dict[str, CustomValue], list[SetAside]]:
         """The row's columns and custom fields that have a value, and those whose value makes no sense."""
@@ -125,7 +127,14 @@ class UnknownProperty:
     words: str
 
 
-def plan(table: str, fields: Mapping[str, str], known: Sequence[Property]) -> Fields | Sequence[UnknownProperty]:
+def opted_out_of(subscription: int) -> str:
+    """The property that says who wants none of one type of mail."""
+    return f"hs_email_optout_{subscription}"
+
+
+def plan(
+    table: str, fields: Mapping[str, str], known: Sequence[Property], *, also: Sequence[str] = ()
+) -> Fields | Sequence[UnknownProperty]:
     """How `table` is read when `fields` maps some of our fields to properties; or every mistake in that mapping.
 
     Nothing of `known` is needed where nothing is mapped and the table takes no custom fields.
@@ -157,6 +166,7 @@ def plan(table: str, fields: Mapping[str, str], known: Sequence[Property]) -> Fi
         [(name, ours, CUSTOM_CONVERSIONS[custom_types[ours]]) for ours, name in renamed.items()],
         custom_types,
         warnings,
+        also,
     )
 
 

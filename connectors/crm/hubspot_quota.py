@@ -49,7 +49,7 @@ class Quota:
         if self._day is None or self._monotonic() - self._told_at > BELIEVED:
             return
         limit, left = self._day
-        if left > limit * (1 - self._day_share):
+        if limit - left < limit * self._day_share:
             # The next answer may be a search's, which does not say.
             self._day = (limit, left - 1)
             return

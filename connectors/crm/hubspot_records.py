@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from connectors.crm.hubspot_answers import Row, Stage
+from connectors.crm.hubspot_fields import opted_out_of
 from connectors.errors import AuthFailed
 from connectors.records import Company, Contact, CustomValue, Deal, Link, OrderLine, Record, Survey, Ticket
 
@@ -21,8 +22,9 @@ V = TypeVar("V")
 class Account:
     """What belongs to no single object, asked for once a run and only when a record needs it."""
 
-    def __init__(self, api: HubSpotApi, *, csat_scale: str = "0-2") -> None:
+    def __init__(self, api: HubSpotApi, *, csat_scale: str = "0-2", topics: Mapping[str, int] | None = None) -> None:
         self.api = api
+        self.topics = {topic: opted_out_of(number) for topic, number in (topics or {}).items()}
         self.scales = {"nps": "0-10", "csat": csat_scale, "ces": "1-7"}
         self.warnings: list[str] = []
 
@@ -70,6 +72,7 @@ def _contacts(
         contact_id=row.id,
         company_id=companies[0].id if companies else None,
         companies=companies,
+        opted_out_of=tuple(topic for topic, name in account.topics.items() if row.properties.get(name) == "true"),
         custom=custom,
         **values,
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from connectors.base import Outcome, Verdict
 from connectors.crm import hubspot_answers as answers
 from connectors.crm.hubspot_errors import SYSTEM, Lost
+from connectors.crm.hubspot_fields import opted_out_of
 from connectors.crm.hubspot_properties import Properties, Unfit
 from connectors.errors import AuthFailed, ConnectorError, Permanent, Temporary
 from connectors.records import FieldType
@@ -243,7 +244,7 @@ def _mark(one: CrmWrite) -> str:
 
 def _opted_out(one: OptOut, topics: Mapping[str, int]) -> str:
     topic = topics.get(one.topic) if one.topic else None
-    return f"hs_email_optout_{topic}" if topic else "hs_email_optout"
+    return opted_out_of(topic) if topic else "hs_email_optout"
 
 
 def _all(

@@ -17,6 +17,7 @@ from runner.app.app import App
 from runner.app.check import check, is_away, store_words
 from runner.app.clockwork import last_moment
 from runner.app.entering import OVERLOOKED, all_paused
+from runner.app.filled import of_crms
 from runner.app.tick import QUOTA, RECONCILED, SYNC_FAILED
 from runner.outbox import CRM_KINDS
 from runner.settings import zone_advice
@@ -154,6 +155,8 @@ def _connectors(app: App, connection: sa.Connection) -> Iterator[Finding]:
             yield Finding(f"connector {name}", Health.OK, f"synced at {row['synced_at']:%Y-%m-%d %H:%M} UTC")
         yield from _found_at_night(app, name)
         yield from _quota(app, name)
+    for one in of_crms(connection, app.crms):
+        yield Finding(f"connector {one.connector}", Health.OK, str(one))
     aside = connection.execute(sa.select(set_aside).order_by(set_aside.c.id)).mappings()
     told = list(dict.fromkeys((row["connector"], _set_aside(dict(row))) for row in aside))
     yield from (Finding(f"connector {connector}", Health.WARNING, words, one_of_many=True) for connector, words in told)

@@ -20,7 +20,7 @@ from runner.deliver.lease import LASTS
 from runner.deliver.office import Office
 from runner.deliver.outcomes import Delivered
 from runner.outbox import CRM_KINDS, Told, tell
-from runner.store.tables import OPEN_WRITES, contact_sources, contacts, meta, suppressions, writes
+from runner.store.tables import OPEN_WRITES, consents, contact_sources, contacts, meta, suppressions, writes
 
 log = structlog.get_logger()
 AnyRow: TypeAlias = "sa.Row[Any]"
@@ -31,7 +31,7 @@ SETTLES = timedelta(minutes=2)
 PAUSES = (timedelta(0), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=3), timedelta(days=1))
 #: After so long nobody expects it in the CRM any more.
 TOO_LATE = timedelta(days=7)
-#: How far the opt-outs of each CRM were looked through: a number of `suppressions`.
+#: How far what people said no to was looked through for each CRM: a number of `suppressions` or `consents`.
 OPT_OUTS_TOLD = "opt_outs_told:"
 #: On PostgreSQL a smaller number may be committed later.
 LOOK_BACK = 1_000
@@ -55,7 +55,7 @@ def tell_crms(office: Office, now: datetime, stop: Callable[[], bool] = lambda: 
     """Every CRM that may be written to, until nothing waits for it or it is in trouble."""
     total = Delivered()
     for name, writer in office.writers().items():
-        _queue_opt_outs(office, name, now)
+        _queue_opt_outs(office, name, writer, now)
         while not stop() and not total.troubles:
             with office.lease.holding():
                 batch = _claim(office, name, writer.write_batch, now)
@@ -204,22 +204,35 @@ _SETTLE = (
 # --- opt-outs
 
 
-def _queue_opt_outs(office: Office, name: str, now: datetime) -> None:
+def _queue_opt_outs(office: Office, name: str, writer: CrmWriter, now: datetime) -> None:
     """Who said no here since the last look: their CRM is to know it too. What it told us itself it knows."""
-    key, s = f"{OPT_OUTS_TOLD}{name}", suppressions.c
+    s, c = suppressions.c, consents.c
+    address = sa.func.coalesce(s.address, contacts.c.address)
+    said = s.reason.in_(("unsubscribed", "complained")), s.lifted_at.is_(None)
+    noes = sa.select(s.id, s.contact_id, address.label("address"), sa.null().label("topic"))
+    noes = noes.join_from(suppressions, contacts, contacts.c.id == s.contact_id).where(*said)
+    _queue(office, name, suppressions, noes, now)
+    if writer.topics:
+        topics = c.answer == "no", c.topic.in_(writer.topics), c.source != name
+        some = sa.select(c.id, c.contact_id, contacts.c.address, c.topic)
+        some = some.join_from(consents, contacts, contacts.c.id == c.contact_id).where(*topics)
+        _queue(office, name, consents, some, now)
+
+
+def _queue(office: Office, name: str, table: sa.Table, noes: sa.Select[Any], now: datetime) -> None:
+    key = f"{OPT_OUTS_TOLD}{name}:{table.name}"
     with office.store.read() as connection:
         last = int(connection.scalar(sa.select(meta.c.value).where(meta.c.key == key)) or 0)
-        newest = connection.scalar(sa.select(sa.func.max(s.id))) or 0
+        newest = connection.scalar(sa.select(sa.func.max(table.c.id))) or 0
     if newest <= last:
         return
-    said = s.id > last - LOOK_BACK, s.reason.in_(("unsubscribed", "complained")), s.lifted_at.is_(None)
-    address = sa.func.coalesce(s.address, contacts.c.address)
-    chosen = sa.select(s.id, s.contact_id, address.label("address")).join_from(
-        suppressions, contacts, contacts.c.id == s.contact_id
-    )
     with office.store.write() as connection:
-        rows = connection.execute(chosen.where(*said, address.is_not(None))).all()
-        told = [Told(f"optout-{row.id}", row.contact_id, "opt_out", {"address": row.address}) for row in rows]
+        rows = connection.execute(noes.where(table.c.id > last - LOOK_BACK)).all()
+        told = [
+            Told(f"{table.name}-{row.id}", row.contact_id, "opt_out", {"address": row.address, "topic": row.topic})
+            for row in rows
+            if row.address is not None
+        ]
         tell(connection, office.store, [name], told, now)
         upsert = office.store.insert(meta).values(key=key, value=newest)
         connection.execute(upsert.on_conflict_do_update(index_elements=["key"], set_={"value": newest}))

@@ -261,7 +261,14 @@ def _keep_links(
 
 def _word(told: _Told, contact_id: int) -> Word:
     before = told.known.fields if told.known and told.known.fields else {}
-    return Word(contact_id, told.record.opted_out, told.fields.get("consent"), before.get("consent"))
+    return Word(
+        contact_id,
+        told.record.opted_out,
+        told.fields.get("consent"),
+        before.get("consent"),
+        frozenset(told.fields.get("opted_out_of", ())),
+        frozenset(before.get("opted_out_of", ())),
+    )
 
 
 def _keep_merges(

@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from connectors.base import Cursor, Page
 from connectors.crm.hubspot import HubSpotSettings, HubSpotSource
 from connectors.errors import AuthFailed, Permanent, Temporary
-from connectors.records import Company, Contact, Deal, FieldType, Link
+from connectors.records import Company, Contact, Deal, FieldType, Link, OrderLine, Ticket
 from tests.loopback.hubspot import LoopbackHubSpot
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -690,6 +690,110 @@ def test_the_rates_are_never_exceeded(hubspot: LoopbackHubSpot, source: HubSpotS
     assert len(hubspot.asked("/search")) == 15 + len(SEARCHED) - 1
     assert clock.passed > 2.0
     assert all(asked.status in (200, 207) for asked in hubspot.requests)
+
+
+def test_room_is_made_for_other_apps_on_the_same_budget(
+    hubspot: LoopbackHubSpot, source: HubSpotSource, clock: Clock
+) -> None:
+    hubspot.contacts(3_000)
+    pages = source.pull(None, full=True, now=NOW)
+    next(pages)
+    hubspot.others(80)
+    assert len(ids(list(pages))) == 3_000
+    assert {asked.status for asked in hubspot.requests} == {200}
+    assert clock.passed > 10.0
+
+
+@pytest.mark.parametrize(("allowed", "calls", "within"), [(40, None, 40), (40, 10, 10), (20, None, 20), (20, 30, 20)])
+def test_the_pace_is_the_accounts_or_the_settings_where_that_is_less(
+    clock: Clock, allowed: int, calls: int | None, within: int
+) -> None:
+    with LoopbackHubSpot(now=lambda: NOW, monotonic=clock.monotonic, general=allowed) as hubspot:
+        hubspot.contacts(4_000)
+        settings = HubSpotSettings(token=hubspot.token, base_url=hubspot.url, tables=["contacts"], calls=calls)
+        with closing(HubSpotSource(settings, sleep=clock.sleep, monotonic=clock.monotonic)) as source:
+            everything(source)
+        assert {asked.status for asked in hubspot.requests} == {200}
+        assert (source.calls - 1) // within == round(clock.passed / 10.25)
+
+
+def test_a_share_of_the_day_is_left_to_others_and_told(clock: Clock) -> None:
+    with LoopbackHubSpot(now=lambda: NOW, monotonic=clock.monotonic, daily=100) as hubspot:
+        hubspot.contacts(9_000)
+        hubspot.others(30)
+        settings = HubSpotSettings(token=hubspot.token, base_url=hubspot.url, day_share=0.8)
+        with closing(HubSpotSource(settings, sleep=clock.sleep, monotonic=clock.monotonic)) as source:
+            with pytest.raises(Temporary, match="80 of the account's 100 calls of a day are used"):
+                everything(source)
+            assert (source.calls, source.quota()["day"]["left"]) == (50, 20)
+        assert {asked.status for asked in hubspot.requests} == {200}
+
+
+# -- what else there is --------------------------------------------------------------------------------------------
+
+
+def test_answers_come_on_their_own_scale_and_others_not_at_all(hubspot: LoopbackHubSpot, source: HubSpotSource) -> None:
+    (ann,) = hubspot.contacts(1)
+    said = {"hs_contact_id": ann, "hs_submission_timestamp": "2026-10-31T12:00:00Z", "hs_content": "Fine"}
+    for kind, value in (("NPS", "9"), ("CSAT", "2"), ("CES", "6"), ("KNOWLEDGE", "1")):
+        hubspot.add("feedback_submissions", hs_survey_type=kind, hs_value=value, **said)
+    found = [(one.kind, one.scale, one.score, one.contact_id) for one in records(everything(source), "surveys")]
+    assert found == [("nps", "0-10", 9, ann), ("csat", "0-2", 2, ann), ("ces", "1-7", 6, ann)]
+
+
+def test_tickets_and_what_was_sold_come_with_whom_they_concern(hubspot: LoopbackHubSpot, source: HubSpotSource) -> None:
+    (ann,) = hubspot.contacts(1)
+    deal = hubspot.add("deals", dealstage="closedwon", pipeline="default")
+    ticket = hubspot.add("tickets", first_agent_reply_date="2026-11-22T11:00:00Z", at=NOW)
+    hubspot.add("tickets", subject="nobody's")
+    line = hubspot.add("line_items", hs_sku="tea", quantity="3", price="4.50")
+    hubspot.associate("tickets", ticket, "contacts", ann)
+    hubspot.associate("line_items", line, "deals", deal)
+    pages = everything(source)
+    replied = datetime(2026, 11, 22, 11, 0, tzinfo=UTC)
+    assert records(pages, "tickets") == [
+        Ticket(ticket_id=ticket, contact_id=ann, created_at=NOW, first_reply_at=replied)
+    ]
+    sold = OrderLine(order_id=deal, sku="tea", units=Decimal(3), unit_price=Decimal("4.50"))
+    assert records(pages, "order_lines") == [sold]
+
+
+def test_what_an_account_does_not_have_is_said_once_and_not_asked_for(
+    hubspot: LoopbackHubSpot, source: HubSpotSource
+) -> None:
+    hubspot.absent = {"feedback_submissions", "line_items"}
+    pages = everything(source)
+    told = [warning for page in pages for warning in page.warnings]
+    assert [warning.split()[0] for warning in told] == ["order_lines", "surveys"]
+    hubspot.requests.clear()
+    later = changed(source, pages[-1].cursor, NOW + timedelta(minutes=5))
+    assert hubspot.asked("feedback_submissions") == []
+    assert not any(page.warnings for page in later)
+    hubspot.absent = set()
+    again = list(source.pull(later[-1].cursor, full=True, now=NOW + timedelta(hours=12)))
+    assert [page.table for page in again if page.complete][-1] == "surveys"
+
+
+def test_every_label_of_an_association_is_kept(hubspot: LoopbackHubSpot, source: HubSpotSource) -> None:
+    (ann,), acme = hubspot.contacts(1, at=NOW), hubspot.add("companies", name="Acme")
+    for label in ("Decision maker", "Billing"):
+        hubspot.associate("contacts", ann, "companies", acme, primary=True, label=label)
+    found = only_contact(source).companies
+    assert found == (Link(acme, "Billing", is_primary=True), Link(acme, "Decision maker", is_primary=True))
+
+
+def test_a_listing_names_those_whom_the_searches_before_should_have_brought(
+    hubspot: LoopbackHubSpot, source: HubSpotSource
+) -> None:
+    old, touched = hubspot.contacts(2, at=NOW - timedelta(days=9))
+    cursor = everything(source)[-1].cursor
+    later = NOW + timedelta(hours=12)
+    hubspot.change("contacts", touched, at=later, country="Spain")
+    pages = list(source.pull(cursor, full=True, now=later))
+    assert frozenset().union(*(page.overdue for page in pages)) == {old}
+
+
+# -- no more than it must ------------------------------------------------------------------------------------------
 
 
 def test_a_full_sync_makes_no_more_calls_than_it_must(hubspot: LoopbackHubSpot, source: HubSpotSource) -> None:

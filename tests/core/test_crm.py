@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from runner.store.tables import changed_contacts, contact_changes, suppressions, writes
+from runner.store.tables import changed_contacts, consents, contact_changes, suppressions, writes
 from tests.core.world import World, utc
 from tests.loopback.hubspot import LoopbackHubSpot
 
@@ -145,6 +145,25 @@ def test_who_opts_out_here_is_opted_out_there_once(on_both: Company) -> None:
         on_both.later(minutes=5)
     assert on_both.hubspot.opted_out == [("ann@acme.example", None)]
     assert [(row.kind, row.state) for row in on_both.rows()] == [("opt_out", "accepted")]
+
+
+def test_noes_to_a_topic_go_both_ways_and_in_no_ring(tmp_path: Path, sqlite_url: str, hubspot: LoopbackHubSpot) -> None:
+    hubspot.define("contacts", "hs_email_optout_7", "bool")
+    company = Company(tmp_path, sqlite_url, hubspot, ", topics: {newsletter: 7, tips: 8}")
+    ben = hubspot.add("contacts", at=utc("2026-01-01 00:00"), email="ben@acme.example", hs_email_optout_7="true")
+    with closing(company.world):
+        company.later(minutes=1)
+        chosen = sa.select(consents.c.contact_id, consents.c.topic, consents.c.answer).order_by(consents.c.id)
+        assert company.world.rows(chosen) == [(2, "newsletter", "no")]
+        said = {"contact_id": 1, "answer": "no", "source": "link", "at": company.world.now}
+        with company.world.store.write() as connection:
+            connection.execute(sa.insert(consents), [said | {"topic": topic} for topic in ("newsletter", "hobbies")])
+        for _ in range(2):
+            company.later(minutes=5)
+        assert hubspot.opted_out == [("ann@acme.example", 7)]
+        hubspot.change("contacts", ben, hs_email_optout_7="false")
+        company.later(minutes=5)
+        assert company.world.rows(chosen)[3:] == [(1, "newsletter", "no"), (2, "newsletter", "unknown")]
 
 
 def test_a_crm_that_is_not_to_be_written_to_is_not(tmp_path: Path, sqlite_url: str, hubspot: LoopbackHubSpot) -> None:

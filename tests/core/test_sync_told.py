@@ -76,6 +76,18 @@ def test_doctor_tells_the_calls_used_and_left(world: World, hubspot: LoopbackHub
     assert words in [finding.message for finding in told.checks]
 
 
+def test_doctor_tells_which_fields_are_empty_for_how_many(world: World, hubspot: LoopbackHubSpot) -> None:
+    hubspot.define("contacts", "plan")
+    hubspot.contacts(3, at=utc("2026-01-01 00:00"), hs_language="pl", plan="gold")
+    hubspot.add("contacts", email="ann@acme.example", hs_language="en", at=utc("2026-01-01 00:00"))
+    sync_all(world.app, world.now)
+    (told,) = [f.message for f in examine(world.app).checks if f.message.startswith("of 4 contacts")]
+    assert told == (
+        "of 4 contacts empty for all: country, timezone, lifecycle_stage, owner, birthday, customer_since; "
+        "empty for some: first_name 1, last_name 1, plan 1"
+    )
+
+
 def test_progress_tells_how_much_how_fast() -> None:
     moments = iter([0.0, 2.0])
     progress = Progress(clock=lambda: next(moments))

@@ -42,6 +42,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--contacts", type=int, nargs="*", default=[10_000])
     options.add_argument("--general", type=int, default=190, help="calls in ten seconds that the account allows")
+    options.add_argument("--beside", type=int, default=10_000, help="contacts up to which others read as well")
     options.add_argument("--airbyte", help="the Python of an environment with airbyte-source-hubspot")
     options.add_argument("--way", help=argparse.SUPPRESS)
     options.add_argument("--url", help=argparse.SUPPRESS)
@@ -67,7 +68,7 @@ def _measured(contacts: int, chosen: argparse.Namespace) -> Iterator[tuple[str, 
         yield _row("Regulars, everything", contacts, full, pages + BESIDES, server)
         least = ceil(changed / 200) + 4 + ceil(changed / 1000)
         yield _row("Regulars, what changed at one instant", changed, delta, least, server)
-    if contacts <= 100_000:
+    if contacts <= chosen.beside:
         for name, others in (("SDK's models, contacts alone", "sdk"), (f"{AIRBYTE}, contacts alone", "airbyte")):
             if others == "sdk" or chosen.airbyte:
                 with hubspot(contacts, chosen.general) as server, way(others, server.url, chosen.airbyte) as theirs:

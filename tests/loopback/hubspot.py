@@ -85,6 +85,8 @@ SINGULAR = {
     "tasks": "task",
 }
 TYPES = tuple(SINGULAR)
+#: Some call a kind by its singular.
+PLURAL = {singular: plural for plural, singular in SINGULAR.items()}
 MODIFIED = {name: "lastmodifieddate" if name == "contacts" else "hs_lastmodifieddate" for name in TYPES}
 ALWAYS = {name: ("createdate", "hs_object_id", modified) for name, modified in MODIFIED.items()}
 DEFAULT = {
@@ -476,6 +478,10 @@ class LoopbackHubSpot:
                     return self._associations(parts[0], parts[1], body)
                 case "GET", "properties":
                     return 200, {"results": [self._definition(parts[0], *one) for one in self._definitions[parts[0]]]}
+                case "GET", "properties v2":
+                    return 200, [self._definition(parts[0], *one) for one in self._definitions[parts[0]]]
+                case "GET", "schemas":
+                    return 200, {"results": []}
                 case "GET", "owners":
                     return self._list_owners(query)
                 case "GET", "pipelines":
@@ -859,7 +865,11 @@ PAGES: Mapping[str | None, tuple[int, str, bytes]] = {
 
 def _route(path: str) -> tuple[str, list[str]]:
     """What is asked for, in the paths of v3 and v4 as in the dated ones."""
-    match path.strip("/").split("/"):
+    match [PLURAL.get(part, part) for part in path.strip("/").split("/")]:
+        case ["crm", "v3", "schemas"]:
+            return "schemas", []
+        case ["properties", "v2", table, "properties"] if table in TYPES:
+            return "properties v2", [table]
         case ["crm", "v3", "objects", *rest] | ["crm", "objects", _, *rest]:
             match rest:
                 case [table] if table in TYPES:

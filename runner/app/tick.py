@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 import structlog
 
-from connectors.base import Mailer, Source
+from connectors.base import Mailer
 from connectors.errors import ConnectorError
 from runner import collect
 from runner.app import clockwork
@@ -167,25 +167,25 @@ def sync_all(
                 progress=progress,
             )
             news.keep(done)
-            _note(app, name, source, done, now)
+            _note_found(app, name, done, now)
             if app.remembered(f"{SYNC_FAILED}{name}") is not None:
                 app.remember(f"{SYNC_FAILED}{name}", None)
         except TooManyGone as held:
             news.keep(held.synced)
-            _note(app, name, source, held.synced, now)
+            _note_found(app, name, held.synced, now)
             news.waiting.append(str(held))
         except ConnectorError as error:
             log.warning("a sync failed", action="sync_failed", connector=name, status=error.status)
             news.failures.append(f"{name}: {error}")
             app.remember(f"{SYNC_FAILED}{name}", {"at": now.isoformat(), "words": str(error)})
+        if quota := source.quota():
+            app.remember(f"{QUOTA}{name}", {"at": now.isoformat(), **quota})
     advance(app.store, None, now, app.settings)
     return news
 
 
-def _note(app: App, name: str, source: Source, done: Synced, now: datetime) -> None:
-    """What the source told of its limits, and what a look at everything found, for whoever asks later."""
-    if quota := source.quota():
-        app.remember(f"{QUOTA}{name}", {"at": now.isoformat(), **quota})
+def _note_found(app: App, name: str, done: Synced, now: datetime) -> None:
+    """What a look at everything found, for whoever asks later."""
     if done.reconciled:
         found = {table: asdict(one) for table, one in done.reconciled.items()}
         app.remember(f"{RECONCILED}{name}", {"at": now.isoformat(), "tables": found})

@@ -56,7 +56,7 @@ def tell_crms(office: Office, now: datetime, stop: Callable[[], bool] = lambda: 
     total = Delivered()
     for name, writer in office.writers().items():
         _queue_opt_outs(office, name, writer, now)
-        while not stop() and not total.troubles:
+        while _waits(office, name) and not stop() and not total.troubles:
             with office.lease.holding():
                 batch = _claim(office, name, writer.write_batch, now)
                 if not batch:
@@ -76,16 +76,29 @@ def _told(writer: CrmWriter, batch: Sequence[Claimed]) -> dict[str, Outcome]:
 # --- what is claimed
 
 
+def _waits(office: Office, name: str) -> bool:
+    """Whether there may be anything: most ticks have nothing to tell, and write nothing."""
+    with office.store.read() as connection:
+        return connection.scalar(_ANY, {"target": name, "kinds": CRM_KINDS}) is not None
+
+
+_ANY = (
+    sa.select(sa.literal(1))
+    .select_from(writes)
+    .where(OPEN_WRITES, writes.c.kind.in_(sa.bindparam("kinds", expanding=True)))
+    .where(writes.c.target == sa.bindparam("target"))
+    .limit(1)
+)
+
+
 def _claim(office: Office, name: str, most: int, now: datetime) -> list[Claimed]:
     """The oldest that wait, and those whose holder is gone. From here on nobody knows whether they are there."""
     at, w = office.machine_now(), writes.c
-    due = sa.or_(
-        sa.and_(w.state == "waiting", sa.or_(w.next_at.is_(None), w.next_at <= now)),
-        sa.and_(w.state == "claimed", w.lease_until < at),
-    )
-    mine = OPEN_WRITES, w.kind.in_(CRM_KINDS), w.target == name, due
-    chosen = sa.select(writes).where(*mine).order_by(w.claimed_at, w.id).limit(most)
+    ours = OPEN_WRITES, w.kind.in_(CRM_KINDS), w.target == name
     with office.store.write() as connection:
+        waits = sa.and_(w.state == "waiting", sa.or_(w.next_at.is_(None), w.next_at <= now))
+        due = sa.or_(waits, w.id.in_(_left(office, connection, ours)))
+        chosen = sa.select(writes).where(*ours, due).order_by(w.claimed_at, w.id).limit(most)
         rows = connection.execute(chosen.with_for_update(skip_locked=True)).all()
         if not rows:
             return []
@@ -93,6 +106,14 @@ def _claim(office: Office, name: str, most: int, now: datetime) -> list[Claimed]
         held = {"state": "claimed", "lease_owner": office.lease.owner, "lease_until": at + LASTS, "handed_at": at}
         connection.execute(writes.update().where(w.id.in_([row.id for row in rows])).values(held))
     return [_claimed(row, theirs.get(row.contact_id)) for row in rows]
+
+
+def _left(office: Office, connection: sa.Connection, ours: Sequence[Any]) -> list[str]:
+    """What somebody who is gone had claimed, once the CRM has settled it."""
+    w, at = writes.c, office.machine_now()
+    settled = w.state == "claimed", w.handed_at <= at - SETTLES
+    rows = connection.execute(sa.select(w.id, w.lease_owner, w.lease_until).where(*ours, *settled))
+    return [row.id for row in rows if office.lease.is_over(row.lease_owner, row.lease_until, at)]
 
 
 def _ids_there(connection: sa.Connection, name: str, people: set[int]) -> dict[int, str]:

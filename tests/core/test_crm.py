@@ -112,21 +112,6 @@ def test_what_was_not_there_is_written_then(company: Company) -> None:
     assert (company.rows()[0].state, len(company.there("notes"))) == ("accepted", 1)
 
 
-def test_a_process_killed_in_the_call_leaves_nothing_twice(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
-    def dies(*_: Any) -> Any:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("runner.deliver.crm._write_down", dies)
-    with pytest.raises(KeyboardInterrupt):
-        company.does("add_note: {body: Hello}")
-    assert (company.rows()[0].state, len(company.there("notes"))) == ("claimed", 1)
-    monkeypatch.undo()
-    with company.world.store.write() as connection:
-        connection.execute(sa.update(writes).values(lease_until=utc("2020-01-01 00:00")))
-    company.later(minutes=10)
-    assert (company.rows()[0].state, len(company.there("notes"))) == ("accepted", 1)
-
-
 def test_a_refusal_is_told_in_the_crms_words_and_keeps_nobody_waiting(company: Company) -> None:
     company.hubspot.rules["country"] = "Country is required for customers."
     company.hubspot.change("contacts", company.ann, at=utc("2026-01-01 00:00"), country="Spain")

@@ -28,8 +28,17 @@ def hubspot() -> Iterator[LoopbackHubSpot]:
 
 @pytest.fixture
 def world(tmp_path: Path, sqlite_url: str, hubspot: LoopbackHubSpot) -> Iterator[World]:
+    yield from _world(tmp_path, sqlite_url, hubspot)
+
+
+@pytest.fixture
+def on_both(tmp_path: Path, database: str, hubspot: LoopbackHubSpot) -> Iterator[World]:
+    yield from _world(tmp_path, database, hubspot)
+
+
+def _world(tmp_path: Path, url: str, hubspot: LoopbackHubSpot) -> Iterator[World]:
     keys = f"type: hubspot, token: pat-test, base_url: '{hubspot.url}', tables: [companies, contacts]"
-    with closing(World(tmp_path, sqlite_url, f"connectors: {{crm: {{{keys}}}}}")) as one:
+    with closing(World(tmp_path, url, f"connectors: {{crm: {{{keys}}}}}")) as one:
         one.now = utc("2026-05-01 09:00")
         hubspot.now = lambda: one.now
         yield one
@@ -76,12 +85,12 @@ def test_doctor_tells_the_calls_used_and_left(world: World, hubspot: LoopbackHub
     assert words in [finding.message for finding in told.checks]
 
 
-def test_doctor_tells_which_fields_are_empty_for_how_many(world: World, hubspot: LoopbackHubSpot) -> None:
+def test_doctor_tells_which_fields_are_empty_for_how_many(on_both: World, hubspot: LoopbackHubSpot) -> None:
     hubspot.define("contacts", "plan")
     hubspot.contacts(3, at=utc("2026-01-01 00:00"), hs_language="pl", plan="gold")
     hubspot.add("contacts", email="ann@acme.example", hs_language="en", at=utc("2026-01-01 00:00"))
-    sync_all(world.app, world.now)
-    (told,) = [f.message for f in examine(world.app).checks if f.message.startswith("of 4 contacts")]
+    sync_all(on_both.app, on_both.now)
+    (told,) = [f.message for f in examine(on_both.app).checks if f.message.startswith("of 4 contacts")]
     assert told == (
         "of 4 contacts empty for all: country, timezone, lifecycle_stage, owner, birthday, customer_since; "
         "empty for some: first_name 1, last_name 1, plan 1"

@@ -196,6 +196,15 @@ class TablePages:
 
 def forecast(api: HubSpotApi, fields: Fields, place: Place, *, full: bool, now: datetime) -> Forecast:
     """What the next run will read of a table, and the calls it will make; asking makes one."""
+    try:
+        return _forecast(api, fields, place, full=full, now=now)
+    except AuthFailed as error:
+        if error.status != 403 or not KINDS[fields.table].optional:
+            raise
+        return Forecast(fields.table, 0, 1, "nothing: the account has none, or the token may not see it")
+
+
+def _forecast(api: HubSpotApi, fields: Fields, place: Place, *, full: bool, now: datetime) -> Forecast:
     from connectors.crm.hubspot_api import ASSOCIATION_BATCH, LIST_PAGE, SEARCH_PAGE
 
     kind, run = KINDS[fields.table], place.begun(full=full, now=now)

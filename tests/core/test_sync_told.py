@@ -57,6 +57,16 @@ def test_explain_foretells_the_calls_that_are_made(world: World, hubspot: Loopba
         assert "contacts" in shown(forecast_table([told]))
 
 
+def test_explain_foretells_what_the_account_does_not_have(world: World, hubspot: LoopbackHubSpot) -> None:
+    hubspot.absent = {"tickets"}
+    world.write("regulars.yaml", (world.folder / "regulars.yaml").read_text().replace("companies,", "tickets,"))
+    world.reopen()
+    (told,) = foresee(world.app, world.now, full=True)
+    sync_all(world.app, world.now, full=True)
+    assert [(table.table, table.rows, table.calls) for table in told.tables] == [("contacts", 0, 2), ("tickets", 0, 1)]
+    assert len(hubspot.requests) == 2 * 1 + 2 + told.calls  # the properties twice, the searches, the listings
+
+
 def test_a_night_tells_what_was_deleted_merged_and_missed(world: World, hubspot: LoopbackHubSpot) -> None:
     acme = hubspot.add("companies", name="Acme", at=utc("2026-01-01 00:00"))
     people = hubspot.contacts(40, at=utc("2026-01-01 00:00"))

@@ -29,7 +29,7 @@ class Progress:
 
     def expect(self, rows: int) -> None:
         """So many rows will come, as far as anybody knows."""
-        self._expected = rows
+        self._expected, self._began = rows, self._clock()
 
     def page(self, table: str, rows: int) -> None:
         """A sync has stored a page: so many rows of the table so far."""
@@ -41,7 +41,7 @@ class Progress:
     def words(self) -> str:
         """`read 12,300 contacts, 40 companies; 830 rows a second`."""
         most = sorted(self._read.items(), key=lambda read: -read[1])[:4]
-        told = ", ".join(f"{count:,} {name}" for name, count in most)
+        told = ", ".join(f"{count:,} {name}" for name, count in most if count) or "nothing so far"
         took = self._clock() - self._began
         rate = f"; {sum(self._read.values()) / took:,.0f} rows a second" if took > 0 else ""
         return f"read {told}{rate}"

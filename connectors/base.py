@@ -56,6 +56,20 @@ class Page:
     complete: bool = False
     #: Things worth a warning that concern no single row: an unknown file or column.
     warnings: Sequence[str] = ()
+    #: Keys of records that earlier syncs should have brought as they are: nobody has touched them for long.
+    overdue: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What reading one table will cost."""
+
+    table: str
+    rows: int
+    #: Calls at the least; what else is linked to a row beyond a page costs more.
+    calls: int
+    #: `everything`, or `what changed since …`.
+    what: str
 
 
 class Source(ABC):
@@ -83,6 +97,18 @@ class Source(ABC):
         A page is yielded before the next one is fetched; whoever stores it stores `page.cursor` in the same
         transaction, so that a killed sync goes on where it was. Raises the errors of `connectors.errors`.
         """
+
+    def forecast(self, cursor: Cursor | None, *, full: bool, now: datetime) -> Sequence[Forecast]:
+        """What `pull` would read and cost, table by table; nothing where it makes no calls."""
+        return ()
+
+    def quota(self) -> Mapping[str, Any]:
+        """What is used and left of the system's limits, as far as it told."""
+        return {}
+
+    def is_hint(self, headers: Mapping[str, str], body: bytes, *, method: str, url: str, now: datetime) -> bool:
+        """Whether a webhook comes from the system and says that something changed; header names are lower case."""
+        return False
 
     def custom_fields(self) -> Mapping[str, Mapping[str, FieldType]]:
         """The custom fields' types by table, as far as they are known; complete once `pull` is exhausted."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -56,6 +57,26 @@ class Bucket:
         self._given: deque[float] = deque(maxlen=rate.calls)
         self._lock = threading.Lock()
 
+    @property
+    def calls(self) -> int:
+        """How many the window holds today."""
+        return self._given.maxlen or 0
+
+    def allow(self, calls: int) -> None:
+        """The provider says how many it takes: from now on that many."""
+        with self._lock:
+            if calls > 0 and calls != self._given.maxlen:
+                self._given = deque(self._given, maxlen=calls)
+
+    def others(self, used: int) -> None:
+        """The provider counts `used` calls in its window: what we did not make, somebody else did on our account."""
+        with self._lock:
+            now = self._monotonic()
+            ours = len(self._given) - bisect_right(self._given, now - self._rate.seconds - SLACK)
+            if used > ours:
+                latest = max(now, self._given[-1]) if self._given else now
+                self._given.extend([latest] * (used - ours))
+
     def take(self) -> None:
         """Returns when a call may start."""
         wait = self._reserve()
@@ -66,7 +87,7 @@ class Bucket:
         with self._lock:
             now = self._monotonic()
             start = now
-            if len(self._given) == self._rate.calls:
+            if len(self._given) == self._given.maxlen:
                 start = max(now, self._given[0] + self._rate.seconds + SLACK)
             self._given.append(start)
             return start - now
@@ -96,6 +117,9 @@ class Caller:
         self._backoff = wait_exponential(multiplier=first_wait, max=longest_wait) + wait_random(0, first_wait)
         self._sleep = sleep
         self._monotonic = monotonic
+
+    def bucket(self, name: str) -> Bucket:
+        return self._buckets[name]
 
     def call(self, request: Callable[[], T], *, bucket: str | None = None) -> T:
         """What `request` returns; each try takes its turn in the bucket (None: no limit)."""

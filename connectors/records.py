@@ -78,6 +78,8 @@ class Contact(Record):
     custom: Mapping[str, CustomValue] = field(default_factory=dict)
     #: Every company of the contact where the source knows more than `company_id`.
     companies: tuple[Link, ...] = ()
+    #: Topics of ours that the contact wants no mail about, where the source knows some.
+    opted_out_of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

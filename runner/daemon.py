@@ -9,7 +9,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from types import FrameType
@@ -53,6 +53,7 @@ class Daemon:
         scheduler = self._scheduler()
         due_now(self.app, "tick")
         scheduler.start()
+        self.app.look_sooner = lambda: self._look_sooner(scheduler)
         self.stopping.wait()
         log.info("finishing the batch in hand", action="stopping")
         scheduler.shutdown(wait=True)
@@ -87,6 +88,18 @@ class Daemon:
         done = self._claimed("tick", lambda now: (now + every, now.isoformat()), full=False)
         if done and not self.stopping.is_set() and _is_missing(self.app, self._full_sync_due()):
             self.full_sync()
+
+    def _look_sooner(self, scheduler: Any) -> None:
+        """Somebody says that something changed. Hints come in crowds: one tick, soon after the first, is for all."""
+        from apscheduler.jobstores.base import ConflictingIdError
+
+        soon = clock.machine_now() + HINTS_GATHER
+        with suppress(ConflictingIdError):
+            scheduler.add_job(self._hinted, "date", run_date=soon, id="hint")
+
+    def _hinted(self) -> None:
+        due_now(self.app, "tick")
+        self.tick()
 
     def full_sync(self) -> None:
         """Once a local day: on the day the clocks go back its hour comes twice. One that was missed is made up for."""
@@ -167,6 +180,8 @@ def _listening(host: str, port: int) -> socket.socket:
 
 
 FULL_SYNC = "full_sync"
+#: So long hints gather before a tick comes of them: a write takes moments until a search finds it.
+HINTS_GATHER = timedelta(seconds=10)
 
 
 def _is_missing(app: App, due: datetime) -> bool:

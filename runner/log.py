@@ -55,7 +55,7 @@ class LoggedWrite:
     kind: str
     #: A webhook's name or address, a mail address, or a connector; None where only we keep it.
     target: str | None
-    #: claimed, accepted, refused, unsure, or waiting: for another try, or for a CRM that cannot be written to yet.
+    #: claimed, accepted, refused, unsure, or waiting: for another try, or for its CRM's turn.
     state: str
     #: What it says.
     payload: Mapping[str, Any]

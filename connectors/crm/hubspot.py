@@ -1,25 +1,33 @@
-"""HubSpot's contacts, companies and deals: what is set, and what is pulled."""
+"""HubSpot's objects as our tables: what is set, what is pulled, and the door to what is written."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
-from connectors.base import ConnectorSettings, Cursor, Page, Source
-from connectors.crm.hubspot_fields import NOT_MAPPED, Fields, plan
-from connectors.crm.hubspot_pages import MODIFIED, Place, TablePages
+from connectors.base import ConnectorSettings, Cursor, Forecast, Outcome, Page, Source
+from connectors.crm.hubspot_fields import NOT_MAPPED, Fields, opted_out_of, plan
+from connectors.crm.hubspot_kinds import KINDS
+from connectors.crm.hubspot_pages import TablePages, forecast
+from connectors.crm.hubspot_paths import USUAL, VERSIONS
+from connectors.crm.hubspot_place import Place
 from connectors.crm.hubspot_records import Account
+from connectors.crm.hubspot_token import OAuth, Renewed, standing
+from connectors.crm.hubspot_webhook import is_signed
 from connectors.errors import Permanent
 from connectors.limits import Caller
 from connectors.records import BY_TABLE, FieldType, columns
+from connectors.writing import CrmWrite, CrmWriter
 
 #: Seconds to connect and to wait for more of an answer.
 TIMEOUT = (5.0, 30.0)
+#: So long the account's properties are taken to be what they were.
+PROPERTIES_STAND = 3600.0
 
 
 class HubSpotSettings(ConnectorSettings):
@@ -27,27 +35,44 @@ class HubSpotSettings(ConnectorSettings):
 
     type: Literal["hubspot"] = "hubspot"
     #: A service key or private app token.
-    token: SecretStr
+    token: SecretStr | None = None
+    #: In its place, the credentials of an app: `{client_id, client_secret, refresh_token}`.
+    oauth: OAuth | None = None
     base_url: str = "https://api.hubapi.com"
     #: Our field → HubSpot's property; of a contact, or with its table before it (`deal.amount`).
     fields: Mapping[str, str] = Field(default_factory=dict)
-    #: Of the API: v3, or a dated one such as 2026-09.
-    version: str = Field("v3", pattern=r"^(v3|20\d\d-\d\d)$")
+    #: Of the API: a dated one such as 2026-09, or v3 or v4, which HubSpot supports until 2027.
+    version: str = Field(USUAL, pattern=VERSIONS)
+    #: The tables to read; all that the account has.
+    tables: Sequence[str] = tuple(KINDS)
+    #: Calls in ten seconds at the most, where it is to be less than HubSpot allows.
+    calls: int | None = Field(None, ge=1, le=250)
+    #: The share of the account's calls of a day after which the rest is left to its other apps.
+    day_share: float = Field(0.9, gt=0, le=1)
+    #: Points of the account's CSAT surveys, as HubSpot keeps them.
+    csat_scale: Literal["0-2", "1-5"] = "0-2"
+    #: Whether HubSpot is told what playbooks write about its contacts: fields, notes, tasks, opt-outs.
+    writes: bool = True
+    #: Properties that are made in HubSpot when they are first written: `{last_nps: number, last_playbook: text}`.
+    create: Mapping[str, FieldType] = Field(default_factory=dict)
+    #: Our topics → HubSpot's subscription types, so that opting out of one is told there: `{newsletter: 4711}`.
+    topics: Mapping[str, int] = Field(default_factory=dict)
+    #: The client secret of the app whose webhooks tell that something changed; without it they are refused.
+    webhook_secret: SecretStr | None = None
 
     @field_validator("token")
     @classmethod
-    def _one_word(cls, token: SecretStr) -> SecretStr:
-        text = token.get_secret_value().strip()
+    def _one_word(cls, token: SecretStr | None) -> SecretStr | None:
+        text = token.get_secret_value().strip() if token else "absent"
         if not text or not text.isascii() or not text.isprintable() or " " in text:
             raise ValueError("must be one word such as pat-eu1-…; is it empty, or was something pasted with it?")
-        return SecretStr(text)
+        return SecretStr(text) if token else None
 
     @field_validator("base_url")
     @classmethod
     def _an_address(cls, url: str) -> str:
         parts = urlsplit(url)
-        loopback = parts.hostname in ("localhost", "::1") or (parts.hostname or "").startswith("127.")
-        if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and loopback)):
+        if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(url))):
             raise ValueError(f"must be an https:// address (http:// on this machine only), is {url!r}")
         return url.rstrip("/")
 
@@ -58,6 +83,20 @@ class HubSpotSettings(ConnectorSettings):
         if faults:
             raise ValueError("; ".join(faults))
         return fields
+
+    @field_validator("tables")
+    @classmethod
+    def _known(cls, tables: Sequence[str]) -> Sequence[str]:
+        unknown = [name for name in tables if name not in KINDS]
+        if unknown:
+            raise ValueError(f"there is no {', '.join(unknown)}; there are {', '.join(KINDS)}")
+        return [name for name in KINDS if name in tables]
+
+    @model_validator(mode="after")
+    def _one_credential(self) -> Self:
+        if (self.token is None) == (self.oauth is None):
+            raise ValueError("needs a token, or oauth in its place")
+        return self
 
     def fields_of(self, table: str) -> Mapping[str, str]:
         """The mapping of one table, without the table's name."""
@@ -87,8 +126,13 @@ def _fault(key: str) -> str | None:
     return None
 
 
-class HubSpotSource(Source):
-    """Pulls from HubSpot."""
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+class HubSpotSource(Source, CrmWriter):
+    """Pulls from HubSpot, and tells it what playbooks write."""
 
     type = "hubspot"
     settings_model = HubSpotSettings
@@ -103,47 +147,102 @@ class HubSpotSource(Source):
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         # The SDK takes a fifth of a second to import; settings are checked without it.
-        from connectors.crm.hubspot_api import LIMITS, HubSpotApi
+        from connectors.crm.hubspot_api import HubSpotApi
+        from connectors.crm.hubspot_quota import Quota, limits
+        from connectors.crm.hubspot_writing import Writing
 
+        caller = Caller(limits(settings.calls), sleep=sleep, monotonic=monotonic)
         self._settings = settings
+        self._monotonic = monotonic
         self._api = HubSpotApi(
-            settings.token.get_secret_value(),
+            Renewed(settings.oauth, monotonic=monotonic)
+            if settings.oauth
+            else standing(settings.token or SecretStr("")),
             base_url=settings.base_url,
             version=settings.version,
-            caller=Caller(LIMITS, sleep=sleep, monotonic=monotonic),
+            caller=caller,
+            quota=Quota(caller, fixed=settings.calls is not None, day_share=settings.day_share, monotonic=monotonic),
             timeout=timeout,
             on_call=self._count,
         )
-        self._custom: dict[str, Mapping[str, FieldType]] = {}
+        self.may_write = settings.writes
+        self.topics = settings.topics
+        self.on_loopback = _is_loopback(settings.base_url)
+        self._writing = Writing(
+            self._api,
+            fields=settings.fields_of("contacts"),
+            create=settings.create,
+            topics=settings.topics,
+        )
+        self._plans: tuple[float, Mapping[str, Fields]] | None = None
 
     def _count(self) -> None:
         self.calls += 1
 
     def pull(self, cursor: Cursor | None, *, full: bool, now: datetime) -> Iterator[Page]:
-        places = self._places(cursor)
-        reading = self._fields()
-        self._custom = {table: fields.custom_types for table, fields in reading.items()}
-        account = Account(self._api)
-        for fields in reading.values():
-            yield from TablePages(fields, account, places, dict(self._settings.fields)).pull(full=full, now=now)
+        places, absent = self._places(cursor)
+        account = Account(self._api, csat_scale=self._settings.csat_scale, topics=self._settings.topics)
+        reading = self._fields(fresh=full)
+        for table, fields in reading.items():
+            if table in absent and not full:
+                continue
+            pages = TablePages(fields, account, places, dict(self._settings.fields), absent)
+            yield from pages.pull(full=full, now=now)
+
+    def forecast(self, cursor: Cursor | None, *, full: bool, now: datetime) -> Sequence[Forecast]:
+        places, absent = self._places(cursor)
+        reading = self._fields(fresh=full)
+        return [
+            forecast(self._api, fields, places[table], full=full, now=now)
+            for table, fields in reading.items()
+            if full or table not in absent
+        ]
 
     def custom_fields(self) -> Mapping[str, Mapping[str, FieldType]]:
-        return self._custom
+        known = {table: fields.custom_types for table, fields in self._plans[1].items()} if self._plans else {}
+        return known | {"contacts": {**self._settings.create, **known.get("contacts", {})}} if known else {}
+
+    def quota(self) -> Mapping[str, Any]:
+        return self._api.quota.document()
+
+    def write(self, writes: Sequence[CrmWrite]) -> Sequence[Outcome]:
+        return self._writing.write(writes)
+
+    def find(self, writes: Sequence[CrmWrite]) -> Sequence[Outcome]:
+        return self._writing.find(writes)
+
+    def is_hint(self, headers: Mapping[str, str], body: bytes, *, method: str, url: str, now: datetime) -> bool:
+        secret = self._settings.webhook_secret
+        return secret is not None and is_signed(
+            secret.get_secret_value(), headers, body, method=method, url=url, now=now
+        )
 
     def close(self) -> None:
         self._api.close()
 
-    def _places(self, cursor: Cursor | None) -> dict[str, Place]:
+    def _places(self, cursor: Cursor | None) -> tuple[dict[str, Place], set[str]]:
+        """How far each table came, and those that the account does not have."""
         told = cursor or {}
         # Rows that were read before a field was mapped lack it, and no change of theirs would bring it.
         if told.get("fields") != dict(self._settings.fields):
             told = {}
-        return {table: Place.read(told.get(table, {})) for table in MODIFIED}
+        return {table: Place.read(told.get(table, {})) for table in KINDS}, set(told.get("absent", ()))
 
-    def _fields(self) -> Mapping[str, Fields]:
+    def _fields(self, *, fresh: bool) -> Mapping[str, Fields]:
         """What to read of each table. Raises Permanent with every property that is mapped and not there."""
-        plans = {table: plan(table, self._settings.fields_of(table), self._api.properties(table)) for table in MODIFIED}
+        if self._plans is not None and not fresh and self._monotonic() - self._plans[0] < PROPERTIES_STAND:
+            return self._plans[1]
+        plans = {table: self._plan(table) for table in self._settings.tables}
         mistakes = [one for planned in plans.values() if not isinstance(planned, Fields) for one in planned]
         if mistakes:
             raise Permanent("; ".join(f"fields.{one.key}: {one.words}" for one in mistakes), system="HubSpot")
-        return {table: planned for table, planned in plans.items() if isinstance(planned, Fields)}
+        found = {table: planned for table, planned in plans.items() if isinstance(planned, Fields)}
+        self._plans = (self._monotonic(), found)
+        return found
+
+    def _plan(self, table: str) -> Any:
+        """Of a table without fields of the account's own nothing need be asked, unless some are mapped."""
+        fields = self._settings.fields_of(table)
+        known = self._api.properties(KINDS[table].object) if fields or BY_TABLE[table].takes_custom else ()
+        also = [opted_out_of(number) for number in self._settings.topics.values()] if table == "contacts" else ()
+        return plan(table, fields, known, also=also)

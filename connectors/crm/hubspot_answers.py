@@ -5,7 +5,7 @@ One that cannot be read raises KeyError, TypeError, ValueError or AttributeError
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,10 @@ INLINE_TYPES = {
     "deal_to_company_unlabeled": False,
     "deal_to_contact": False,
     "deal_to_contact_unlabeled": False,
+    "ticket_to_contact": False,
+    "ticket_to_contact_unlabeled": False,
+    "line_item_to_deal": False,
+    "line_item_to_deal_unlabeled": False,
 }
 
 
@@ -35,6 +39,8 @@ class Row:
     id: str
     properties: Mapping[str, str | None]
     created_at: str | None
+    #: When it was last modified, as HubSpot writes it.
+    updated_at: str
     #: By the other object's table; a table that is missing here was not told in full.
     links: Mapping[str, tuple[Link, ...]]
 
@@ -57,6 +63,8 @@ class Property:
     type: str
     field_type: str
     is_custom: bool
+    #: HubSpot keeps its value itself.
+    read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,7 @@ class Associations:
 
 def in_order(links: Iterable[Link]) -> tuple[Link, ...]:
     """The primary one first, then by age, so that the same links always read the same."""
-    return tuple(sorted(links, key=lambda link: (not link.is_primary, len(link.id), link.id)))
+    return tuple(sorted(links, key=lambda link: (not link.is_primary, len(link.id), link.id, link.label or "")))
 
 
 def rows(answer: Answer, links: Sequence[str] = ()) -> Rows:
@@ -103,7 +111,9 @@ def found(answer: Answer) -> Rows:
 def _row(one: Answer, links: Sequence[str]) -> Row:
     told = one.get("associations") or {}
     inline = {to: all_of_them for to in links if (all_of_them := _inline(told.get(to))) is not None}
-    return Row(str(one["id"]), _texts(one.get("properties") or {}), one.get("createdAt"), inline)
+    return Row(
+        str(one["id"]), _texts(one.get("properties") or {}), one.get("createdAt"), one.get("updatedAt") or "", inline
+    )
 
 
 def _texts(properties: Mapping[str, Any]) -> Mapping[str, str | None]:
@@ -132,24 +142,29 @@ def _inline(told: Answer | None) -> tuple[Link, ...] | None:
     return in_order(Link(id, is_primary=primary) for id, primary in primaries.items())
 
 
-def _labelled(target: Answer) -> Link:
-    """An association with the account's own label; HubSpot's own types have none or "Primary"."""
-    types = target.get("associationTypes") or ()
-    names = [one.get("label") for one in types]
-    own = sorted(name for name in names if name and name != "Primary")
-    return Link(str(target["toObjectId"]), label=own[0] if own else None, is_primary="Primary" in names)
+def _labelled(target: Answer) -> Iterator[Link]:
+    """An association once for each of the account's own labels; HubSpot's own types have none or "Primary"."""
+    id, names = str(target["toObjectId"]), {one.get("label") for one in target.get("associationTypes") or ()}
+    for label in sorted(names - {None, "", "Primary"}) or [None]:
+        yield Link(id, label=label, is_primary="Primary" in names)
 
 
 def associations(answer: Answer) -> Sequence[Associations]:
     return [
-        Associations(str(one["from"]["id"]), [_labelled(target) for target in one["to"]], _after(one))
+        Associations(str(one["from"]["id"]), [link for target in one["to"] for link in _labelled(target)], _after(one))
         for one in answer["results"]
     ]
 
 
 def properties(answer: Answer) -> Sequence[Property]:
     return [
-        Property(one["name"], one.get("type", ""), one.get("fieldType", ""), not one.get("hubspotDefined", False))
+        Property(
+            one["name"],
+            one.get("type", ""),
+            one.get("fieldType", ""),
+            not one.get("hubspotDefined", False),
+            bool((one.get("modificationMetadata") or {}).get("readOnlyValue")),
+        )
         for one in answer["results"]
     ]
 
@@ -174,6 +189,18 @@ def _stage(metadata: Answer) -> Stage:
 def _after(answer: Answer) -> str | None:
     after = ((answer.get("paging") or {}).get("next") or {}).get("after")
     return None if after is None else str(after)
+
+
+def several(value: Any) -> Sequence[Any]:
+    """What an error's context holds: one value, or a list of them."""
+    return value if isinstance(value, list) else () if value is None else (value,)
+
+
+def words(error: Answer) -> str:
+    """What an error says, with what it says of its parts: the rules of the account in its own words."""
+    told = [str(error.get("message") or error.get("category") or "no reason given")]
+    told += [str(one["message"]) for one in error.get("errors") or () if one.get("message")]
+    return " ".join(dict.fromkeys(told))
 
 
 def no_error_but_absence(answer: Answer, what: str) -> None:

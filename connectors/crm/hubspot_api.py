@@ -1,13 +1,14 @@
 """HubSpot's door: one method a question, plain rows and `connectors.errors` as answers.
 
-Every question here only reads, POST or not, so each may be asked again after any failure.
+Every question here only reads, POST or not, so each may be asked again after any failure; `write` alone does something.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import orjson
 import urllib3
@@ -15,32 +16,21 @@ from hubspot import HubSpot
 from hubspot.crm.objects.exceptions import ApiException
 
 from connectors.crm import hubspot_answers as answers
-from connectors.crm.hubspot_answers import Answer, Property, Row, Rows, Stage, in_order
-from connectors.crm.hubspot_errors import SYSTEM, refusal
+from connectors.crm.hubspot_answers import Answer, Property, Rows, Stage, in_order
+from connectors.crm.hubspot_errors import SYSTEM, Lost, certain, refusal
+from connectors.crm.hubspot_paths import path_of
+from connectors.crm.hubspot_quota import Quota
 from connectors.errors import Temporary
-from connectors.limits import Caller, Rate
+from connectors.limits import Caller
 from connectors.records import Link
 
 T = TypeVar("T")
-
-#: Free and Starter accounts; the others allow more, but one listing asks three times a second at the most.
-LIMITS = {"general": Rate(100, 10.0), "search": Rate(5, 1.0)}
+Query: TypeAlias = "Sequence[tuple[str, str]]"
 
 LIST_PAGE, SEARCH_PAGE, OBJECT_BATCH, ASSOCIATION_BATCH = 100, 200, 100, 1_000
 
 #: What a URL or a search (3,000 characters) has room for, names of properties and all.
 LONGEST_QUERY, LONGEST_SEARCH = 6_000, 2_900
-
-#: What is asked: the path as version v3 knows it, and as the dated versions do, where the version's place differs.
-PATHS = {
-    "objects": ("/crm/v3/objects/{table}", "/crm/objects/{version}/{table}"),
-    "search": ("/crm/v3/objects/{table}/search", "/crm/objects/{version}/{table}/search"),
-    "batch": ("/crm/v3/objects/{table}/batch/read", "/crm/objects/{version}/{table}/batch/read"),
-    "links": ("/crm/v4/associations/{table}/{to}/batch/read", "/crm/associations/{version}/{table}/{to}/batch/read"),
-    "properties": ("/crm/v3/properties/{table}", "/crm/properties/{version}/{table}"),
-    "pipelines": ("/crm/v3/pipelines/{table}", "/crm/pipelines/{version}/{table}"),
-    "owners": ("/crm/v3/owners", "/crm/owners/{version}"),
-}
 
 
 class HubSpotApi:
@@ -48,28 +38,35 @@ class HubSpotApi:
 
     def __init__(
         self,
-        token: str,
+        token: Callable[[HubSpotApi], str],
         *,
         base_url: str,
         version: str,
         caller: Caller,
+        quota: Quota,
         timeout: tuple[float, float],
         on_call: Callable[[], None],
     ) -> None:
         # `host` is read by the generated classes, `base_url` by api_request: with one of them missing, some calls
         # would go to the real HubSpot. `retry=False`: urllib3 would retry GETs by itself and sleep for hours.
-        client = HubSpot(access_token=token, host=base_url, base_url=base_url, retry=False)
+        client = HubSpot(access_token="", host=base_url, base_url=base_url, retry=False)
         # One held ApiClient of the SDK takes any path (dated ones too), a timeout, and gives the raw body, at a tenth
         # of the models' CPU. `client.api_request` has no timeout, prints errors and obeys proxies; every attribute
         # access such as `client.crm.contacts` opens connections of its own.
         self._client = client.crm.objects.basic_api.api_client
+        self._token = token
         self._version = version
+        self._quota = quota
         self._caller = caller
         self._timeout = timeout
         self._on_call = on_call
 
     def close(self) -> None:
         self._client.rest_client.pool_manager.clear()
+
+    @property
+    def quota(self) -> Quota:
+        return self._quota
 
     def listed(
         self, table: str, *, after: str | None, properties: Sequence[str], links: Sequence[str] = (), archived: bool
@@ -113,15 +110,26 @@ class HubSpotApi:
 
     def links(self, table: str, to: str, ids: Iterable[str]) -> Mapping[str, tuple[Link, ...]]:
         """The associations of many objects, complete however many one has; an object without any is not in it."""
-        found: dict[str, dict[str, Link]] = {}
+        found: dict[str, dict[tuple[str, str | None], Link]] = {}
         wanted = [{"id": id} for id in ids]
         while wanted:
             batch, wanted = wanted[:ASSOCIATION_BATCH], wanted[ASSOCIATION_BATCH:]
             for some in self._ask("POST", "links", table, to=to, body={"inputs": batch}, read=answers.associations):
-                found.setdefault(some.id, {}).update((link.id, link) for link in some.links)
+                found.setdefault(some.id, {}).update(((link.id, link.label), link) for link in some.links)
                 if some.after is not None:
                     wanted.append({"id": some.id, "after": some.after})
         return {id: in_order(links.values()) for id, links in found.items()}
+
+    def read(self, table: str, ids: Sequence[str], names: Sequence[str]) -> Mapping[str, Mapping[str, str | None]]:
+        """These properties of these objects; one that is gone is not in it."""
+        told: dict[str, Mapping[str, str | None]] = {}
+        for start in range(0, len(ids), OBJECT_BATCH):
+            batch = [{"id": id} for id in ids[start : start + OBJECT_BATCH]]
+            body = {"inputs": batch, "properties": list(names)}
+            told |= {
+                row.id: row.properties for row in self._ask("POST", "batch", table, body=body, read=answers.rows).rows
+            }
+        return told
 
     def properties(self, table: str) -> Sequence[Property]:
         return self._ask("GET", "properties", table, read=answers.properties)
@@ -146,50 +154,81 @@ class HubSpotApi:
 
     def _completed(self, table: str, page: Rows, properties: Sequence[str]) -> Rows:
         """The same page with all properties, where their names do not fit a URL or a search."""
-        told: dict[str, Mapping[str, str | None]] = {}
-        ids = [row.id for row in page.rows]
-        for start in range(0, len(ids), OBJECT_BATCH):
-            batch = [{"id": id} for id in ids[start : start + OBJECT_BATCH]]
-            body = {"inputs": batch, "properties": list(properties)}
-            told |= {
-                row.id: row.properties for row in self._ask("POST", "batch", table, body=body, read=answers.rows).rows
-            }
+        told = self.read(table, [row.id for row in page.rows], properties)
         # What went missing between the two questions was archived: the next full listing tells.
-        rows = [Row(row.id, told[row.id], row.created_at, row.links) for row in page.rows if row.id in told]
+        rows = [replace(row, properties=told[row.id]) for row in page.rows if row.id in told]
         return Rows(rows, page.after, page.unreadable)
+
+    def total(self, table: str, modified: str | None = None, *, since_ms: int = 0) -> int:
+        """How many objects there are, or were modified since; a search tells the total even beyond its 10,000."""
+        since = [{"propertyName": modified, "operator": "GTE", "value": str(since_ms)}] if modified else []
+        body = {"filterGroups": [{"filters": since}] if since else [], "properties": ["hs_object_id"], "limit": 1}
+        return self._ask("POST", "search", table, body=body, bucket="search", read=lambda told: int(told["total"]))
+
+    def write(self, question: str, table: str, body: Answer, *, read: Callable[[Answer], T], query: Query = ()) -> T:
+        """Asks for something to be done. Raises Lost where nobody knows whether it was: it is not asked for twice."""
+        path = path_of(question, self._version, table=table)
+        self._sign()
+        return self._caller.call(partial(self._once_only, path, query, body, read), bucket="general")
+
+    def grant(self, form: Sequence[tuple[str, str]]) -> Mapping[str, Any]:
+        """An access token for these credentials."""
+        path = path_of("token", self._version)
+        headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
+        send = partial(self._call, "POST", path, headers, post_params=list(form), auth_settings=[])
+        raw, _ = self._caller.call(partial(self._raw, f"POST {path}", send), bucket="general")
+        granted: Mapping[str, Any] = orjson.loads(raw)
+        return granted
 
     def _ask(
         self,
         method: str,
-        what: str,
+        question: str,
         table: str,
         *,
         read: Callable[[Answer], T],
         to: str = "",
-        query: Sequence[tuple[str, str]] = (),
+        query: Query = (),
         body: Answer | None = None,
         bucket: str = "general",
     ) -> T:
-        v3, dated = PATHS[what]
-        path = (v3 if self._version == "v3" else dated).format(table=table, to=to, version=self._version)
+        path = path_of(question, self._version, table=table, to=to)
+        self._sign()
         return self._caller.call(partial(self._once, method, path, query, body, read), bucket=bucket)
+
+    def _sign(self) -> None:
+        """Before the tries: a key that cannot be had is no doubt about what was asked for."""
+        self._client.configuration.access_token = self._token(self)
+
+    def _once_only(self, path: str, query: Query, body: Answer, read: Callable[[Answer], T]) -> T:
+        try:
+            return self._once("POST", path, query, body, read, parts=True)
+        except Temporary as error:
+            if certain(error):
+                raise
+            raise Lost(error.words, system=SYSTEM, request=error.request, status=error.status) from error
 
     def _once(
         self,
         method: str,
         path: str,
-        query: Sequence[tuple[str, str]],
+        query: Query,
         body: Answer | None,
         read: Callable[[Answer], T],
+        *,
+        parts: bool = False,
     ) -> T:
-        self._on_call()
+        """`parts`: the answer tells of each part of a batch what became of it, and `read` looks at them."""
         request = f"{method} {path}"
-        raw, kind = self._raw(request, partial(self._send, method, path, query, body))
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        send = partial(self._call, method, path, headers, query=query, body=body, auth_settings=["oauth2"])
+        raw, kind = self._raw(request, send)
         try:
             answer = orjson.loads(raw)
-            if not isinstance(answer["results"], list):
-                raise TypeError("results are no list")
-            answers.no_error_but_absence(answer, request)
+            if not parts:
+                if not isinstance(answer["results"], list):
+                    raise TypeError("results are no list")
+                answers.no_error_but_absence(answer, request)
             return read(answer)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             # An edge's maintenance page comes with status 200, and the SDK would take it for an empty answer.
@@ -198,10 +237,14 @@ class HubSpotApi:
             raise Temporary(words, system=SYSTEM, request=request, status=200) from error
 
     def _raw(self, request: str, send: Callable[[], urllib3.BaseHTTPResponse]) -> tuple[bytes, str]:
+        self._quota.may_call()
+        self._on_call()
         try:
             response = send()
+            self._quota.hear(response.headers)
             return response.data, response.headers.get("content-type", "")
         except ApiException as error:
+            self._quota.hear(error.headers or {})
             raise refusal(error, request) from error
         except (AttributeError, UnicodeDecodeError) as error:
             # The SDK stumbles over the body of its own error: none after a failed TLS handshake, or not UTF-8.
@@ -211,16 +254,25 @@ class HubSpotApi:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Temporary(_why(error), system=SYSTEM, request=request) from error
 
-    def _send(
-        self, method: str, path: str, query: Sequence[tuple[str, str]], body: Answer | None
+    def _call(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        *,
+        auth_settings: Sequence[str],
+        query: Query = (),
+        body: Answer | None = None,
+        post_params: Sequence[tuple[str, str]] = (),
     ) -> urllib3.BaseHTTPResponse:
         response: urllib3.BaseHTTPResponse = self._client.call_api(
             path,
             method,
             query_params=list(query),
-            header_params={"Accept": "application/json", "Content-Type": "application/json"},
+            header_params=dict(headers),
             body=body,
-            auth_settings=["oauth2"],
+            post_params=list(post_params) or None,
+            auth_settings=auth_settings,
             _preload_content=False,
             _request_timeout=self._timeout,
         )

@@ -6,10 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
+import urllib3
 
 from connectors.errors import AuthFailed, ConnectorError, Permanent, Temporary
 
 SYSTEM = "HubSpot"
+
+
+class Lost(ConnectorError):
+    """The request went out and no certain answer came back: nobody knows whether it was done."""
+
+
+#: Statuses of requests that were turned away at the door.
+TURNED_AWAY = (408, 423, 429, 477)
 
 #: Seconds to wait by the policy that a 429 names. Its Retry-After is not documented, and elsewhere HubSpot gives
 #: milliseconds in that header: it is not read.
@@ -49,6 +58,12 @@ def refusal(error: Any, request: str) -> ConnectorError:
             return Permanent(words, **where)
 
 
+def certain(error: Temporary) -> bool:
+    """Whether the request was certainly not done: it was turned away, or never got there."""
+    never_there = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
+    return error.status in TURNED_AWAY or isinstance(error.__cause__, never_there)
+
+
 def _limited(words: str, body: Mapping[str, Any], where: Mapping[str, Any]) -> Temporary:
     policy = str(body.get("policyName", "")).upper()
     if policy == "DAILY" or "daily" in words.lower():
@@ -79,7 +94,9 @@ def _body(raw: Any) -> Mapping[str, Any]:
 
 
 def _words(body: Mapping[str, Any], reason: str | None) -> str:
-    return str(body.get("message") or " ".join((reason or "").split()) or "no reason given")
+    told = [str(body.get("message") or " ".join((reason or "").split()) or "no reason given")]
+    parts = (error.get("message") for error in body.get("errors") or () if isinstance(error, Mapping))
+    return " ".join(dict.fromkeys([*told, *(str(words) for words in parts if words)]))
 
 
 def _seconds(headers: Mapping[str, str] | None) -> float:

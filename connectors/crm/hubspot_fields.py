@@ -46,6 +46,19 @@ STANDARD: Mapping[str, Mapping[str, str]] = {
         "closed_at": "closedate",
         "owner": "hubspot_owner_id",
     },
+    "order_lines": {"sku": "hs_sku", "units": "quantity", "unit_price": "price"},
+    "tickets": {
+        "created_at": "createdate",
+        "first_reply_at": "first_agent_reply_date",
+        "solved_at": "closed_date",
+    },
+    "surveys": {
+        "contact_id": "hs_contact_id",
+        "kind": "hs_survey_type",
+        "score": "hs_value",
+        "comment": "hs_content",
+        "responded_at": "hs_submission_timestamp",
+    },
 }
 
 #: Asked for besides, because something is derived from them.
@@ -53,6 +66,9 @@ ALSO_READ: Mapping[str, Sequence[str]] = {
     "contacts": ("hs_merged_object_ids", "hs_calculated_merged_vids"),
     "companies": ("domain",),
     "deals": ("hs_is_closed", "hs_is_closed_won"),
+    "order_lines": ("name", "hs_product_id"),
+    "tickets": (),
+    "surveys": ("hs_survey_id",),
 }
 
 #: Filled by what HubSpot is, never by a property.
@@ -74,12 +90,14 @@ class Fields:
     custom: Sequence[tuple[str, str, Convert | None]]
     custom_types: Mapping[str, FieldType]
     warnings: Sequence[str] = ()
+    #: Asked for besides.
+    also: Sequence[str] = ()
     #: Everything to ask for.
     properties: Sequence[str] = field(init=False)
 
     def __post_init__(self) -> None:
         read = [name for name, _, _ in (*self.columns, *self.custom)]
-        object.__setattr__(self, "properties", tuple(dict.fromkeys([*read, *ALSO_READ[self.table]])))
+        object.__setattr__(self, "properties", tuple(dict.fromkeys([*read, *ALSO_READ[self.table], *self.also])))
 
     def read(self, row: Row) -> tuple[dict[str, Any], dict[str, CustomValue], list[SetAside]]:
         """The row's columns and custom fields that have a value, and those whose value makes no sense."""
@@ -109,8 +127,18 @@ class UnknownProperty:
     words: str
 
 
-def plan(table: str, fields: Mapping[str, str], known: Sequence[Property]) -> Fields | Sequence[UnknownProperty]:
-    """How `table` is read when `fields` maps some of our fields to properties; or every mistake in that mapping."""
+def opted_out_of(subscription: int) -> str:
+    """The property that says who wants none of one type of mail."""
+    return f"hs_email_optout_{subscription}"
+
+
+def plan(
+    table: str, fields: Mapping[str, str], known: Sequence[Property], *, also: Sequence[str] = ()
+) -> Fields | Sequence[UnknownProperty]:
+    """How `table` is read when `fields` maps some of our fields to properties; or every mistake in that mapping.
+
+    Nothing of `known` is needed where nothing is mapped and the table takes no custom fields.
+    """
     definitions = {one.name: one for one in known}
     mistakes = [_unknown(table, ours, name, definitions) for ours, name in fields.items() if name not in definitions]
     if mistakes:
@@ -138,6 +166,7 @@ def plan(table: str, fields: Mapping[str, str], known: Sequence[Property]) -> Fi
         [(name, ours, CUSTOM_CONVERSIONS[custom_types[ours]]) for ours, name in renamed.items()],
         custom_types,
         warnings,
+        also,
     )
 
 
@@ -252,6 +281,7 @@ LARGEST = 10**18
 CONVERSIONS: Mapping[type, Convert | None] = {
     str: None,
     bool: truth,
+    float: number,
     date: day,
     datetime: moment,
     Decimal: amount,

@@ -3,108 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from typing import Any, Self
+from dataclasses import replace
+from datetime import UTC, datetime
+from math import ceil
+from typing import TYPE_CHECKING, Any
 
-from connectors.base import Cursor, Page, SetAside
+from connectors.base import Cursor, Forecast, Page, SetAside
 from connectors.crm.hubspot_answers import Row, Rows
 from connectors.crm.hubspot_fields import Fields, moment
+from connectors.crm.hubspot_kinds import KINDS
+from connectors.crm.hubspot_place import Place, Stage
 from connectors.crm.hubspot_records import RECORDS, Account
-from connectors.errors import Temporary
-from connectors.records import Link, Record
+from connectors.errors import AuthFailed, Temporary
+from connectors.records import BY_TABLE, Link, Record, columns
 
-#: In the order of `records.TABLES`, with the property that says when an object was last modified. Contacts have
-#: hs_lastmodifieddate too, always empty: a search by it finds nothing and says nothing.
-MODIFIED: Mapping[str, str] = {
-    "companies": "hs_lastmodifieddate",
-    "contacts": "lastmodifieddate",
-    "deals": "hs_lastmodifieddate",
-}
-ASSOCIATED: Mapping[str, Sequence[str]] = {
-    "companies": (),
-    "contacts": ("companies",),
-    "deals": ("contacts", "companies"),
-}
+if TYPE_CHECKING:
+    from connectors.crm.hubspot_api import HubSpotApi
 
-#: How far a search looks back behind the last one: its index has been seen to lag by up to an hour.
-OVERLAP = timedelta(hours=1)
-#: An unfinished listing older than this starts anew.
-STALE = timedelta(days=1)
 #: Rows of one page of changes: what one question for associations takes.
 CHANGES_PAGE = 1_000
-
-
-class Stage(StrEnum):
-    """Where a run of one table stands."""
-
-    LISTING = "listing"
-    ARCHIVED = "archived"
-    CHANGES = "changes"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """How far one table came."""
-
-    #: Everything up to here is stored; None: nothing is.
-    since: datetime | None = None
-    #: The run in hand, and where it ends: the moment it began.
-    stage: Stage | None = None
-    until: datetime | None = None
-    #: A listing's mark, or the last id of the changes.
-    after: str | None = None
-
-    @classmethod
-    def read(cls, told: Any) -> Self:
-        try:
-            return cls(
-                since=_time(told.get("since")),
-                stage=Stage(told["stage"]) if "stage" in told else None,
-                until=_time(told["until"]) if "stage" in told else None,
-                after=told.get("after"),
-            )
-        except (AttributeError, KeyError, TypeError, ValueError):
-            return cls()  # not written by us: begin at the beginning
-
-    def written(self) -> Mapping[str, Any]:
-        told = {
-            "since": self.since.isoformat() if self.since else None,
-            "stage": self.stage,
-            "until": self.until.isoformat() if self.until else None,
-            "after": self.after,
-        }
-        return {key: value for key, value in told.items() if value is not None}
-
-    def begun(self, *, full: bool, now: datetime) -> Place:
-        """The run to go on with: an unfinished listing even where a full one is asked for, lest it never ends."""
-        listing = self.stage in (Stage.LISTING, Stage.ARCHIVED)
-        if listing and self.until is not None and now - self.until < STALE:
-            return self
-        if full or self.since is None or listing:
-            return Place(self.since, Stage.LISTING, now)
-        return self if self.stage or self.since >= now else Place(self.since, Stage.CHANGES, now)
-
-    def moved(self, after: str | None) -> Place:
-        """The next page's place, or the end of a run."""
-        return replace(self, after=after) if after is not None else Place(since=self.until)
 
 
 class TablePages:
     """The pages of one table in one run."""
 
-    def __init__(self, fields: Fields, account: Account, places: dict[str, Place], mapped: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        fields: Fields,
+        account: Account,
+        places: dict[str, Place],
+        mapped: Mapping[str, str],
+        absent: set[str],
+    ) -> None:
         self._table = fields.table
+        self._kind = KINDS[fields.table]
         self._fields = fields
         self._account = account
         self._api = account.api
         self._places = places
         self._mapped = mapped
+        self._absent = absent
+        self._needs_created = any(column.name == "created_at" for column in columns(BY_TABLE[fields.table]))
         self._warnings = list(fields.warnings)
+        #: Who was last modified by then should be here as they are.
+        self._certain = _iso(certain) if (certain := places[fields.table].certain) else ""
 
     def pull(self, *, full: bool, now: datetime) -> Iterator[Page]:
         place = self._places[self._table].begun(full=full, now=now)
+        if self._kind.whole and place.stage is Stage.CHANGES:
+            return
+        try:
+            yield from self._run(place)
+        except AuthFailed as error:
+            if error.status != 403 or not self._kind.optional:
+                raise
+            yield self._without(error)
+            return
+        # A run that was taken up again ends where it had begun; what changed since comes now.
+        since = self._places[self._table].since
+        if since is not None and since < now and not self._kind.whole:
+            yield from self._changes(self._places[self._table].catching_up(now))
+
+    def _run(self, place: Place) -> Iterator[Page]:
         match place.stage:
             case Stage.LISTING:
                 yield from self._listing(place)
@@ -112,10 +72,13 @@ class TablePages:
                 yield from self._archived(place, whole=False)
             case Stage.CHANGES:
                 yield from self._changes(place)
-        # A run that was taken up again ends where it had begun; what changed since comes now.
-        since = self._places[self._table].since
-        if since is not None and since < now:
-            yield from self._changes(Place(since, Stage.CHANGES, now))
+
+    def _without(self, error: AuthFailed) -> Page:
+        """The account has none of it, or the token may not see it: said once, and not asked for until everything is."""
+        first = self._table not in self._absent
+        self._absent.add(self._table)
+        words = f"{self._table} are not read, which is well where the account has none: {error}"
+        return Page(self._table, (), self._cursor(Place()), warnings=[words] if first else [])
 
     def _listing(self, place: Place) -> Iterator[Page]:
         # Only a listing that came in one go may say what is gone: nobody remembers what the killed one had seen.
@@ -123,24 +86,28 @@ class TablePages:
         met = {place.after}
         while True:
             rows = self._api.listed(
-                self._table,
+                self._kind.object,
                 after=place.after,
                 properties=self._fields.properties,
-                links=ASSOCIATED[self._table],
+                links=self._kind.linked,
                 archived=False,
             )
+            self._absent.discard(self._table)
             if rows.after is None:
                 break
             place = place.moved(self._unmet(rows.after, met))
-            yield self._page(rows, place)
+            yield self._page(rows, place, listed=True)
+        if not self._kind.archives:
+            yield replace(self._page(rows, place.moved(None), listed=True), complete=whole)
+            return
         place = replace(place, stage=Stage.ARCHIVED, after=None)
-        yield self._page(rows, place)
+        yield self._page(rows, place, listed=True)
         yield from self._archived(place, whole=whole)
 
     def _archived(self, place: Place, *, whole: bool) -> Iterator[Page]:
         met = {place.after}
         while place.stage:
-            rows = self._api.listed(self._table, after=place.after, properties=("hs_object_id",), archived=True)
+            rows = self._api.listed(self._kind.object, after=place.after, properties=("hs_object_id",), archived=True)
             place = place.moved(self._unmet(rows.after, met))
             gone = [row.id for row in rows.rows]
             yield Page(self._table, (), self._cursor(place), deleted=gone, complete=whole and not place.stage)
@@ -153,17 +120,16 @@ class TablePages:
 
     def _changed(self, place: Place) -> Rows:
         """Several searches together, as many as one question for associations can follow."""
-        assert place.since is not None
+        assert place.begin is not None
         assert place.until is not None
-        since = _epoch_ms(place.since - OVERLAP)
         found: list[Row] = []
         unreadable = 0
         above: str | None = place.after or "0"
         while above is not None and len(found) < CHANGES_PAGE:
             page = self._api.changed(
-                self._table,
-                MODIFIED[self._table],
-                since_ms=since,
+                self._kind.object,
+                self._kind.modified,
+                since_ms=_epoch_ms(place.begin),
                 until_ms=_epoch_ms(place.until),
                 above=above,
                 properties=self._fields.properties,
@@ -182,8 +148,8 @@ class TablePages:
         met.add(after)
         return after
 
-    def _page(self, rows: Rows, place: Place) -> Page:
-        links = {to: self._links(rows.rows, to) for to in ASSOCIATED[self._table]}
+    def _page(self, rows: Rows, place: Place, *, listed: bool = False) -> Page:
+        links = {to: self._links(rows.rows, to) for to in self._kind.linked}
         records: list[Record] = []
         aside = [SetAside(f"{self._table}/?", "id", "", "an entry without an id")] * rows.unreadable
         for row in rows.rows:
@@ -196,11 +162,19 @@ class TablePages:
             records += RECORDS[self._table](row, values, custom, links, self._account)
         warnings, self._warnings = [*self._warnings, *self._account.warnings], []
         self._account.warnings = []
-        return Page(self._table, records, self._cursor(place), set_aside=aside, warnings=warnings)
+        overdue = {row.id for row in rows.rows if row.updated_at <= self._certain} if listed and self._certain else ()
+        return Page(
+            self._table,
+            records,
+            self._cursor(place),
+            set_aside=aside,
+            warnings=warnings,
+            overdue=frozenset(overdue),
+        )
 
     def _missing(self, row: Row, values: dict[str, Any]) -> SetAside | None:
         """Why the row is no record. When it was created is told in two places."""
-        if "created_at" not in values:
+        if self._needs_created and "created_at" not in values:
             try:
                 values["created_at"] = moment(row.created_at or "")
             except ValueError as error:
@@ -212,16 +186,44 @@ class TablePages:
     def _links(self, rows: Sequence[Row], to: str) -> Mapping[str, tuple[Link, ...]]:
         told = {row.id: row.links[to] for row in rows if to in row.links}
         untold = [row.id for row in rows if to not in row.links]
-        return {**told, **self._api.links(self._table, to, untold)}
+        return {**told, **self._api.links(self._kind.object, to, untold)}
 
     def _cursor(self, place: Place) -> Cursor:
         self._places[self._table] = place
-        return {"fields": self._mapped, **{table: at.written() for table, at in self._places.items()}}
+        places = {table: at.written() for table, at in self._places.items()}
+        return {"fields": self._mapped, "absent": sorted(self._absent), **places}
+
+
+def forecast(api: HubSpotApi, fields: Fields, place: Place, *, full: bool, now: datetime) -> Forecast:
+    """What the next run will read of a table, and the calls it will make; asking makes one."""
+    try:
+        return _forecast(api, fields, place, full=full, now=now)
+    except AuthFailed as error:
+        if error.status != 403 or not KINDS[fields.table].optional:
+            raise
+        return Forecast(fields.table, 0, 1, "nothing: the account has none, or the token may not see it")
+
+
+def _forecast(api: HubSpotApi, fields: Fields, place: Place, *, full: bool, now: datetime) -> Forecast:
+    from connectors.crm.hubspot_api import ASSOCIATION_BATCH, LIST_PAGE, SEARCH_PAGE
+
+    kind, run = KINDS[fields.table], place.begun(full=full, now=now)
+    if run.stage is not Stage.CHANGES:
+        rows = api.total(kind.object)
+        return Forecast(fields.table, rows, max(1, ceil(rows / LIST_PAGE)) + kind.archives, "everything")
+    assert run.begin is not None
+    what = f"what changed since {run.begin:%Y-%m-%d %H:%M} UTC"
+    if kind.whole:
+        return Forecast(fields.table, 0, 0, "nothing: it is read with everything only")
+    rows = api.total(kind.object, kind.modified, since_ms=_epoch_ms(run.begin))
+    links = len(kind.linked) * ceil(rows / ASSOCIATION_BATCH)
+    return Forecast(fields.table, rows, max(1, ceil(rows / SEARCH_PAGE)) + links, what)
 
 
 def _epoch_ms(at: datetime) -> int:
     return int(at.timestamp() * 1000)
 
 
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text).astimezone(UTC) if text else None
+def _iso(at: datetime) -> str:
+    """As HubSpot writes times, so that texts can be compared."""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"

@@ -1,14 +1,16 @@
-"""HubSpot's objects as records: contacts with those merged into them, companies, deals won or not."""
+"""HubSpot's objects as records: contacts with those merged into them, companies, deals won or not, answers, tickets."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from connectors.crm.hubspot_answers import Row, Stage
+from connectors.crm.hubspot_fields import opted_out_of
 from connectors.errors import AuthFailed
-from connectors.records import Company, Contact, CustomValue, Deal, Link, Record
+from connectors.records import Company, Contact, CustomValue, Deal, Link, OrderLine, Record, Survey, Ticket
 
 if TYPE_CHECKING:
     from connectors.crm.hubspot_api import HubSpotApi
@@ -20,8 +22,10 @@ V = TypeVar("V")
 class Account:
     """What belongs to no single object, asked for once a run and only when a record needs it."""
 
-    def __init__(self, api: HubSpotApi) -> None:
+    def __init__(self, api: HubSpotApi, *, csat_scale: str = "0-2", topics: Mapping[str, int] | None = None) -> None:
         self.api = api
+        self.topics = {topic: opted_out_of(number) for topic, number in (topics or {}).items()}
+        self.scales = {"nps": "0-10", "csat": csat_scale, "ces": "1-7"}
         self.warnings: list[str] = []
 
     def owner(self, id: str) -> str:
@@ -68,6 +72,7 @@ def _contacts(
         contact_id=row.id,
         company_id=companies[0].id if companies else None,
         companies=companies,
+        opted_out_of=tuple(topic for topic, name in account.topics.items() if row.properties.get(name) == "true"),
         custom=custom,
         **values,
     )
@@ -107,10 +112,42 @@ def _deals(
     ]
 
 
+def _order_lines(
+    row: Row, values: Values, custom: Mapping[str, CustomValue], links: Linked, account: Account
+) -> list[Record]:
+    """What was sold, by the deal it was sold in; a line of no deal is a draft."""
+    deals = links["deals"].get(row.id, ())
+    named = values.pop("sku", None) or row.properties.get("name") or row.properties.get("hs_product_id")
+    if not deals or named is None or "unit_price" not in values:
+        return []
+    return [OrderLine(order_id=deals[0].id, sku=named, units=values.pop("units", Decimal(1)), **values)]
+
+
+def _tickets(
+    row: Row, values: Values, custom: Mapping[str, CustomValue], links: Linked, account: Account
+) -> list[Record]:
+    """A ticket of nobody's concerns nobody."""
+    contacts = links["contacts"].get(row.id, ())
+    return [Ticket(ticket_id=row.id, contact_id=contacts[0].id, **values)] if contacts else []
+
+
+def _surveys(
+    row: Row, values: Values, custom: Mapping[str, CustomValue], links: Linked, account: Account
+) -> list[Record]:
+    """An answer to a survey whose score means something; surveys of the account's own invention have none."""
+    kind = values.pop("kind", "").lower()
+    if kind not in account.scales or "contact_id" not in values:
+        return []
+    return [Survey(response_id=row.id, kind=kind, scale=account.scales[kind], **values)]
+
+
 RECORDS: Mapping[str, Callable[[Row, Values, Mapping[str, CustomValue], Linked, Account], list[Record]]] = {
     "contacts": _contacts,
     "companies": _companies,
     "deals": _deals,
+    "order_lines": _order_lines,
+    "tickets": _tickets,
+    "surveys": _surveys,
 }
 
 

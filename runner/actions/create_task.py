@@ -10,7 +10,7 @@ from runner.duration import Delay, Duration
 
 
 class CreateTask(Work):
-    """Puts a task on the list of the contact's owner."""
+    """Puts a task on the list of the contact's owner, here and in the CRM that the contact comes from."""
 
     name: ClassVar[str] = "create_task"
     example: ClassVar[str] = 'create_task: {id: call, subject: "Call {{ contact.first_name }}", due: 1 business hour}'

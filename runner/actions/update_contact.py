@@ -21,7 +21,7 @@ Value = str | bool | int | float | date | datetime | None
 
 
 class UpdateContact(Work):
-    """Sets fields of the contact, here at once; the CRM it comes from is told once it can be written to."""
+    """Sets fields of the contact, here at once and then in the CRM it comes from."""
 
     name: ClassVar[str] = "update_contact"
     example: ClassVar[str] = "update_contact: {id: stage, set: {lifecycle_stage: evangelist, owner: care@acme.example}}"
@@ -43,7 +43,7 @@ class UpdateContact(Work):
 
     def says(self) -> str:
         told = ", ".join(f"{name} to {'nothing' if value is None else value}" for name, value in self.fields.items())
-        return f"set {told} (the CRM is not written to yet)"
+        return f"set {told}"
 
     def mistakes(self, fields: Fields) -> Iterator[tuple[str, str, str]]:
         """Each name that cannot be set: the name, what is wrong with it, and advice."""

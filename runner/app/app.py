@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from connectors.base import Mailer, Source
 from connectors.hooks.webhook import Hooks
+from connectors.writing import CrmWriter
 from runner import clock
 from runner.app.connections import Plugs, open_mailer, open_sources, plug_in
 from runner.app.soundness import with_templates
@@ -52,6 +53,8 @@ class App:
         self.now = now or clock.machine_now
         self._read: tuple[Any, list[Reading]] | None = None
         self._known_fields: Fields | None = None
+        #: Makes the daemon's next tick come soon; without a daemon nobody need be told.
+        self.look_sooner: Callable[[], None] = lambda: None
 
     @cached_property
     def told(self) -> SettingsFile:
@@ -87,9 +90,25 @@ class App:
 
     @cached_property
     def hooks(self) -> Hooks:
-        """Who posts webhooks; while nobody real gets mail, no message leaves this machine either."""
-        rehearses = not self.mailer.real or self.mailer.loopback or self.remembered("clock") == "simulated"
-        return Hooks(loopback_only=rehearses)
+        """Who posts webhooks."""
+        return Hooks(loopback_only=self.rehearses)
+
+    @property
+    def rehearses(self) -> bool:
+        """While nobody real gets mail, nothing else leaves this machine either."""
+        return not self.mailer.real or self.mailer.loopback or self.remembered("clock") == "simulated"
+
+    @property
+    def crms(self) -> list[str]:
+        """The connectors that are to be told what playbooks write, the one whose word goes first at the head."""
+        told = self.plugs.sources.items()
+        return [name for name, (kind, keys) in told if kind.is_crm and getattr(keys, "writes", True)]
+
+    def writers(self) -> dict[str, CrmWriter]:
+        """Those of them that may be told now; in a rehearsal what is for a CRM elsewhere waits."""
+        told: dict[str, Any] = {name: self.sources.get(name) for name in self.crms}
+        writers = {name: source for name, source in told.items() if isinstance(source, CrmWriter) and source.may_write}
+        return {name: writer for name, writer in writers.items() if writer.on_loopback or not self.rehearses}
 
     @cached_property
     def links(self) -> Links:
@@ -145,7 +164,8 @@ class App:
             epoch=self.epoch,
             zones=zones,
             hooks=self.hooks,
-            crms=[name for name, (kind, _) in self.plugs.sources.items() if kind.is_crm],
+            crms=self.crms,
+            writers=self.writers,
         )
 
     @cached_property

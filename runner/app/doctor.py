@@ -17,8 +17,10 @@ from runner.app.app import App
 from runner.app.check import check, is_away, store_words
 from runner.app.clockwork import last_moment
 from runner.app.entering import OVERLOOKED, all_paused
+from runner.app.filled import of_crms
 from runner.app.reception import reception
-from runner.app.tick import SYNC_FAILED
+from runner.app.tick import QUOTA, RECONCILED, SYNC_FAILED
+from runner.outbox import CRM_KINDS
 from runner.settings import zone_advice
 from runner.store.migrate import HEAD
 from runner.store.tables import (
@@ -34,6 +36,10 @@ from runner.store.tables import (
     suppressions,
     writes,
 )
+from runner.sync import Reconciled
+
+#: With less than this share of a day's calls left, somebody should know.
+LITTLE = 0.2
 
 
 class Health(StrEnum):
@@ -101,7 +107,7 @@ def examine(app: App) -> Examined:
             raise
         found.append(Finding("store", Health.FAULT, f"cannot be reached: {store_words(error)}"))
         return Examined(tuple(found), {})
-    return Examined(tuple(found), invalid)
+    return Examined(tuple(found), invalid, quota_of(app))
 
 
 def _settings(app: App) -> Iterator[Finding]:
@@ -152,9 +158,39 @@ def _connectors(app: App, connection: sa.Connection) -> Iterator[Finding]:
             yield Finding(f"connector {name}", Health.WARNING, "never synced; `regulars sync`")
         else:
             yield Finding(f"connector {name}", Health.OK, f"synced at {row['synced_at']:%Y-%m-%d %H:%M} UTC")
+        yield from _found_at_night(app, name)
+        yield from _quota(app, name)
+    for one in of_crms(connection, app.crms):
+        yield Finding(f"connector {one.connector}", Health.OK, str(one))
     aside = connection.execute(sa.select(set_aside).order_by(set_aside.c.id)).mappings()
     told = list(dict.fromkeys((row["connector"], _set_aside(dict(row))) for row in aside))
     yield from (Finding(f"connector {connector}", Health.WARNING, words, one_of_many=True) for connector, words in told)
+
+
+def _found_at_night(app: App, name: str) -> Iterator[Finding]:
+    """What the last look at everything found that the syncs before had not brought."""
+    last = app.remembered(f"{RECONCILED}{name}")
+    if last is not None:
+        found = [f"{table}: {what}" for table, told in last["tables"].items() if (what := str(Reconciled(**told)))]
+        words = f"everything was looked at on {last['at'][:10]}; {'; '.join(found) or 'nothing was missed'}"
+        yield Finding(f"connector {name}", Health.OK, words)
+
+
+def _quota(app: App, name: str) -> Iterator[Finding]:
+    """How much of the account's calls of a day was used."""
+    told = app.remembered(f"{QUOTA}{name}") or {}
+    if day := told.get("day"):
+        scarce = day["left"] < LITTLE * day["limit"]
+        words = (
+            f"{day['used']:,} of {day['limit']:,} calls of a day used, {day['left']:,} left at {told['at'][11:16]} UTC"
+        )
+        yield Finding(f"connector {name}", Health.WARNING if scarce else Health.OK, words)
+
+
+def quota_of(app: App) -> dict[str, Any]:
+    """By connector, as far as it is known."""
+    told = {name: app.remembered(f"{QUOTA}{name}") for name in app.settings.connectors}
+    return {name: quota for name, quota in told.items() if quota}
 
 
 def _set_aside(row: Mapping[str, Any]) -> str:
@@ -281,9 +317,9 @@ def _sends(connection: sa.Connection) -> Iterator[Finding]:
     )
     if stuck:
         yield Finding("enrollments", Health.FAULT, f"{stuck} wait for a send that is not there")
-    untold = _count(connection, writes, writes.c.state == "waiting", writes.c.kind.in_(["note", "property", "task"]))
+    untold = _count(connection, writes, writes.c.state == "waiting", writes.c.kind.in_(CRM_KINDS))
     if untold:
-        yield Finding("CRM", Health.WARNING, f"{untold} notes, fields and tasks wait: CRMs are not written to yet")
+        yield Finding("CRM", Health.WARNING, f"{untold:,} notes, fields and tasks wait for their CRM")
 
 
 def _count(connection: sa.Connection, table: sa.Table, *where: sa.ColumnElement[bool]) -> int:

@@ -99,12 +99,14 @@ class News:
                 tables[f"{one.connector}.{name}" if len(self.synced) > 1 else name] = asdict(counts)
         told = [words for one in self.synced for words in one.told()]
         calls = sum(one.calls for one in self.synced)
+        found = {one.connector: one.document()["reconciled"] for one in self.synced if one.reconciled}
         return {
             "tables": tables,
             "calls": calls,
             "warnings": told,
             "failures": self.failures,
             "waiting": self.waiting,
+            **({"reconciled": found} if found else {}),
         }
 
     def keep(self, synced: Synced) -> None:
@@ -114,6 +116,11 @@ class News:
 
 #: What the last sync of a connector failed with; nothing where it did not.
 SYNC_FAILED = "sync_failed:"
+
+
+#: How much of its limits a connector had used then, and what the last look at everything found.
+QUOTA = "quota:"
+RECONCILED = "reconciled:"
 
 
 def never() -> bool:
@@ -180,17 +187,28 @@ def sync_all(
                 progress=progress,
             )
             news.keep(done)
+            _note_found(app, name, done, now)
             if app.remembered(f"{SYNC_FAILED}{name}") is not None:
                 app.remember(f"{SYNC_FAILED}{name}", None)
         except TooManyGone as held:
             news.keep(held.synced)
+            _note_found(app, name, held.synced, now)
             news.waiting.append(str(held))
         except ConnectorError as error:
             log.warning("a sync failed", action="sync_failed", connector=name, status=error.status)
             news.failures.append(f"{name}: {error}")
             app.remember(f"{SYNC_FAILED}{name}", {"at": now.isoformat(), "words": str(error)})
+        if quota := source.quota():
+            app.remember(f"{QUOTA}{name}", {"at": now.isoformat(), **quota})
     advance(app.store, None, now, app.settings)
     return news
+
+
+def _note_found(app: App, name: str, done: Synced, now: datetime) -> None:
+    """What a look at everything found, for whoever asks later."""
+    if done.reconciled:
+        found = {table: asdict(one) for table, one in done.reconciled.items()}
+        app.remember(f"{RECONCILED}{name}", {"at": now.isoformat(), "tables": found})
 
 
 def _run_playbooks(app: App, now: datetime, ticked: Ticked, stop: Callable[[], bool], *, all_over: bool) -> None:

@@ -1,18 +1,22 @@
-"""Progress on standard error: what was read so far, or how many days are through."""
+"""Progress on standard error: what was read so far, how fast and for how long still, or how many days are through."""
 
 from __future__ import annotations
 
 import sys
-from collections import Counter
+import time
+from collections.abc import Callable
 from typing import Any
 
 
 class Progress:
     """A line that moves on a terminal; silent where nobody looks at one."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
-        self._shown = not quiet and sys.stderr.isatty()
-        self._read: Counter[str] = Counter()
+    def __init__(self, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
+        self.shown = not quiet and sys.stderr.isatty()
+        self._clock = clock
+        self._began = clock()
+        self._read: dict[str, int] = {}
+        self._expected = 0
         self._bar: Any = None
         self._task: Any = None
 
@@ -23,22 +27,33 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
+    def expect(self, rows: int) -> None:
+        """So many rows will come, as far as anybody knows."""
+        self._expected, self._began = rows, self._clock()
+
     def page(self, table: str, rows: int) -> None:
-        """A sync has stored a page."""
-        self._read[table] += rows
-        self._start("reading")
+        """A sync has stored a page: so many rows of the table so far."""
+        self._read[table] = rows
+        self._start("reading", total=self._expected or None, unit="rows")
         if self._bar is not None:
-            told = ", ".join(f"{count:,} {name}" for name, count in self._read.most_common(4))
-            self._bar.update(self._task, description=f"read {told}")
+            self._bar.update(self._task, description=self.words(), completed=sum(self._read.values()))
+
+    def words(self) -> str:
+        """`read 12,300 contacts, 40 companies; 830 rows a second`."""
+        most = sorted(self._read.items(), key=lambda read: -read[1])[:4]
+        told = ", ".join(f"{count:,} {name}" for name, count in most if count) or "nothing so far"
+        took = self._clock() - self._began
+        rate = f"; {sum(self._read.values()) / took:,.0f} rows a second" if took > 0 else ""
+        return f"read {told}{rate}"
 
     def day(self, words: str, done: int, total: int) -> None:
         """A rehearsal has lived through another day."""
-        self._start(words, total=total)
+        self._start(words, total=total, unit="days")
         if self._bar is not None:
             self._bar.update(self._task, description=words, completed=done, total=total)
 
-    def _start(self, words: str, total: int | None = None) -> None:
-        if not self._shown or self._bar is not None:
+    def _start(self, words: str, *, total: int | None, unit: str) -> None:
+        if not self.shown or self._bar is not None:
             return
         from rich.console import Console
         from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
@@ -46,7 +61,8 @@ class Progress:
 
         columns = [SpinnerColumn(), TextColumn("{task.description}")]
         if total:
-            columns += [BarColumn(), TextColumn("{task.completed} of {task.total} days"), TimeRemainingColumn()]
+            of = TextColumn(f"{{task.completed:,}} of {{task.total:,}} {unit}")
+            columns += [BarColumn(), of, TimeRemainingColumn()]
         self._bar = Bar(*columns, console=Console(stderr=True), transient=True)
         self._task = self._bar.add_task(words, total=total)
         self._bar.start()

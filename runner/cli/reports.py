@@ -21,6 +21,7 @@ from runner.log import LogRow
 if TYPE_CHECKING:
     from runner.app import Ticked
     from runner.app.doctor import Examined
+    from runner.app.forecast import Foreseen
     from runner.difference import Difference, Mover
     from runner.explain import Explained
     from runner.sync import Synced
@@ -47,9 +48,30 @@ def sync_table(synced: Sequence[Synced]) -> RenderableType:
             table.add_row(one.connector, name, *(f"{number:,}" for number in numbers), aside)
     notes = [f"{one.connector}: {warning}" for one in synced for warning in one.warnings]
     calls = sum(one.calls for one in synced)
+    for one in synced:
+        found = [f"{table}: {what}" for table, what in one.reconciled.items() if str(what)]
+        if one.reconciled:
+            notes.append(f"{one.connector}: looked at everything; {'; '.join(found) or 'nothing was missed'}")
     if any(counts.set_aside for one in synced for counts in one.tables.values()):
         notes.append("What was set aside, and why: regulars doctor")
     table.caption = "\n".join([*(f"{calls:,} calls to the outside" for _ in range(bool(calls))), *notes[-8:]]) or None
+    table.caption_style, table.caption_justify = "dim", "left"
+    return table
+
+
+def forecast_table(foreseen: Sequence[Foreseen]) -> RenderableType:
+    """What the next sync will read and call."""
+    table = blank_table()
+    for head in ("Connector", "Table", "What"):
+        table.add_column(head)
+    for head in ("Rows", "Calls at least"):
+        table.add_column(head, justify="right")
+    for one in foreseen:
+        for row in one.tables:
+            table.add_row(one.connector, row.table, row.what, f"{row.rows:,}", f"{row.calls:,}")
+    told = [f"{one.connector}: {one.calls:,} calls; finding out took {one.asked:,}" for one in foreseen if one.tables]
+    failed = [f"{one.connector}: {one.failure}" for one in foreseen if one.failure]
+    table.caption = "\n".join([*told, *failed])
     table.caption_style, table.caption_justify = "dim", "left"
     return table
 

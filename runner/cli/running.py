@@ -30,14 +30,21 @@ def sync(
     folder: Folder = None,
     full: Annotated[bool, typer.Option("--full", help="Look at everything, not only at what changed.")] = False,
     yes_delete: Annotated[bool, typer.Option("--yes-delete", help="Delete what is gone, however much.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Only tell what it would read, and its calls.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Pull contacts, deals and everything else from the connectors."""
     from runner.app import clockwork, sync_all
+    from runner.app.forecast import foresee
     from runner.cli.progress import Progress
     from runner.cli.reports import sync_table
 
+    if explain:
+        _explain_sync(folder, full=full, as_json=as_json)
+        return
     with workspace(folder) as app, Progress(quiet=as_json) as progress:
+        if progress.shown:
+            progress.expect(sum(one.rows for one in foresee(app, clockwork.last_moment(app), full=full)))
         news = sync_all(app, clockwork.last_moment(app), full=full, yes_delete=yes_delete, progress=progress.page)
     if as_json:
         print_json(news.document())
@@ -48,6 +55,22 @@ def sync(
     for words in (*news.failures, *news.waiting):
         say(words)
     sys.exit(ExitCode.OUTSIDE if news.failures else ExitCode.PERSON if news.waiting else ExitCode.DONE)
+
+
+def _explain_sync(folder: Path | None, *, full: bool, as_json: bool) -> None:
+    from runner.app import clockwork
+    from runner.app.forecast import foresee
+    from runner.cli.reports import forecast_table
+
+    with workspace(folder) as app:
+        foreseen = list(foresee(app, clockwork.last_moment(app), full=full))
+    if as_json:
+        print_json({"connectors": [one.document() for one in foreseen], "calls": sum(one.calls for one in foreseen)})
+    elif foreseen:
+        console().print(forecast_table(foreseen))
+    else:
+        say("no connector of this workspace makes calls")
+    sys.exit(ExitCode.OUTSIDE if any(one.failure for one in foreseen) else ExitCode.DONE)
 
 
 def plan(

@@ -12,6 +12,7 @@ from runner.actions import MailAction
 from runner.circumstances import due_steps
 from runner.deliver import outcomes, settle
 from runner.deliver.claim import Batch, Claim, claim
+from runner.deliver.crm import tell_crms
 from runner.deliver.heartbeat import beating
 from runner.deliver.last_look import LastLook
 from runner.deliver.office import Office
@@ -65,7 +66,7 @@ def _deliver(office: Office, now: datetime, stop: Callable[[], bool], edge: Edge
         if not looked_at:
             break
     settle.let_go(office, now)
-    return total
+    return total if stop() else total + tell_crms(office, now, stop)
 
 
 def _known(office: Office, steps: Sequence[tuple[str, str, str]]) -> list[tuple[Playbook, Step]]:

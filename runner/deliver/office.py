@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from connectors.base import Address, Mailer
 from connectors.hooks.webhook import Hook, Hooks
+from connectors.writing import CrmWriter
 from runner import clock
 from runner.actions import AutoReply, Work
 from runner.actions.base import filled
@@ -84,6 +85,8 @@ class Office:
     hooks: Hooks
     #: Connectors whose CRM is told what playbooks write, once that is in; the one whose word goes first at the head.
     crms: Sequence[str] = ()
+    #: … and who tells them, opened when there is something to tell.
+    writers: Callable[[], Mapping[str, CrmWriter]] = field(default=dict)
     machine_now: Callable[[], datetime] = field(default=clock.machine_now)
     #: Reads what came back meanwhile; asked between two mailings.
     listen: Callable[[], object] = field(default=lambda: None)

@@ -15,13 +15,14 @@ from runner.circumstances import as_due
 from runner.deliver import ledger
 from runner.deliver.office import Office
 from runner.deliver.outcomes import PROVED
+from runner.outbox import CRM_KINDS
 from runner.store.tables import IN_HAND, OPEN_SENDS, OPEN_WRITES, enrollments, sends, writes
 
 LOST = "the process ended while it was handed over; nobody knows whether it went out"
 #: What is claimed before it goes out.
 CLAIMED = (sends, writes)
 #: In words, as in their indexes.
-OPEN = {sends: OPEN_SENDS, writes: OPEN_WRITES}
+OPEN: dict[sa.Table, Any] = {sends: OPEN_SENDS, writes: sa.and_(OPEN_WRITES, writes.c.kind.not_in(CRM_KINDS))}
 
 
 def sweep(office: Office, now: datetime) -> int:

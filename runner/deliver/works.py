@@ -20,9 +20,10 @@ from runner.deliver.ledger import Book
 from runner.deliver.messages import is_mail, payload_of
 from runner.deliver.office import Office
 from runner.deliver.properties import set_fields
+from runner.outbox import Told, tell
 from runner.playbook import Playbook
 from runner.render.letters import words
-from runner.store.tables import contact_sources, suppressions, tasks, writes
+from runner.store.tables import suppressions, tasks, writes
 
 Judged = tuple[Due, Circumstances, Decision]
 
@@ -210,10 +211,12 @@ class Works:
         self._queue(connection, told)
 
     def _write_down(self, connection: sa.Connection, work: AddNote | CreateTask) -> None:
+        told = [(one, said) for one, _, _, said in self._wanted]
         if isinstance(work, CreateTask):
             rows = [self._task(work, one, facts, said) for one, facts, _, said in self._wanted]
             connection.execute(self._office.store.insert(tasks).on_conflict_do_nothing(), rows)
-        self._queue(connection, [(one, said) for one, _, _, said in self._wanted])
+            told = [(one, _to_do(row)) for (one, _), row in zip(told, rows, strict=True)]
+        self._queue(connection, told)
         for one, _, reason, _ in self._wanted:
             self._book.advance(one, "done", reason, send_id=self._id(one))
 
@@ -232,24 +235,15 @@ class Works:
         }
 
     def _queue(self, connection: sa.Connection, told: Sequence[tuple[Due, Mapping[str, Any]]]) -> None:
-        """For the CRM of each contact, which cannot be written to yet; what nobody else keeps stays with us."""
-        crms = self._crms(connection, [one.contact_id for one, _ in told])
-        rows = []
-        for one, payload in told:
-            crm = crms.get(one.contact_id)
-            row = self._row(one, crm, payload, state="waiting" if crm else "accepted")
-            rows.append(row | {"settled_at": None if crm else self._book.now})
-        if rows:
-            connection.execute(self._office.store.insert(writes).on_conflict_do_nothing(), rows)
-
-    def _crms(self, connection: sa.Connection, people: Sequence[int]) -> dict[int, str]:
-        """The first connector with a CRM that each contact comes from."""
-        s, rank = contact_sources.c, list(self._office.crms)
-        if not rank or not people:
-            return {}
-        theirs = s.contact_id.in_(people), s.connector.in_(rank), s.row_hash.is_not(None), s.deleted_at.is_(None)
-        rows = connection.execute(sa.select(s.contact_id, s.connector).where(*theirs)).all()
-        return dict(sorted((tuple(row) for row in rows), key=lambda row: rank.index(row[1]), reverse=True))
+        """For the CRM of each contact, which is told once this is in."""
+        book = self._book
+        assert isinstance(book.step.action, Work)
+        kind = book.step.action.kind
+        rows = [
+            Told(self._id(one), one.contact_id, kind, said, one.id, book.playbook.id, book.step.id, one.attempt)  # type: ignore[arg-type]
+            for one, said in told
+        ]
+        tell(connection, self._office.store, self._office.crms, rows, book.now)
 
     def _id(self, one: Due) -> str:
         work = self._book.step.action
@@ -272,6 +266,12 @@ class Works:
             "state": state,
             "claimed_at": book.now,
         }
+
+
+def _to_do(task: Mapping[str, Any]) -> dict[str, Any]:
+    """A task as a CRM is told it."""
+    told = {name: task[name] for name in ("subject", "body", "owner", "priority")}
+    return told | {"due_at": task["due_at"].isoformat()}
 
 
 _CLAIM_AGAIN = (

@@ -21,7 +21,7 @@ from runner.store.tables import contacts, cursors, custom_fields, meta, own_word
 from runner.sync.aside import forget_headers, forget_older, keep_aside, warnings_aside
 from runner.sync.basis import basis_of
 from runner.sync.bulk import CHUNK
-from runner.sync.counts import Counts, Synced
+from runner.sync.counts import Counts, Reconciled, Synced
 from runner.sync.derive import derive
 from runner.sync.gone import TooManyGone
 from runner.sync.heard import Heard, those_heard
@@ -37,6 +37,7 @@ __all__ = [
     "ORDERS_SINCE",
     "Counts",
     "Heard",
+    "Reconciled",
     "Refreshed",
     "Synced",
     "TooManyGone",
@@ -90,6 +91,8 @@ def sync(
     except ConnectorError:
         advance(store, None, now, settings)
         raise
+    if full and cursor is not None:
+        intake.synced.reconciled = intake.reconciled()
     _make_again_if_settings_changed(store, pull)
     refreshed = advance(store, None, now, settings)
     synced = replace(intake.synced, calls=source.calls - calls, without_rate=refreshed.without_rate)

@@ -37,7 +37,8 @@ def store_companies(connection: sa.Connection, store: Store, pull: Pull, rows: S
     )
     numbers = _keep_sources(connection, pull, news, {row.source_id: row.id for row in known.values()}, company)
     _tell_contacts(connection, store, pull, [numbers[row.source_id] for row in news if row.source_id in known])
-    return Stored([*(row.id for row in known.values()), *numbers.values()], len(new), len(changed))
+    told = frozenset(row.source_id for row in news)
+    return Stored([*(row.id for row in known.values()), *numbers.values()], len(new), len(changed), news=told)
 
 
 def _says_the_same(row: Row, known: AnyRow | None) -> bool:

@@ -25,6 +25,9 @@ class Word:
     opted_out: bool | None
     consent: str | None
     consent_before: str | None = None
+    #: The topics it says no to, and did before.
+    noes: frozenset[str] = frozenset()
+    noes_before: frozenset[str] = frozenset()
 
     @property
     def answer(self) -> str:
@@ -38,6 +41,7 @@ def keep_words(connection: sa.Connection, pull: Pull, words: Sequence[Word]) -> 
     _consent(
         connection, pull, [word for word in words if (word.consent or "unknown") != (word.consent_before or "unknown")]
     )
+    _topics(connection, pull, [word for word in words if word.noes != word.noes_before])
 
 
 def said_no(connection: sa.Connection, contact_ids: Iterable[int]) -> set[int]:
@@ -106,6 +110,30 @@ def _consent(connection: sa.Connection, pull: Pull, words: Sequence[Word]) -> No
     ]
     if new:
         connection.execute(sa.insert(consents), new)
+
+
+def _topics(connection: sa.Connection, pull: Pull, words: Sequence[Word]) -> None:
+    """A no that the source takes back is no yes: it is as if nothing had been said, unless somebody else has since."""
+    if not words:
+        return
+    last = _last_words(connection, [word.contact_id for word in words])
+    told = [(word.contact_id, topic, "no") for word in words for topic in sorted(word.noes - word.noes_before)]
+    told += [
+        (word.contact_id, topic, "unknown")
+        for word in words
+        for topic in sorted(word.noes_before - word.noes)
+        if last.get((word.contact_id, topic)) == pull.connector
+    ]
+    if told:
+        rows = [dict(zip(("contact_id", "topic", "answer"), one, strict=True)) for one in told]
+        connection.execute(sa.insert(consents), [row | {"source": pull.connector, "at": pull.now} for row in rows])
+
+
+def _last_words(connection: sa.Connection, contact_ids: Sequence[int]) -> dict[tuple[int, str], str]:
+    """Who spoke last of each person and topic."""
+    c = consents.c
+    said = sa.select(c.contact_id, c.topic, c.source).where(c.contact_id.in_(contact_ids)).order_by(c.at, c.id)
+    return {(row.contact_id, row.topic): row.source for row in connection.execute(said)}
 
 
 def _refused_elsewhere(connection: sa.Connection, pull: Pull, contact_ids: Sequence[int]) -> set[int]:

@@ -17,6 +17,8 @@ class Stored:
     new: int
     changed: int
     aside: Sequence[SetAside] = ()
+    #: Ids at the source of those that are new or say something else than before.
+    news: frozenset[str] = frozenset()
     #: Rows, alive so far, which their own record now calls deleted.
     gone: Sequence[int] = ()
 
@@ -30,6 +32,20 @@ class Counts:
     changed: int = 0
     deleted: int = 0
     set_aside: int = 0
+
+
+@dataclass(slots=True)
+class Reconciled:
+    """What a look at everything found of one table that the syncs before had not brought."""
+
+    #: Rows that say something new though nobody had touched them for long: a search or an association kept it back.
+    missed: int = 0
+    merged: int = 0
+    deleted: int = 0
+
+    def __str__(self) -> str:
+        told = (self.deleted, "deleted"), (self.merged, "merged"), (self.missed, "missed by the syncs before")
+        return ", ".join(f"{count:,} {what}" for count, what in told if count)
 
 
 @dataclass(slots=True)
@@ -47,6 +63,8 @@ class Synced:
     without_rate: int = 0
     #: Rows that are gone at the source and were not deleted, because they are too many; by table.
     held_back: dict[str, int] = field(default_factory=dict)
+    #: By table, where everything was looked at again.
+    reconciled: dict[str, Reconciled] = field(default_factory=dict)
 
     def of(self, table: str) -> Counts:
         return self.tables.setdefault(table, Counts())
@@ -58,4 +76,6 @@ class Synced:
     def document(self) -> Mapping[str, object]:
         """As `run --json` tells it."""
         tables = {table: asdict(counts) for table, counts in self.tables.items()}
-        return {"connector": self.connector, "tables": tables, "calls": self.calls, "warnings": self.told()}
+        told = {"connector": self.connector, "tables": tables, "calls": self.calls, "warnings": self.told()}
+        found = {table: asdict(one) for table, one in self.reconciled.items()}
+        return {**told, **({"reconciled": found} if found else {})}

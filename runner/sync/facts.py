@@ -54,7 +54,7 @@ def store_facts(connection: sa.Connection, store: Store, pull: Pull, table_name:
     if table_name == "orders":
         _find_their_refunds(connection, pull, values)
     _mark_stale(connection, store, table_name, values, [known[new["source_id"]] for new in changed])
-    return Stored(list(by_source.values()), len(added), len(changed))
+    return Stored(list(by_source.values()), len(added), len(changed), news=frozenset(row.source_id for row in news))
 
 
 def _known(connection: sa.Connection, pull: Pull, table: sa.Table, rows: Sequence[Row]) -> dict[str, AnyRow]:

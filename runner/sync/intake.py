@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -15,7 +15,7 @@ from runner.store.tables import cursors
 from runner.sync.accounts import store_companies
 from runner.sync.aside import forget_older, keep_aside, unread_files, warnings_aside, well_again
 from runner.sync.bulk import chunks
-from runner.sync.counts import Stored, Synced
+from runner.sync.counts import Reconciled, Stored, Synced
 from runner.sync.facts import store_facts
 from runner.sync.gone import Numbers, delete, named, too_many, unseen
 from runner.sync.kinds import fitting
@@ -41,6 +41,9 @@ class Intake:
         self._pull = pull
         self._yes_delete = yes_delete
         self._progress = progress
+        self._overdue: frozenset[str] = frozenset()
+        self._missed: Counter[str] = Counter()
+        self._merged: Counter[str] = Counter()
         self._seen: dict[str, Numbers] = defaultdict(Numbers)
         #: Ids of rows that are there and could not be read, by table.
         self._spoilt: dict[str, set[str]] = defaultdict(set)
@@ -53,6 +56,7 @@ class Intake:
         if page.table != self._gone_of:
             self.flush()
             self._gone_of = page.table
+        self._overdue = page.overdue
         counts = self.synced.of(page.table)
         counts.read += len(page.records)
         self.synced.warnings += page.warnings
@@ -96,12 +100,22 @@ class Intake:
         if gone:
             self.synced.of(table).deleted += len(gone)
 
+    def reconciled(self) -> dict[str, Reconciled]:
+        """What was found that the syncs before had not brought."""
+        return {
+            table: Reconciled(self._missed[table], self._merged[table], counts.deleted)
+            for table, counts in self.synced.tables.items()
+        }
+
     def _keep_rows(self, connection: sa.Connection, table: str, rows: Sequence[Row]) -> None:
         stored = self._store_rows(connection, table, rows)
         counts = self.synced.of(table)
         counts.new += stored.new
         counts.changed += stored.changed
         counts.set_aside += len(stored.aside)
+        self._missed[table] += len(stored.news & self._overdue)
+        if table == Contact.table:
+            self._merged[table] += sum(bool(row.record.merged_into) and row.source_id in stored.news for row in rows)
         if table == Survey.table:
             well_again(connection, self._pull, table, [row.source_id for row in rows])
         keep_aside(connection, self._store, self._pull, stored.aside)

@@ -97,7 +97,8 @@ def store_contacts(connection: sa.Connection, store: Store, pull: Pull, rows: Se
     gone = [numbers[each.source_id] for each in told if each.is_gone]
     apart = _join(connection, store, pull, told, person)
     aside = [*faults, *matches.doubtful, *rings, *apart]
-    return Stored([*unchanged, *numbers.values()], new, len(told) - new, aside, gone)
+    news = frozenset(each.source_id for each in told)
+    return Stored([*unchanged, *numbers.values()], new, len(told) - new, aside, news, gone)
 
 
 def _join(
@@ -260,7 +261,14 @@ def _keep_links(
 
 def _word(told: _Told, contact_id: int) -> Word:
     before = told.known.fields if told.known and told.known.fields else {}
-    return Word(contact_id, told.record.opted_out, told.fields.get("consent"), before.get("consent"))
+    return Word(
+        contact_id,
+        told.record.opted_out,
+        told.fields.get("consent"),
+        before.get("consent"),
+        frozenset(told.fields.get("opted_out_of", ())),
+        frozenset(before.get("opted_out_of", ())),
+    )
 
 
 def _keep_merges(

@@ -38,7 +38,8 @@ def fields_of(record: Record, *, without: Sequence[str]) -> dict[str, Any]:
 
 
 def contact_fields(record: Contact) -> dict[str, Any]:
-    return fields_of(record, without=("contact_id", "company_id", "deleted_at"))
+    fields = fields_of(record, without=("contact_id", "company_id", "deleted_at"))
+    return fields | ({"opted_out_of": sorted(record.opted_out_of)} if record.opted_out_of else {})
 
 
 def merged(sources: Sequence[Fields], home: Home | None, settings: Settings) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from connectors.base import Mailer
+from connectors.base import Mailer, Source
 from connectors.feeds.inbound import Inbound
 from runner.app import App
 from runner.app.tick import mailers
@@ -30,6 +30,10 @@ class Desk:
     now: Callable[[], datetime]
     #: Connectors to which a provider posts mail, by the same.
     inbound: Mapping[str, Inbound] = field(default_factory=dict)
+    #: Connectors that may be told that something changed, by the name that stands in the webhook's path.
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    #: Makes the next tick come soon.
+    look_sooner: Callable[[], None] = field(default=lambda: None)
 
     @classmethod
     def of(cls, app: App) -> Desk:
@@ -42,4 +46,6 @@ class Desk:
             templates_folder=app.folder / "templates",
             now=lambda: app.now(),
             inbound={name: one for name, one in app.sources.items() if isinstance(one, Inbound)},
+            sources=app.sources,
+            look_sooner=lambda: app.look_sooner(),
         )

@@ -28,12 +28,26 @@ def webhook(name: str, request: Request, desk: TheDesk, body: Annotated[bytes, D
         return inbound.take(desk, name, source, dict(request.headers), body)
     mailer = desk.mailers.get(name)
     if mailer is None:
-        return PlainTextResponse("no mailer has this name\n", 404)
+        return _hint(name, request, desk, body)
     if not mailer.verify(dict(request.headers), body, now=desk.now()):
         log.warning("a webhook's signature is wrong; the body was refused", action="webhook", mailer=name)
         return PlainTextResponse("the signature is wrong\n", 401)
     collect.receive(desk.store, name, body, desk.now())
     return PlainTextResponse("kept\n")
+
+
+def _hint(name: str, request: Request, desk: TheDesk, body: bytes) -> Response:
+    """A source says that something changed, and is asked sooner; what changed it tells then: the body is not read."""
+    source = desk.sources.get(name)
+    if source is None:
+        return PlainTextResponse("no mailer and no connector has this name\n", 404)
+    url = desk.settings.public_url.rstrip("/") + request.url.path
+    url += f"?{request.url.query}" if request.url.query else ""
+    if not source.is_hint(dict(request.headers), body, method=request.method, url=url, now=desk.now()):
+        log.warning("a webhook's signature is wrong; it was refused", action="webhook", connector=name)
+        return PlainTextResponse("the signature is wrong\n", 401)
+    desk.look_sooner()
+    return PlainTextResponse("heard\n")
 
 
 @router.api_route("/healthz", methods=SHOWN)

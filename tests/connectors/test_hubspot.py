@@ -17,10 +17,14 @@ from structlog.testing import capture_logs
 from connectors.base import Cursor, Page
 from connectors.crm.hubspot import HubSpotSettings, HubSpotSource
 from connectors.errors import AuthFailed, Permanent, Temporary
-from connectors.records import Company, Contact, Deal, FieldType, Link
+from connectors.records import Company, Contact, Deal, FieldType, Link, OrderLine, Ticket
 from tests.loopback.hubspot import LoopbackHubSpot
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+#: Where contacts are listed.
+LIST = "/objects/2026-09/contacts"
+#: Tables that are asked for changes.
+SEARCHED = ("companies", "contacts", "deals", "tickets", "surveys")
 
 
 class Clock:
@@ -231,7 +235,7 @@ def test_the_archived_are_reported_as_deleted(hubspot: LoopbackHubSpot, source: 
 def test_a_complete_listing_says_so_once_a_table(hubspot: LoopbackHubSpot, source: HubSpotSource) -> None:
     hubspot.contacts(250)
     complete = [page.table for page in everything(source) if page.complete]
-    assert complete == ["companies", "contacts", "deals"]
+    assert complete == ["companies", "contacts", "deals", "order_lines", "tickets", "surveys"]
 
 
 def test_those_merged_away_point_to_the_survivor(hubspot: LoopbackHubSpot, source: HubSpotSource) -> None:
@@ -246,7 +250,7 @@ def test_those_merged_away_point_to_the_survivor(hubspot: LoopbackHubSpot, sourc
     }
 
 
-@pytest.mark.parametrize("version", ["v3", "2026-09"])
+@pytest.mark.parametrize("version", ["v3", "v4", "2026-09"])
 def test_both_kinds_of_paths_bring_the_same(hubspot: LoopbackHubSpot, sources: Any, version: str) -> None:
     people = hubspot.contacts(3)
     source = sources(version=version)
@@ -254,7 +258,7 @@ def test_both_kinds_of_paths_bring_the_same(hubspot: LoopbackHubSpot, sources: A
     again = changed(source, pages[-1].cursor, NOW + timedelta(minutes=5))
     assert ids(pages) == people
     assert again
-    assert all(("/v3/" in asked.path or "/v4/" in asked.path) == (version == "v3") for asked in hubspot.requests)
+    assert all(("/v3/" in asked.path or "/v4/" in asked.path) == version.startswith("v") for asked in hubspot.requests)
 
 
 def test_more_properties_than_a_url_or_a_search_holds_are_all_read(
@@ -304,8 +308,8 @@ def test_what_the_search_shows_late_is_still_found(hubspot: LoopbackHubSpot, sou
     hubspot.change("contacts", ann, at=NOW + timedelta(minutes=8))
     hubspot.search_lag = timedelta(minutes=40)
     first = changed(source, cursor, NOW + timedelta(minutes=10))
-    hubspot.now = lambda: NOW + timedelta(minutes=55)
-    second = changed(source, first[-1].cursor, NOW + timedelta(minutes=55))
+    hubspot.now = lambda: NOW + timedelta(minutes=95)
+    second = changed(source, first[-1].cursor, NOW + timedelta(minutes=95))
     assert (ids(first), ids(second)) == ([], [ann])
 
 
@@ -333,9 +337,9 @@ def test_an_idle_delta_moves_the_cursor_and_asks_once_a_table(hubspot: LoopbackH
     cursor = everything(source)[-1].cursor
     hubspot.requests.clear()
     pages = changed(source, cursor, NOW + timedelta(minutes=5))
-    assert [(page.table, len(page.records)) for page in pages] == [("companies", 0), ("contacts", 0), ("deals", 0)]
+    assert {(page.table, len(page.records)) for page in pages} == {(name, 0) for name in SEARCHED}
     assert pages[-1].cursor != cursor
-    assert len(hubspot.requests) == 3 + 3  # the properties, the searches
+    assert [asked.path.rsplit("/", 1)[1] for asked in hubspot.requests] == ["search"] * len(SEARCHED)
 
 
 def test_a_newly_mapped_field_reads_everyone_again(hubspot: LoopbackHubSpot, sources: Any) -> None:
@@ -349,7 +353,7 @@ def test_a_newly_mapped_field_reads_everyone_again(hubspot: LoopbackHubSpot, sou
 # -- killed and taken up again -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("stored", range(1, 9))
+@pytest.mark.parametrize("stored", range(1, 8, 2))
 def test_a_killed_full_sync_goes_on_at_its_page(hubspot: LoopbackHubSpot, sources: Any, stored: int) -> None:
     people = hubspot.contacts(350)
     before = list(islice(sources().pull(None, full=True, now=NOW), stored))
@@ -390,7 +394,7 @@ def test_a_page_is_there_before_the_next_one_is_asked_for(hubspot: LoopbackHubSp
     for page in pages:
         if page.records:
             break
-    assert len(hubspot.asked("/objects/contacts")) == 1
+    assert len(hubspot.asked(LIST)) == 1
 
 
 # -- faults --------------------------------------------------------------------------------------------------------
@@ -403,9 +407,9 @@ def test_a_fault_that_passes_costs_one_more_request(
     hubspot: LoopbackHubSpot, source: HubSpotSource, fault: str
 ) -> None:
     people = hubspot.contacts(150)
-    hubspot.inject(fault, times=1, path="/objects/contacts")
+    hubspot.inject(fault, times=1, path=LIST)
     assert ids(everything(source)) == people
-    assert len(hubspot.asked("/objects/contacts")) == 3 + 1
+    assert len(hubspot.asked(LIST)) == 3 + 1
     assert source.calls == len(hubspot.requests)
 
 
@@ -434,7 +438,7 @@ def test_a_fault_that_stays_is_told_after_five_requests_and_no_hidden_ones(
     hubspot: LoopbackHubSpot, source: HubSpotSource
 ) -> None:
     hubspot.inject("503", times=100)
-    with pytest.raises(Temporary, match="HubSpot: GET /crm/v3/properties/companies: 503 Service unavailable"):
+    with pytest.raises(Temporary, match="HubSpot: GET /crm/properties/2026-09/companies: 503 Service unavailable"):
         everything(source)
     assert source.calls == len(hubspot.requests) == 5
 
@@ -471,7 +475,7 @@ def test_a_refused_token_is_told_and_never_shown(hubspot: LoopbackHubSpot, sourc
 
 
 def test_a_missing_scope_is_named(hubspot: LoopbackHubSpot, source: HubSpotSource) -> None:
-    hubspot.inject("403", path="/objects/contacts")
+    hubspot.inject("403", path=LIST)
     with pytest.raises(AuthFailed, match=r"all required scopes.*Grant the token: crm\.objects\.contacts\.read"):
         everything(source)
 
@@ -523,7 +527,7 @@ def test_no_log_holds_the_token_or_an_address(
     with capture_logs() as told, caplog.at_level("DEBUG"):
         everything(source)
     assert [(one["action"], one["request"], one["status"]) for one in told] == [
-        ("retry", "GET /crm/v3/properties/companies", 503)
+        ("retry", "GET /crm/properties/2026-09/companies", 503)
     ]
     printed = f"{told} {caplog.text} {capfd.readouterr()}"
     assert "pat-test" not in printed
@@ -556,7 +560,7 @@ def test_a_redirect_is_not_followed_with_the_token(hubspot: LoopbackHubSpot, sou
 
 def test_a_listing_that_leads_back_to_itself_ends(hubspot: LoopbackHubSpot, source: HubSpotSource) -> None:
     hubspot.contacts(300)
-    hubspot.inject("same page", times=100, path="/objects/contacts")
+    hubspot.inject("same page", times=100, path=LIST)
     with pytest.raises(Temporary, match="the listing of contacts leads back to a page already read"):
         everything(source)
 
@@ -683,16 +687,120 @@ def test_the_rates_are_never_exceeded(hubspot: LoopbackHubSpot, source: HubSpotS
     cursor = everything(source)[-1].cursor
     hubspot.contacts(3_000, at=NOW)
     changed(source, cursor, NOW + timedelta(minutes=5))
-    assert len(hubspot.asked("/search")) == 15 + 2
+    assert len(hubspot.asked("/search")) == 15 + len(SEARCHED) - 1
     assert clock.passed > 2.0
     assert all(asked.status in (200, 207) for asked in hubspot.requests)
+
+
+def test_room_is_made_for_other_apps_on_the_same_budget(
+    hubspot: LoopbackHubSpot, source: HubSpotSource, clock: Clock
+) -> None:
+    hubspot.contacts(3_000)
+    pages = source.pull(None, full=True, now=NOW)
+    next(pages)
+    hubspot.others(80)
+    assert len(ids(list(pages))) == 3_000
+    assert {asked.status for asked in hubspot.requests} == {200}
+    assert clock.passed > 10.0
+
+
+@pytest.mark.parametrize(("allowed", "calls", "within"), [(40, None, 40), (40, 10, 10), (20, None, 20), (20, 30, 20)])
+def test_the_pace_is_the_accounts_or_the_settings_where_that_is_less(
+    clock: Clock, allowed: int, calls: int | None, within: int
+) -> None:
+    with LoopbackHubSpot(now=lambda: NOW, monotonic=clock.monotonic, general=allowed) as hubspot:
+        hubspot.contacts(4_000)
+        settings = HubSpotSettings(token=hubspot.token, base_url=hubspot.url, tables=["contacts"], calls=calls)
+        with closing(HubSpotSource(settings, sleep=clock.sleep, monotonic=clock.monotonic)) as source:
+            everything(source)
+        assert {asked.status for asked in hubspot.requests} == {200}
+        assert (source.calls - 1) // within == round(clock.passed / 10.25)
+
+
+def test_a_share_of_the_day_is_left_to_others_and_told(clock: Clock) -> None:
+    with LoopbackHubSpot(now=lambda: NOW, monotonic=clock.monotonic, daily=100) as hubspot:
+        hubspot.contacts(9_000)
+        hubspot.others(30)
+        settings = HubSpotSettings(token=hubspot.token, base_url=hubspot.url, day_share=0.8)
+        with closing(HubSpotSource(settings, sleep=clock.sleep, monotonic=clock.monotonic)) as source:
+            with pytest.raises(Temporary, match="80 of the account's 100 calls of a day are used"):
+                everything(source)
+            assert (source.calls, source.quota()["day"]["left"]) == (50, 20)
+        assert {asked.status for asked in hubspot.requests} == {200}
+
+
+# -- what else there is --------------------------------------------------------------------------------------------
+
+
+def test_answers_come_on_their_own_scale_and_others_not_at_all(hubspot: LoopbackHubSpot, source: HubSpotSource) -> None:
+    (ann,) = hubspot.contacts(1)
+    said = {"hs_contact_id": ann, "hs_submission_timestamp": "2026-10-31T12:00:00Z", "hs_content": "Fine"}
+    for kind, value in (("NPS", "9"), ("CSAT", "2"), ("CES", "6"), ("KNOWLEDGE", "1")):
+        hubspot.add("feedback_submissions", hs_survey_type=kind, hs_value=value, **said)
+    found = [(one.kind, one.scale, one.score, one.contact_id) for one in records(everything(source), "surveys")]
+    assert found == [("nps", "0-10", 9, ann), ("csat", "0-2", 2, ann), ("ces", "1-7", 6, ann)]
+
+
+def test_tickets_and_what_was_sold_come_with_whom_they_concern(hubspot: LoopbackHubSpot, source: HubSpotSource) -> None:
+    (ann,) = hubspot.contacts(1)
+    deal = hubspot.add("deals", dealstage="closedwon", pipeline="default")
+    ticket = hubspot.add("tickets", first_agent_reply_date="2026-11-22T11:00:00Z", at=NOW)
+    hubspot.add("tickets", subject="nobody's")
+    line = hubspot.add("line_items", hs_sku="tea", quantity="3", price="4.50")
+    hubspot.associate("tickets", ticket, "contacts", ann)
+    hubspot.associate("line_items", line, "deals", deal)
+    pages = everything(source)
+    replied = datetime(2026, 11, 22, 11, 0, tzinfo=UTC)
+    assert records(pages, "tickets") == [
+        Ticket(ticket_id=ticket, contact_id=ann, created_at=NOW, first_reply_at=replied)
+    ]
+    sold = OrderLine(order_id=deal, sku="tea", units=Decimal(3), unit_price=Decimal("4.50"))
+    assert records(pages, "order_lines") == [sold]
+
+
+def test_what_an_account_does_not_have_is_said_once_and_not_asked_for(
+    hubspot: LoopbackHubSpot, source: HubSpotSource
+) -> None:
+    hubspot.absent = {"feedback_submissions", "line_items"}
+    pages = everything(source)
+    told = [warning for page in pages for warning in page.warnings]
+    assert [warning.split()[0] for warning in told] == ["order_lines", "surveys"]
+    hubspot.requests.clear()
+    later = changed(source, pages[-1].cursor, NOW + timedelta(minutes=5))
+    assert hubspot.asked("feedback_submissions") == []
+    assert not any(page.warnings for page in later)
+    hubspot.absent = set()
+    again = list(source.pull(later[-1].cursor, full=True, now=NOW + timedelta(hours=12)))
+    assert [page.table for page in again if page.complete][-1] == "surveys"
+
+
+def test_every_label_of_an_association_is_kept(hubspot: LoopbackHubSpot, source: HubSpotSource) -> None:
+    (ann,), acme = hubspot.contacts(1, at=NOW), hubspot.add("companies", name="Acme")
+    for label in ("Decision maker", "Billing"):
+        hubspot.associate("contacts", ann, "companies", acme, primary=True, label=label)
+    found = only_contact(source).companies
+    assert found == (Link(acme, "Billing", is_primary=True), Link(acme, "Decision maker", is_primary=True))
+
+
+def test_a_listing_names_those_whom_the_searches_before_should_have_brought(
+    hubspot: LoopbackHubSpot, source: HubSpotSource
+) -> None:
+    old, touched = hubspot.contacts(2, at=NOW - timedelta(days=9))
+    cursor = everything(source)[-1].cursor
+    later = NOW + timedelta(hours=12)
+    hubspot.change("contacts", touched, at=later, country="Spain")
+    pages = list(source.pull(cursor, full=True, now=later))
+    assert frozenset().union(*(page.overdue for page in pages)) == {old}
+
+
+# -- no more than it must ------------------------------------------------------------------------------------------
 
 
 def test_a_full_sync_makes_no_more_calls_than_it_must(hubspot: LoopbackHubSpot, source: HubSpotSource) -> None:
     hubspot.contacts(1_000)
     everything(source)
-    # 3 property lists, 10 pages of contacts, an empty page of companies and of deals, 3 pages of archived ones.
-    assert source.calls == len(hubspot.requests) == 3 + 10 + 2 + 3
+    # 2 property lists, 10 pages of contacts, an empty page of each other kind, 4 pages of archived ones.
+    assert source.calls == len(hubspot.requests) == 2 + 10 + 5 + 4
 
 
 def test_a_delta_makes_no_more_calls_than_it_must(hubspot: LoopbackHubSpot, source: HubSpotSource) -> None:
@@ -700,5 +808,5 @@ def test_a_delta_makes_no_more_calls_than_it_must(hubspot: LoopbackHubSpot, sour
     hubspot.contacts(1_000, at=NOW)
     hubspot.requests.clear()
     changed(source, cursor, NOW + timedelta(minutes=5))
-    # 3 property lists, 5 + 1 + 1 searches, 1 batch of associations.
-    assert len(hubspot.requests) == 3 + 7 + 1
+    # 5 searches for the contacts, 1 for each other kind, 1 batch of associations; the properties are known.
+    assert len(hubspot.requests) == 5 + len(SEARCHED) - 1 + 1

@@ -62,7 +62,7 @@ def vip(each_world: World) -> World:
 def test_it_is_set_at_once_and_in_the_history(vip: World) -> None:
     assert (now(vip, "lifecycle_stage"), now(vip, "plan")) == ("customer", "gold")
     assert (history(vip, "lifecycle_stage"), history(vip, "plan")) == ([("lead", "customer")], [("free", "gold")])
-    assert vip.why("ada")[0].endswith("set lifecycle_stage to customer, plan to gold (the CRM is not written to yet)")
+    assert vip.why("ada")[0].endswith("set lifecycle_stage to customer, plan to gold")
 
 
 def test_a_crm_that_says_again_what_it_said_undoes_nothing(vip: World) -> None:

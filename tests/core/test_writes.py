@@ -397,19 +397,26 @@ def test_a_note_is_kept_and_told_in_the_log(hooked: World) -> None:
     hooked.playbook("wish", step("add_note: {id: note, body: '{{ contact.first_name }} turned 36'}"))
     hooked.ticks(DAY, "2026-05-04 09:05")
     row = hooked.log("ada")[0]
-    assert row.reason == (
-        "36 years since birthday 1990-05-04; note (the CRM is not written to yet): {{ contact.first_name }} turned 36"
-    )
+    assert row.reason == ("36 years since birthday 1990-05-04; note: {{ contact.first_name }} turned 36")
     assert row.write is not None
     assert (row.write.kind, row.write.state, row.write.payload) == ("note", "accepted", {"body": "Ada turned 36"})
     assert hooked.explain("ada", "wish").decisions[0].write == row.write
+
+
+CALL = {
+    "subject": "Call",
+    "body": None,
+    "owner": None,
+    "priority": "normal",
+    "due_at": "2026-05-05T09:00:00+00:00",
+}
 
 
 @pytest.mark.parametrize(
     ("action", "kind", "payload"),
     [
         ("add_note: {body: Hello}", "note", {"body": "Hello"}),
-        ("create_task: {subject: Call}", "task", {"subject": "Call"}),
+        ("create_task: {subject: Call}", "task", CALL),
         ("update_contact: {set: {lifecycle_stage: vip}}", "property", {"fields": {"lifecycle_stage": "vip"}}),
     ],
 )
@@ -435,7 +442,7 @@ def test_the_doctor_tells_how_much_waits_for_a_crm(tmp_path: Path, sqlite_url: s
         world.playbook("wish", step("add_note: {body: Hello}"))
         world.tick(DAY)
         found = {finding.name: finding.message for finding in examine(world.app).checks}
-        assert found["CRM"] == "1 notes, fields and tasks wait: CRMs are not written to yet"
+        assert found["CRM"] == "1 notes, fields and tasks wait for their CRM"
 
 
 def test_an_event_proves_that_a_colleague_was_told(hooked: World) -> None:

@@ -10,7 +10,9 @@
         hubspot.inject("429 ten_secondly", times=2)           # the next two requests are refused
         source = HubSpotSource(HubSpotSettings(token=hubspot.token, base_url=hubspot.url))
         pages = list(source.pull(None, full=True, now=datetime.now(UTC)))
-        assert hubspot.requests[0].path == "/crm/v3/properties/companies"
+        assert hubspot.requests[0].path == "/crm/properties/2026-09/companies"
+        hubspot.inject("502 after", path="batch/create")      # done, and nobody is told
+        hubspot.others(60)                                    # another app makes calls of the same budget
 
 In `regulars.yaml`: `crm: {type: hubspot, token: pat-test, base_url: http://127.0.0.1:PORT}`. Values are text, as on the
 wire. Ids are text for whoever calls, and grow. The time of objects is `now()`, that of the rate limits `monotonic()`;
@@ -19,20 +21,25 @@ both can be a test's own clock. `search_cap`, `inline_cap` and `association_page
 
 from __future__ import annotations
 
+import argparse
 import socket
+import sys
 import threading
 import time
 from bisect import bisect_right
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
 from typing import Any, Self
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import orjson
+
+from tests.loopback import hubspot_writing as writing
+from tests.loopback.hubspot_writing import Refused
 
 #: What can be injected, and what the client then sees.
 FAULTS = {
@@ -55,20 +62,39 @@ FAULTS = {
     "207": "a batch of which some failed",
     "drop": "the connection is closed once the request is read",
     "cut": "the connection is closed in the middle of the answer",
+    "502 after": "done, and then a gateway's page of HTML",
+    "504 after": "done, and then a gateway's page that is not UTF-8",
+    "524 after": "done, and then nothing for too long",
+    "html after": "done, and then status 200 with a page of HTML",
+    "drop after": "done, and then the connection is closed",
+    "slow after": "done, and no answer until the client gives up",
+    "half": "a batch of which every other input fails for a reason of the moment",
     "slow": "no answer until the client gives up",
     "unsorted": "results in the opposite order",
     "same page": "a listing whose next page is the one that was asked for",
 }
 
-TYPES = ("contacts", "companies", "deals")
-SINGULAR = {"contacts": "contact", "companies": "company", "deals": "deal"}
-MODIFIED = {"contacts": "lastmodifieddate", "companies": "hs_lastmodifieddate", "deals": "hs_lastmodifieddate"}
+SINGULAR = {
+    "contacts": "contact",
+    "companies": "company",
+    "deals": "deal",
+    "tickets": "ticket",
+    "line_items": "line_item",
+    "feedback_submissions": "feedback_submission",
+    "notes": "note",
+    "tasks": "task",
+}
+TYPES = tuple(SINGULAR)
+#: Some call a kind by its singular.
+PLURAL = {singular: plural for plural, singular in SINGULAR.items()}
+MODIFIED = {name: "lastmodifieddate" if name == "contacts" else "hs_lastmodifieddate" for name in TYPES}
 ALWAYS = {name: ("createdate", "hs_object_id", modified) for name, modified in MODIFIED.items()}
 DEFAULT = {
     "contacts": ("email", "firstname", "lastname"),
     "companies": ("domain", "name"),
     "deals": ("amount", "closedate", "dealname", "dealstage", "pipeline"),
 }
+DEFAULT |= {name: () for name in TYPES if name not in DEFAULT}
 #: (from, to): the typeIds of any association and of the primary one.
 TYPE_IDS = {
     ("contacts", "companies"): (279, 1),
@@ -77,7 +103,26 @@ TYPE_IDS = {
     ("contacts", "deals"): (4, None),
     ("deals", "companies"): (341, 5),
     ("companies", "deals"): (342, 6),
+    ("tickets", "contacts"): (16, None),
+    ("contacts", "tickets"): (15, None),
+    ("line_items", "deals"): (20, None),
+    ("deals", "line_items"): (19, None),
+    ("notes", "contacts"): (202, None),
+    ("contacts", "notes"): (201, None),
+    ("tasks", "contacts"): (204, None),
+    ("contacts", "tasks"): (203, None),
 }
+
+
+def _these(*texts: str, numbers: str = "", times: str = "") -> tuple[tuple[str, str, str], ...]:
+    """Properties of one kind of objects, with those that all have."""
+    return (
+        *((name, "string", "text") for name in texts),
+        *((name, "number", "number") for name in (*numbers.split(), "hs_object_id")),
+        *((name, "datetime", "date") for name in (*times.split(), "hs_lastmodifieddate")),
+    )
+
+
 #: name, type, fieldType of the properties that every account has and that matter here.
 STANDARD: Mapping[str, Sequence[tuple[str, str, str]]] = {
     "contacts": (
@@ -121,7 +166,20 @@ STANDARD: Mapping[str, Sequence[tuple[str, str, str]]] = {
         ("hs_object_id", "number", "number"),
         ("hubspot_owner_id", "enumeration", "select"),
     ),
-}
+    "tickets": _these("subject", "hs_pipeline_stage", times="createdate first_agent_reply_date closed_date"),
+    "line_items": _these("name", "hs_sku", "hs_product_id", numbers="quantity price amount", times="createdate"),
+    "feedback_submissions": _these(
+        "hs_survey_type", "hs_survey_name", "hs_content", numbers="hs_value hs_contact_id hs_survey_id",
+        times="createdate hs_submission_timestamp",
+    ),
+    "notes": _these("hs_note_body", "hubspot_owner_id", times="createdate hs_timestamp"),
+    "tasks": _these(
+        "hs_task_subject", "hs_task_body", "hs_task_status", "hs_task_priority", "hs_task_type", "hubspot_owner_id",
+        times="createdate hs_timestamp",
+    ),
+}  # fmt: skip
+#: What HubSpot keeps itself.
+READ_ONLY = ("createdate", "lastmodifieddate", "hs_lastmodifieddate", "hs_object_id", "hs_email_optout")
 FIELD_TYPES = {"string": "text", "number": "number", "bool": "booleancheckbox", "date": "date", "datetime": "date"}
 NUMERIC = ("number", "datetime", "date")
 
@@ -159,16 +217,6 @@ class Fault:
     path: str
 
 
-class Refused(Exception):
-    """An answer other than 200 with HubSpot's error body."""
-
-    def __init__(self, status: int, message: str, **more: Any) -> None:
-        self.status = status
-        self.body = {"status": "error", "message": message, "correlationId": "c0ffee00-0000-4000-8000-000000000000"}
-        self.body |= more
-        super().__init__(message)
-
-
 @dataclass
 class Window:
     """At most `calls` in any stretch of `seconds`."""
@@ -178,6 +226,9 @@ class Window:
     policy: str
     words: str
     met: deque[float] = field(default_factory=deque)
+
+    def left(self, now: float) -> int:
+        return self.calls - sum(met > now - self.seconds for met in self.met)
 
     def enter(self, now: float) -> None:
         while self.met and self.met[0] <= now - self.seconds:
@@ -197,6 +248,7 @@ class LoopbackHubSpot:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         monotonic: Callable[[], float] = time.monotonic,
         general: int = 100,
+        daily: int = 250_000,
         search_cap: int = 10_000,
         inline_cap: int = 100,
         association_page: int = 500,
@@ -218,7 +270,17 @@ class LoopbackHubSpot:
                 general, 10.0, "TEN_SECONDLY_ROLLING", "You have reached your ten_secondly_rolling limit."
             ),
             "search": Window(5, 1.0, "SECONDLY", "You have reached your secondly limit."),
+            "day": Window(daily, 86_400.0, "DAILY", "You have reached your daily limit."),
         }
+        #: What the account does not have: `feedback_submissions`, `tickets` …
+        self.absent: set[str] = set()
+        #: Whether a key with `client-1`, `secret-1`, `refresh-1` may be renewed; each renewal makes another token.
+        self.renewals = 0
+        self.grant_is_dead = False
+        #: Rules of the account: field → what is said where it is not met.
+        self.rules: dict[str, str] = {}
+        #: (address, subscription or None for all) that were opted out.
+        self.opted_out: list[tuple[str, int | None]] = []
         self._things: dict[str, dict[int, Thing]] = {name: {} for name in TYPES}
         self._order: dict[str, list[int]] = {name: [] for name in TYPES}
         self._links: dict[tuple[str, str], dict[int, dict[int, set[str]]]] = {}
@@ -335,9 +397,44 @@ class LoopbackHubSpot:
         self._server.hang_up()
         self._server.server_close()
 
+    def others(self, calls: int) -> None:
+        """Another app of the account makes so many calls now."""
+        now = self.monotonic()
+        for name in ("general", "day"):
+            self._windows[name].met.extend([now] * calls)
+
+    def found(self, table: str, id: str) -> Mapping[str, str]:
+        """An object's properties as they are now."""
+        return self._things[table][int(id)].properties
+
+    def definitions(self, table: str) -> Sequence[tuple[str, str, str]]:
+        return self._definitions[table]
+
+    def survivor(self, table: str, id: int) -> int | None:
+        thing = self._things[table].get(self._merged.get(id, id))
+        return thing.id if thing is not None and thing.archived is None else None
+
+    def with_address(self, address: str) -> list[str]:
+        return [str(id) for id, thing in self._things["contacts"].items() if thing.properties.get("email") == address]
+
+    def linked(self, table: str, id: str, to: str) -> list[str]:
+        return [str(other) for other in self._links.get((table, to), {}).get(int(id), {})]
+
     def asked(self, path: str = "") -> list[Request]:
         """The requests whose path contains `path`."""
         return [request for request in self.requests if path in request.path]
+
+    def limits(self) -> Mapping[str, int]:
+        """What every answer but a search's says."""
+        now, general, day = self.monotonic(), self._windows["general"], self._windows["day"]
+        with self.lock:
+            return {
+                "Max": general.calls,
+                "Remaining": general.left(now),
+                "Interval-Milliseconds": 10_000,
+                "Daily": day.calls,
+                "Daily-Remaining": day.calls - len(day.met),
+            }
 
     def fault_for(self, path: str) -> str | None:
         with self.lock:
@@ -349,13 +446,26 @@ class LoopbackHubSpot:
 
     def answer(self, method: str, path: str, query: Mapping[str, list[str]], body: Any, token: str) -> tuple[int, Any]:
         """Status and body. Raises Refused."""
+        if path.endswith("/token"):
+            return 200, writing.grant(self, body)
         if token != f"Bearer {self.token}":
             raise Refused(401, "Authentication credentials not found.", category="INVALID_AUTHENTICATION")
         kind, parts = _route(path)
         with self.lock:
-            # A search counts by the second only.
+            # A search counts by the second, and by the day.
             self._windows["search" if kind == "search" else "general"].enter(self.monotonic())
+            self._windows["day"].enter(self.monotonic())
+            if self.absent.intersection(parts):
+                raise _scopes()
             match method, kind:
+                case "POST", "create":
+                    return writing.create(self, parts[0], body)
+                case "POST", "update":
+                    return writing.update(self, parts[0], body)
+                case "POST", "properties":
+                    return writing.define(self, parts[0], body)
+                case "POST", "statuses":
+                    return writing.opt_out(self, parts[0], body)
                 case "GET", "objects":
                     return self._list(parts[0], query)
                 case "GET", "object":
@@ -368,6 +478,10 @@ class LoopbackHubSpot:
                     return self._associations(parts[0], parts[1], body)
                 case "GET", "properties":
                     return 200, {"results": [self._definition(parts[0], *one) for one in self._definitions[parts[0]]]}
+                case "GET", "properties v2":
+                    return 200, [self._definition(parts[0], *one) for one in self._definitions[parts[0]]]
+                case "GET", "schemas":
+                    return 200, {"results": []}
                 case "GET", "owners":
                     return self._list_owners(query)
                 case "GET", "pipelines":
@@ -540,7 +654,7 @@ class LoopbackHubSpot:
             "options": [],
             "hubspotDefined": True if not own else None,
             "calculated": False,
-            "modificationMetadata": {"readOnlyValue": not own},
+            "modificationMetadata": {"readOnlyValue": name in READ_ONLY},
         }
 
     def _pipeline(self, id: str, stages: Mapping[str, tuple[str, bool, str]]) -> Any:
@@ -633,7 +747,8 @@ class _Handler(BaseHTTPRequestHandler):
         hubspot = self.server.hubspot
         raw = self.rfile.read(int(self.headers.get("content-length") or 0))
         parts = urlsplit(self.path)
-        body = orjson.loads(raw) if raw else None
+        form = "urlencoded" in (self.headers.get("content-type") or "")
+        body = parse_qs(raw.decode()) if form else orjson.loads(raw) if raw else None
         status = self._answer(hubspot, parts.path, parse_qs(parts.query), body, raw)
         hubspot.requests.append(
             Request(self.command, parts.path, parse_qs(parts.query), body, dict(self.headers.items()), status)
@@ -657,7 +772,11 @@ class _Handler(BaseHTTPRequestHandler):
                 raise Refused(414, "URI too long")
             if path.endswith("/search") and len(raw) > 3000:
                 raise Refused(400, "The request body must not be longer than 3000 characters")
+            if fault == "half":
+                body, failed = writing.half(body)
             status, told = hubspot.answer(self.command, path, query, body, self.headers.get("authorization") or "")
+            if fault == "half":
+                status, told = 207, {**told, "numErrors": len(failed), "errors": failed}
         except Refused as refused:
             waits = {"429 ms": "10000", "477": "3600"}
             more = {"Retry-After": waits[fault]} if fault in waits else {}
@@ -667,11 +786,23 @@ class _Handler(BaseHTTPRequestHandler):
                 207,
                 {**told, "errors": [{"status": "error", "category": "INTERNAL", "message": "try later"}]},
             )
+        if fault and fault.endswith(" after"):
+            return self._after(hubspot, fault.removesuffix(" after"))
         if fault == "unsorted":
             told["results"].reverse()
         if fault == "same page" and "paging" in told:
             told["paging"]["next"]["after"] = query.get("after", [told["paging"]["next"]["after"]])[0]
         return self._write(status, orjson.dumps(told), "application/json;charset=utf-8", cut=fault == "cut")
+
+    def _after(self, hubspot: LoopbackHubSpot, fault: str) -> int | None:
+        """It was done; what the client then sees."""
+        if fault in ("drop", "slow"):
+            if fault == "slow":
+                hubspot.closing.wait(30)
+            self.close_connection = True
+            return None
+        status, kind, page = PAGES[fault]
+        return self._write(status, page, kind)
 
     def _write(
         self, status: int, body: bytes, kind: str, more: Mapping[str, str] | None = None, *, cut: bool = False
@@ -680,8 +811,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         if not self.path.endswith("/search"):
-            self.send_header("X-HubSpot-RateLimit-Max", "100")
-            self.send_header("X-HubSpot-RateLimit-Interval-Milliseconds", "10000")
+            for name, value in self.server.hubspot.limits().items():
+                self.send_header(f"X-HubSpot-RateLimit-{name}", str(value))
         if status == 302:
             self.send_header("Location", f"{self.server.hubspot.url}/elsewhere")
         for name, value in (more or {}).items():
@@ -724,6 +855,7 @@ HTML = b"<!DOCTYPE html><html><body>We'll be right back</body></html>"
 PAGES: Mapping[str | None, tuple[int, str, bytes]] = {
     "500": (500, "text/plain", b""),
     "502": (502, "text/html", HTML),
+    "524": (524, "text/html", HTML),
     "504": (504, "text/html", b"<html>Zeit\xfcberschreitung</html>"),
     "302": (302, "text/html", HTML),
     "html": (200, "text/html", HTML),
@@ -733,7 +865,11 @@ PAGES: Mapping[str | None, tuple[int, str, bytes]] = {
 
 def _route(path: str) -> tuple[str, list[str]]:
     """What is asked for, in the paths of v3 and v4 as in the dated ones."""
-    match path.strip("/").split("/"):
+    match [PLURAL.get(part, part) for part in path.strip("/").split("/")]:
+        case ["crm", "v3", "schemas"]:
+            return "schemas", []
+        case ["properties", "v2", table, "properties"] if table in TYPES:
+            return "properties v2", [table]
         case ["crm", "v3", "objects", *rest] | ["crm", "objects", _, *rest]:
             match rest:
                 case [table] if table in TYPES:
@@ -742,6 +878,8 @@ def _route(path: str) -> tuple[str, list[str]]:
                     return "search", [table]
                 case [table, "batch", "read"] if table in TYPES:
                     return "batch", [table]
+                case [table, "batch", ("create" | "update") as what] if table in TYPES:
+                    return what, [table]
                 case [table, id] if table in TYPES and id.isdigit():
                     return "object", [table, id]
         case ["crm", "v4", "associations", a, b, "batch", "read"] | ["crm", "associations", _, a, b, "batch", "read"]:
@@ -750,6 +888,8 @@ def _route(path: str) -> tuple[str, list[str]]:
             return kind, [table]
         case ["crm", ("properties" | "pipelines") as kind, _, table] if table in TYPES:
             return kind, [table]
+        case ["communication-preferences", _, "statuses", address, *_]:
+            return "statuses", [unquote(address)]
         case ["crm", "v3", "owners"] | ["crm", "owners", _]:
             return "owners", []
     raise Refused(404, "resource not found", category="OBJECT_NOT_FOUND")
@@ -816,3 +956,24 @@ def _ms(at: datetime) -> int:
 
 def _iso(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
+
+
+def main() -> None:
+    """Serves so many contacts until standard input ends; `change 12000` there gives so many one and the same time."""
+    options = argparse.ArgumentParser(description="A HubSpot on this machine.")
+    options.add_argument("--contacts", type=int, default=1_000)
+    options.add_argument("--general", type=int, default=100, help="calls in ten seconds")
+    chosen = options.parse_args()
+    with LoopbackHubSpot(general=chosen.general) as hubspot:
+        people = hubspot.contacts(chosen.contacts, country="Poland", lifecyclestage="customer", hs_language="pl")
+        print(hubspot.url, flush=True)
+        for line in sys.stdin:
+            at = hubspot.now()
+            for id in people[: int(line.split()[1])]:
+                hubspot.change("contacts", id, at=at, country="Spain")
+            print("changed", flush=True)
+        print(orjson.dumps(Counter(str(asked.status) for asked in hubspot.requests)).decode(), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
 
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
+from connectors.base import Cursor, Page, Source
 from runner import collect
 from runner.store.tables import inbox, sends, suppressions
-from runner.web import Desk
+from runner.web import Desk, create_app
 from tests.loopback.sendgrid import LoopbackSendGrid
+from tests.web.conftest import PUBLIC_URL
 from tests.web.given import LATER, letter, only, person, rows
 
 AT = int(LATER.timestamp())
@@ -102,3 +107,25 @@ def test_webhooks_know_no_rate_limit(client: TestClient, sendgrid: LoopbackSendG
     body = told("open")
     headers = sendgrid.sign(body, AT)
     assert {client.post("/webhooks/sendgrid", content=body, headers=headers).status_code for _ in range(80)} == {200}
+
+
+class Hinting(Source):
+    """Believes whoever says the word."""
+
+    type = "hinting"
+
+    def pull(self, cursor: Cursor | None, *, full: bool, now: datetime) -> Iterator[Page]:
+        return iter(())
+
+    def is_hint(self, headers: Mapping[str, str], body: bytes, *, method: str, url: str, now: datetime) -> bool:
+        return (body, method, url) == (b"the word", "POST", f"{PUBLIC_URL}/webhooks/crm?a=1")
+
+
+def test_a_sources_hint_brings_the_next_tick_forward_and_nothing_else(desk: Desk) -> None:
+    hints: list[int] = []
+    hinted = replace(desk, sources={"crm": Hinting()}, look_sooner=lambda: hints.append(1))
+    with TestClient(create_app(hinted), base_url=PUBLIC_URL) as client:
+        assert client.post("/webhooks/crm?a=1", content=b"the word").status_code == 200
+        assert client.post("/webhooks/crm?a=1", content=b"another").status_code == 401
+        assert client.post("/webhooks/nobody", content=b"the word").status_code == 404
+    assert (hints, waiting(desk)) == ([1], [])

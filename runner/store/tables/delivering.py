@@ -105,9 +105,10 @@ writes = sa.Table(
     metadata,
     #: Ours, and the `webhook-id` by which a receiver knows what comes twice.
     sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("enrollment_id", Id, sa.ForeignKey("enrollments.id"), nullable=False),
-    sa.Column("playbook", sa.Text, nullable=False),
-    sa.Column("step", sa.Text, nullable=False),
+    #: None where no step says it: an opt-out, an answer.
+    sa.Column("enrollment_id", Id, sa.ForeignKey("enrollments.id")),
+    sa.Column("playbook", sa.Text),
+    sa.Column("step", sa.Text),
     sa.Column("attempt", sa.Integer, nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
     #: A webhook's name or address, a mail address, or a connector; none where only we keep it.
@@ -115,7 +116,8 @@ writes = sa.Table(
     sa.Column("contact_id", Id, sa.ForeignKey("contacts.id"), nullable=False),
     #: What it says; the same however often it is tried.
     sa.Column("payload", Json, nullable=False),
-    #: `waiting`: it came back and is tried again at `next_at`, or its CRM cannot be written to yet.
+    #: `waiting`: for its CRM's turn, or it came back and is tried again at `next_at`.
+    #: What a CRM was handed (`handed_at`) is looked for there before it is written again.
     sa.Column("state", sa.Text, nullable=False),
     #: Whether the receiver knows it by its id, so that handing it over again does no harm.
     sa.Column("recognised", sa.Boolean, nullable=False, default=False),
@@ -129,7 +131,7 @@ writes = sa.Table(
     sa.Column("settled_at", Instant),
     sa.Column("reason", sa.Text),
     sa.UniqueConstraint("enrollment_id", "step", "kind", "attempt"),
-    one_of("kind", "webhook", "notify", "note", "property", "task"),
+    one_of("kind", "webhook", "notify", "note", "property", "task", "opt_out"),
     one_of("state", "claimed", "accepted", "refused", "unsure", "waiting"),
 )
 sa.Index("ix_writes_contact_id", writes.c.contact_id)

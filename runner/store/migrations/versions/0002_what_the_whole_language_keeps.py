@@ -116,9 +116,9 @@ def upgrade() -> None:
     op.create_table(
         "writes",
         sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("enrollment_id", types.Id, nullable=False),
-        sa.Column("playbook", sa.Text(), nullable=False),
-        sa.Column("step", sa.Text(), nullable=False),
+        sa.Column("enrollment_id", types.Id, nullable=True),
+        sa.Column("playbook", sa.Text(), nullable=True),
+        sa.Column("step", sa.Text(), nullable=True),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("target", sa.Text(), nullable=True),
@@ -134,7 +134,9 @@ def upgrade() -> None:
         sa.Column("claimed_at", types.Instant(), nullable=False),
         sa.Column("settled_at", types.Instant(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
-        sa.CheckConstraint("kind IN ('webhook', 'notify', 'note', 'property', 'task')", name=op.f("ck_writes_kind")),
+        sa.CheckConstraint(
+            "kind IN ('webhook', 'notify', 'note', 'property', 'task', 'opt_out')", name=op.f("ck_writes_kind")
+        ),
         sa.CheckConstraint(
             "state IN ('claimed', 'accepted', 'refused', 'unsure', 'waiting')", name=op.f("ck_writes_state")
         ),

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,7 +16,7 @@ from connectors.hooks.webhook import Hook, Hooks
 from runner import clock
 from runner.actions import Work
 from runner.actions.base import filled
-from runner.circumstances import Circumstances, Due
+from runner.circumstances import Circumstances, Due, plain
 from runner.conditions import Fields
 from runner.conditions.brought import named
 from runner.deliver.lease import Lease
@@ -114,11 +115,10 @@ class Office:
 
     def context(self, due: Due, playbook: Playbook, facts: Circumstances, now: datetime) -> dict[str, Any]:
         """What a template may name: the contact with every known field, the company, and what the trigger brought."""
-        values = facts.values()
         local = clock.local(now, facts.zone)
         context: dict[str, Any] = {
-            "contact": self._named("contact", values) | {"id": due.contact_id},
-            "company": self._named("company", values),
+            "contact": self._named("contact", facts.contact) | {"id": due.contact_id},
+            "company": self._named("company", facts.company or {}),
             "enrollment": {"playbook": playbook.id, "occasion": due.occasion, "entered_at": due.entered_at},
             "now": local,
             "today": local.date(),
@@ -129,6 +129,12 @@ class Office:
             context["answer"] = {name: answer.get(name) for name in ("kind", "score", "comment", "at")}
         return context
 
-    def _named(self, word: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        names = (name.split(".", 1)[1] for name in self.fields.names if name.startswith(f"{word}."))
-        return {name: values.get(f"{word}.{name}") for name in names}
+    def _named(self, word: str, row: Mapping[str, Any]) -> dict[str, Any]:
+        values = plain(row)
+        return {name: values.get(name) for name in self._names[word]}
+
+    @cached_property
+    def _names(self) -> Mapping[str, Sequence[str]]:
+        """The fields that there are of each word."""
+        split = [name.split(".", 1) for name in self.fields.names if "." in name]
+        return {word: [name for of, name in split if of == word] for word in ("contact", "company")}

@@ -25,6 +25,14 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_table(
+        "mailers",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("stopped_at", types.Instant(), nullable=True),
+        sa.Column("stopped_why", sa.Text(), nullable=True),
+        sa.Column("resumed_at", types.Instant(), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_mailers")),
+    )
+    op.create_table(
         "own_words",
         sa.Column("contact_id", types.Id, nullable=False),
         sa.Column("field", sa.Text(), nullable=False),
@@ -181,6 +189,8 @@ def upgrade() -> None:
 
     with op.batch_alter_table("playbooks", schema=None) as batch_op:
         batch_op.add_column(sa.Column("salt", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("stopped_why", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("resumed_at", types.Instant(), nullable=True))
         batch_op.add_column(sa.Column("watched", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("looked_by", sa.Text(), nullable=True))
 
@@ -190,6 +200,15 @@ def upgrade() -> None:
     with op.batch_alter_table("purchases", schema=None) as batch_op:
         batch_op.add_column(sa.Column("value", types.Exact(4), nullable=True))
         batch_op.create_index("ix_purchases_seen_at", ["seen_at"], unique=False)
+
+    with op.batch_alter_table("sends", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_sends_bad",
+            ["claimed_at"],
+            unique=False,
+            sqlite_where=sa.text("(delivery = 'bounced' OR complained_at IS NOT NULL)"),
+            postgresql_where=sa.text("(delivery = 'bounced' OR complained_at IS NOT NULL)"),
+        )
 
     with op.batch_alter_table("tickets", schema=None) as batch_op:
         batch_op.create_index("ix_tickets_seen_at", ["seen_at"], unique=False)
@@ -209,6 +228,13 @@ def downgrade() -> None:
     with op.batch_alter_table("tickets", schema=None) as batch_op:
         batch_op.drop_index("ix_tickets_seen_at")
 
+    with op.batch_alter_table("sends", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_sends_bad",
+            sqlite_where=sa.text("(delivery = 'bounced' OR complained_at IS NOT NULL)"),
+            postgresql_where=sa.text("(delivery = 'bounced' OR complained_at IS NOT NULL)"),
+        )
+
     with op.batch_alter_table("purchases", schema=None) as batch_op:
         batch_op.drop_index("ix_purchases_seen_at")
         batch_op.drop_column("value")
@@ -219,6 +245,8 @@ def downgrade() -> None:
     with op.batch_alter_table("playbooks", schema=None) as batch_op:
         batch_op.drop_column("looked_by")
         batch_op.drop_column("watched")
+        batch_op.drop_column("resumed_at")
+        batch_op.drop_column("stopped_why")
         batch_op.drop_column("salt")
 
     with op.batch_alter_table("messages", schema=None) as batch_op:
@@ -297,5 +325,6 @@ def downgrade() -> None:
 
     op.drop_table("trigger_states")
     op.drop_table("own_words")
+    op.drop_table("mailers")
     op.drop_table("changed_contacts")
     # ### end Alembic commands ###

@@ -17,6 +17,7 @@ from runner.app.app import App
 from runner.app.check import check, is_away, store_words
 from runner.app.clockwork import last_moment
 from runner.app.tick import OVERLOOKED, SYNC_FAILED, all_paused
+from runner.breakers import stopped
 from runner.settings import zone_advice
 from runner.store.migrate import HEAD
 from runner.store.tables import (
@@ -318,9 +319,10 @@ def _overdue(connection: sa.Connection, now: datetime) -> Iterator[Finding]:
 
 
 def _playbooks(connection: sa.Connection) -> Iterator[Finding]:
+    yield from (Finding(f"{one.kind} {one.name}", Health.FAULT, str(one)) for one in stopped(connection))
     for row in connection.execute(sa.select(playbooks)).mappings():
         if row["braked_at"] is not None:
             words = f"{row['braked_people']} people wait; `regulars approve {row['id']}`"
             yield Finding(f"playbook {row['id']}", Health.FAULT, words)
-        if row["paused_at"] is not None:
+        if row["paused_at"] is not None and row["stopped_why"] is None:
             yield Finding(f"playbook {row['id']}", Health.WARNING, f"paused since {row['paused_at']:%Y-%m-%d}")

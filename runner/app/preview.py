@@ -192,8 +192,8 @@ def _may_write(app: App, address: str) -> None:
     """Raises WrongUsage for an address that nobody may write to, even for a test."""
     if valid(address) is None:
         raise WrongUsage(f"{address!r} is no address")
-    only_to = app.settings.mail.get("only_to")
-    if only_to is not None and address not in {str(one).lower() for one in only_to}:
+    only_to = app.settings.only_to()
+    if only_to is not None and address not in only_to:
         raise WrongUsage(f"mail.only_to: {address} is not among them")
     no = sa.select(suppressions.c.reason).where(suppressions.c.address == address, suppressions.c.lifted_at.is_(None))
     with app.store.read() as connection:

@@ -17,6 +17,7 @@ from runner import collect
 from runner.app import clockwork
 from runner.app.app import App
 from runner.app.stuck import stuck
+from runner.breakers import stopped, trip
 from runner.circumstances import ALL_PAUSED, zones_in_use
 from runner.deliver import Delivered, deliver
 from runner.edge import Edge
@@ -24,7 +25,7 @@ from runner.enroll import Arrivals, Entered, enroll, finish, look, register, see
 from runner.errors import ExitCode, Fault
 from runner.news import refused_since
 from runner.playbook import Playbook
-from runner.settings import Brake
+from runner.settings import Brake, Breakers
 from runner.store.marks import Marks, marks_of
 from runner.store.tables import OPEN_SENDS, OPEN_WRITES, playbooks, sends, writes
 from runner.sync import ORDERS_SINCE, Synced, TooManyGone, advance, sync
@@ -192,14 +193,16 @@ def _run_playbooks(app: App, now: datetime, ticked: Ticked, stop: Callable[[], b
     register(app.store, running, now)
     ticked.entered = enroll_all(app, running, now, edge, all_over=all_over)
     ticked.waiting += _braked(app, {playbook.id for playbook in running})
+    _trip(app, now)
     if not stop():
-        office = replace(app.office(running, fields), listen=lambda: _drain(app, now))
+        office = replace(app.office(running, fields), listen=lambda: _hear(app, now))
         ticked.delivered = deliver(office, now, stop=stop, edge=edge)
         ticked.failures += ticked.delivered.failures + ticked.delivered.refusals + ticked.delivered.troubles
         ticked.waiting += ticked.delivered.waiting
         for found in stuck(app.store, readings, office.versions):
             (ticked.waiting if found.needs_person else ticked.notes).append(str(found))
     ticked.waiting += edge.told()
+    ticked.waiting += stopped_by_breakers(app)
 
 
 def enroll_all(
@@ -331,8 +334,31 @@ def _drain(app: App, now: datetime) -> None:
         collect.drain(app.store, name, mailer, now)
 
 
-def mailers(app: App) -> dict[str, Mailer]:
-    return {app.plugs.mailer_name: app.mailer}
+def _hear(app: App, now: datetime) -> None:
+    _drain(app, now)
+    _trip(app, now)
+
+
+def _trip(app: App, now: datetime) -> None:
+    """Stops the playbooks and mailers whose mail bounces or is called spam; rehearsals only where the settings say."""
+    real = [name for name, mailer in app.mailers.items() if mailer.real]
+    simulated = app.remembered("clock") == clockwork.SIMULATED
+    breakers = app.settings.breakers or (None if simulated else Breakers())
+    among = list(app.mailers) if app.settings.breakers else real
+    if breakers is None or not among:
+        return
+    for found in trip(app.store, breakers, now, among=among):
+        log.warning(str(found), action="breaker")
+
+
+def stopped_by_breakers(app: App) -> list[str]:
+    """What the breakers have stopped and nobody has resumed, in words."""
+    with app.store.read() as connection:
+        return [str(found) for found in stopped(connection)]
+
+
+def mailers(app: App) -> Mapping[str, Mailer]:
+    return app.mailers
 
 
 def _braked(app: App, running: set[str]) -> list[str]:

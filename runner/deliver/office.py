@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from connectors.base import Address, Mailer
 from connectors.hooks.webhook import Hook, Hooks
 from runner import clock
-from runner.actions import Work
+from runner.actions import MailAction, Work
 from runner.actions.base import filled
 from runner.circumstances import Circumstances, Due, plain
 from runner.conditions import Fields
@@ -69,9 +69,8 @@ class Office:
 
     store: Store
     settings: Settings
-    #: The mailer and how the settings call it.
-    mailer: Mailer
-    mailer_name: str
+    #: By the name that the settings give, the account's own first.
+    mailers: Mapping[str, Mailer]
     templates: Templates
     links: Links
     fields: Fields
@@ -87,6 +86,19 @@ class Office:
     machine_now: Callable[[], datetime] = field(default=clock.machine_now)
     #: Reads what came back meanwhile; asked between two mailings.
     listen: Callable[[], object] = field(default=lambda: None)
+
+    @property
+    def mailer_name(self) -> str:
+        """The account's own."""
+        return next(iter(self.mailers))
+
+    @property
+    def mailer(self) -> Mailer:
+        return self.mailers[self.mailer_name]
+
+    def mailer_of(self, mail: MailAction) -> str:
+        """The name of the mailer by which a step sends; in a rehearsal all goes into the outbox."""
+        return mail.mailer if mail.mailer is not None and self.mailer.real else self.mailer_name
 
     def send_id(self, enrollment: int, step: str, attempt: int) -> str:
         """The same for the same letter, so that a mailer which recognises it sends it once."""

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from runner.store.tables.collecting import answers, consents, inbox, inbox_metadata, mail_events, suppressions
-from runner.store.tables.delivering import OPEN_SENDS, OPEN_WRITES, recipients, sends, skeletons, tasks, writes
+from runner.store.tables.delivering import (
+    BAD_SENDS,
+    OPEN_SENDS,
+    OPEN_WRITES,
+    mailers,
+    recipients,
+    sends,
+    skeletons,
+    tasks,
+    writes,
+)
 from runner.store.tables.enrolling import (
     AT_THE_DOOR,
     IN_HAND,
@@ -49,6 +59,7 @@ from runner.store.tables.upkeep import (
 
 __all__ = [
     "AT_THE_DOOR",
+    "BAD_SENDS",
     "IN_HAND",
     "KEPT",
     "LISTENS",
@@ -76,6 +87,7 @@ __all__ = [
     "inbox",
     "inbox_metadata",
     "mail_events",
+    "mailers",
     "meta",
     "metadata",
     "orders",
@@ -101,7 +113,7 @@ __all__ = [
 
 #: What mail to nobody brought about: `go-live` forgets it. A test holds that every table is here or below.
 REHEARSED = (
-    answers, decisions, enrollments, mail_events, playbooks, sends, skeletons, tasks, trigger_states, writes,
+    answers, decisions, enrollments, mail_events, mailers, playbooks, sends, skeletons, tasks, trigger_states, writes,
 )  # fmt: skip
 #: What was told, what was said no to, and what the store knows of itself.
 KEPT = (

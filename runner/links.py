@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,12 @@ class Kind(StrEnum):
     PREFERENCES = "preferences"
     REVIEW = "review"
     REFERRAL = "referral"
+    #: Counts a click and leads on to its target.
+    CLICK = "click"
+    #: A picture of one pixel that counts an open.
+    OPEN = "open"
+    #: A link that no person sees: whoever follows it is a machine.
+    TRAP = "trap"
 
 
 #: Where each kind leads, below the public address.
@@ -27,6 +34,9 @@ PATHS = {
     Kind.PREFERENCES: "u",
     Kind.REVIEW: "r",
     Kind.REFERRAL: "r",
+    Kind.CLICK: "c",
+    Kind.OPEN: "o",
+    Kind.TRAP: "c",
 }
 
 
@@ -46,6 +56,8 @@ class Ticket:
     contact_id: int
     #: The number that was clicked in the mail, where the link stands for one.
     score: int | None = None
+    #: Where a click leads.
+    target: str | None = None
 
 
 class Links:
@@ -81,16 +93,28 @@ class Links:
     def referral(self, send_id: str, contact_id: int) -> str:
         return self._url(Kind.REFERRAL, send_id, contact_id)
 
+    def click(self, send_id: str, contact_id: int, target: str) -> str:
+        """Leads to `target`, which is signed as the rest is: nobody can make it lead elsewhere."""
+        return self._url(Kind.CLICK, send_id, contact_id, _in_path(target))
+
+    def open(self, send_id: str, contact_id: int) -> str:
+        return self._url(Kind.OPEN, send_id, contact_id)
+
+    def trap(self, send_id: str, contact_id: int) -> str:
+        return self._url(Kind.TRAP, send_id, contact_id)
+
     def read(self, kind: str | Sequence[str], token: str) -> Ticket:
         """The ticket of a token of this kind, or of one of these kinds. Raises BadLink for any other token."""
         for one in (kind,) if isinstance(kind, str) else kind:
             if (said := self._verified(Kind(one), token)) is not None:
-                contact_id, score, send_id = said.split("~", 2)
-                return Ticket(Kind(one), send_id, int(contact_id), int(score) if score else None)
+                contact_id, what, send_id = said.split("~", 2)
+                if one == Kind.CLICK:
+                    return Ticket(Kind.CLICK, send_id, int(contact_id), target=_plain(what))
+                return Ticket(Kind(one), send_id, int(contact_id), int(what) if what else None)
         raise BadLink
 
-    def _url(self, kind: Kind, send_id: str, contact_id: int, score: int | None = None) -> str:
-        said = f"{contact_id}~{'' if score is None else score}~{send_id}"
+    def _url(self, kind: Kind, send_id: str, contact_id: int, what: object = "") -> str:
+        said = f"{contact_id}~{what}~{send_id}"
         return f"{self.public_url}/{PATHS[kind]}/{self._signers[kind].sign(said).decode()}"
 
     def _verified(self, kind: Kind, token: str) -> str | None:
@@ -98,6 +122,14 @@ class Links:
             return self._signers[kind].unsign(token).decode()
         except (BadSignature, UnicodeError):
             return None
+
+
+def _in_path(target: str) -> str:
+    return base64.urlsafe_b64encode(target.encode()).decode().rstrip("=")
+
+
+def _plain(in_path: str) -> str:
+    return base64.urlsafe_b64decode(in_path + "=" * (-len(in_path) % 4)).decode()
 
 
 def _signer(keys: Sequence[str], salt: str) -> Signer:

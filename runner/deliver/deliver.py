@@ -22,7 +22,7 @@ from runner.deliver.works import Handing
 from runner.deliver.writes import Round
 from runner.edge import Edge
 from runner.playbook import Playbook
-from runner.render import Group, Person, RenderFault, unsubscribe_headers
+from runner.render import Group, Person, RenderFault, counted, unsubscribe_headers
 from runner.steps import Step
 
 T = TypeVar("T")
@@ -136,7 +136,12 @@ def hand_over(office: Office, playbook: Playbook, step: Step, claims: Sequence[C
     total = Delivered()
     if rendered.faults:
         total += _unwritten(office, playbook, step, by_id, rendered.faults, now)
-    for group in _in_mailings(rendered.groups, mailer.batch_size):
+    groups = rendered.groups
+    if mailer.counts is not None:
+        contacts = {id: claim.due.contact_id for id, claim in by_id.items()}
+        here = mailer.counts == "pages"
+        groups = [counted(group, office.links, contacts, all_of_it=here) for group in groups]
+    for group in _in_mailings(groups, mailer.batch_size):
         office.listen()
         ours, taken_back = _renew(office, playbook, step, [by_id[send_id] for send_id, _ in group.letters], now)
         total += taken_back

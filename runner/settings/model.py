@@ -103,7 +103,7 @@ class Settings(Part):
             raise ValueError(f"must be a web address such as https://hello.acme.example, is {url!r}")
         return url.rstrip("/")
 
-    @cached_property
+    @property
     def mailers(self) -> Mapping[str, Mapping[str, Any]]:
         """Each mailer's keys by its name, the account's own first; one that stands alone is called as its type."""
         if self.has_named_mailers:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from textwrap import shorten
 from typing import Any
 
@@ -16,6 +15,9 @@ from runner import clock
 from runner.app.app import App
 from runner.app.check import check, is_away, store_words
 from runner.app.clockwork import last_moment
+from runner.app.deliverability import Names, ask_dns, of_domain, of_letters
+from runner.app.findings import Finding, Health
+from runner.app.preview import letters
 from runner.app.tick import OVERLOOKED, SYNC_FAILED, all_paused
 from runner.breakers import stopped
 from runner.settings import zone_advice
@@ -33,23 +35,6 @@ from runner.store.tables import (
     suppressions,
     writes,
 )
-
-
-class Health(StrEnum):
-    OK = "ok"
-    WARNING = "warning"
-    FAULT = "fault"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at."""
-
-    name: str
-    status: Health
-    message: str
-    #: One of findings of a kind that may be thousands: a terminal shows the first of them.
-    one_of_many: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +56,8 @@ class Examined:
         return {"checks": checks, "invalid": self.invalid, "quota": self.quota}
 
 
-def examine(app: App) -> Examined:
-    """Looks everywhere; changes nothing."""
+def examine(app: App, names: Names | None = None) -> Examined:
+    """Looks everywhere; changes nothing. `names` answers for DNS, where not this machine's name servers shall."""
     now = app.now()
     found = list(_settings(app))
     try:
@@ -89,6 +74,7 @@ def examine(app: App) -> Examined:
                 *_sends(connection),
                 *_webhooks(app),
                 *_playbooks(connection),
+                *_deliverability(app, names or ask_dns()),
                 *_overdue(connection, last_moment(app)),
             ]
     except DatabaseError as error:
@@ -109,6 +95,13 @@ def _settings(app: App) -> Iterator[Finding]:
         yield Finding("playbooks and settings", Health.OK, f"{checked.counted}, no fault")
     for warning in checked.warnings:
         yield Finding("playbooks and settings", Health.WARNING, str(warning))
+
+
+def _deliverability(app: App, names: Names) -> Iterator[Finding]:
+    """Whether mail would arrive, as far as the domain and the letters themselves tell."""
+    sender, types = app.settings.sender, [str(keys.get("type")) for keys in app.settings.mailers.values()]
+    yield from of_domain(sender.email, types, names)
+    yield from of_letters(list(letters(app)), app.settings.public_url, sender.address, sender.email)
 
 
 def _last_tick(app: App, now: datetime) -> Iterator[Finding]:

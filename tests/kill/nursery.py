@@ -5,8 +5,8 @@
 imports the product once and forks a process for each line of standard input, {"args": […], "out": FILE, "die": {…}}; it
 answers {"pid": …} at once. {"wait": pid} is answered {"code": …} when that process has ended: -9 for a killed one.
 `die` names what the process counts (`begin`, `commit`, `statement`, `request`) and at which of them it kills itself
-with SIGKILL, or after how many `seconds`; `pages` is what SQLite's file may have before the disk is full, `patience` how
-many seconds it waits for another writer. A process that lives writes its counts beside FILE, as FILE.counts.
+with SIGKILL, or after how many `seconds`; `pages` is what SQLite's file may have before the disk is full, `patience`
+how many seconds it waits for another writer. A process that lives writes its counts beside FILE, as FILE.counts.
 """
 
 from __future__ import annotations

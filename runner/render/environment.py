@@ -120,7 +120,8 @@ class Recorder:
         if not text or not text.isprintable() or text[0] == " " or text[-1] == " " or "  " in text:
             return text
         escaped = autoescape and not isinstance(text, Markup)
-        if not escaped and not self.plain_text and any(sign in text for sign in "<>&\"'"):
+        # A key stands for what HTML escapes, or in a text part for what nobody does.
+        if escaped == self.plain_text and any(sign in text for sign in "<>&\"'"):
             return text
         self.values.append(str(text))
         return self.keys[len(self.values) - 1]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -250,6 +250,8 @@ class Mailer(ABC):
     idempotent: ClassVar[bool] = False
     #: Whether real people get the letters (the outbox: no).
     real: ClassVar[bool] = True
+    #: Who counts opens and clicks: the provider, our own pages by links in the letters, or nobody.
+    counts: Literal["provider", "pages"] | None = None
     #: Whether letters go to a receiver on this machine (a loopback address), as in tests and rehearsals.
     loopback: bool = False
 

@@ -239,7 +239,7 @@ def _may_not(mail: MailAction, facts: Circumstances, settings: Settings) -> Deci
     if facts.address is None:
         given = facts.contact["email"]
         return Skip(f"no valid address: {given!r}" if given else "no address")
-    if (staged := _staged(facts, settings)) is not None or mail.purpose == "service":
+    if (staged := _staged(mail, facts, settings)) is not None or mail.purpose == "service":
         return staged
     if facts.contact["opted_out"]:
         return End("opted out in the CRM")
@@ -260,12 +260,12 @@ def _had(due: Due, playbook: Playbook, facts: Circumstances, mailed: Mailed, now
     return Skip(f"the address had this letter today for contact {other}, who shares it")
 
 
-def _staged(facts: Circumstances, settings: Settings) -> Skip | None:
+def _staged(mail: MailAction, facts: Circumstances, settings: Settings) -> Skip | None:
     """With `mail.only_to:` nobody else gets mail but test contacts, who get it there only."""
-    only_to = settings.mail.get("only_to")
+    only_to = settings.only_to(mail.mailer)
     if only_to is None:
         return Skip("a test contact") if facts.contact["is_test"] else None
-    if facts.contact["is_test"] or facts.address in {str(address).lower() for address in only_to}:
+    if facts.contact["is_test"] or facts.address in only_to:
         return None
     return Skip("mail.only_to: this address is not among them")
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from itsdangerous import BadSignature, Signer
+from itsdangerous import BadSignature, HMACAlgorithm, Signer
 
 
 class Kind(StrEnum):
@@ -18,6 +20,12 @@ class Kind(StrEnum):
     PREFERENCES = "preferences"
     REVIEW = "review"
     REFERRAL = "referral"
+    #: Counts a click and leads on to its target.
+    CLICK = "click"
+    #: A picture of one pixel that counts an open.
+    OPEN = "open"
+    #: A link that no person sees: whoever follows it is a machine.
+    TRAP = "trap"
 
 
 #: Where each kind leads, below the public address.
@@ -27,6 +35,9 @@ PATHS = {
     Kind.PREFERENCES: "u",
     Kind.REVIEW: "r",
     Kind.REFERRAL: "r",
+    Kind.CLICK: "c",
+    Kind.OPEN: "o",
+    Kind.TRAP: "c",
 }
 
 
@@ -52,6 +63,8 @@ class Ticket:
     score: int | None = None
     #: The answer that was, by its key, where it stands for that.
     choice: str | None = None
+    #: Where a click leads.
+    target: str | None = None
 
 
 class Links:
@@ -89,17 +102,30 @@ class Links:
     def referral(self, send_id: str, contact_id: int) -> str:
         return self._url(Kind.REFERRAL, send_id, contact_id)
 
+    def click(self, send_id: str, contact_id: int, target: str) -> str:
+        """Leads to `target`, which is signed as the rest is: nobody can make it lead elsewhere."""
+        return self._url(Kind.CLICK, send_id, contact_id, _in_path(target))
+
+    def open(self, send_id: str, contact_id: int) -> str:
+        return self._url(Kind.OPEN, send_id, contact_id)
+
+    def trap(self, send_id: str, contact_id: int) -> str:
+        return self._url(Kind.TRAP, send_id, contact_id)
+
     def read(self, kind: str | Sequence[str], token: str) -> Ticket:
         """The ticket of a token of this kind, or of one of these kinds. Raises BadLink for any other token."""
         for one in (kind,) if isinstance(kind, str) else kind:
             if (said := self._verified(Kind(one), token)) is not None:
-                contact_id, answer, send_id = said.split("~", 2)
-                score = int(answer) if answer.isdigit() else None
-                return Ticket(Kind(one), send_id, int(contact_id), score, answer if score is None and answer else None)
+                contact_id, what, send_id = said.split("~", 2)
+                if one == Kind.CLICK:
+                    return Ticket(Kind.CLICK, send_id, int(contact_id), target=_plain(what))
+                score = int(what) if what.isdigit() else None
+                choice = what if score is None and what else None
+                return Ticket(Kind(one), send_id, int(contact_id), score, choice=choice)
         raise BadLink
 
-    def _url(self, kind: Kind, send_id: str, contact_id: int, answer: int | str = "") -> str:
-        said = f"{contact_id}~{answer}~{send_id}"
+    def _url(self, kind: Kind, send_id: str, contact_id: int, what: object = "") -> str:
+        said = f"{contact_id}~{what}~{send_id}"
         return f"{self.public_url}/{PATHS[kind]}/{self._signers[kind].sign(said).decode()}"
 
     def _verified(self, kind: Kind, token: str) -> str | None:
@@ -109,7 +135,23 @@ class Links:
             return None
 
 
+def _in_path(target: str) -> str:
+    return base64.urlsafe_b64encode(target.encode()).decode().rstrip("=")
+
+
+def _plain(in_path: str) -> str:
+    return base64.urlsafe_b64decode(in_path + "=" * (-len(in_path) % 4)).decode()
+
+
 def _signer(keys: Sequence[str], salt: str) -> Signer:
     """A signer whose keys are derived once: a mail has a dozen links."""
     deriving = Signer(keys, salt=salt, key_derivation="hmac")
-    return Signer([deriving.derive_key(key.encode()) for key in keys], key_derivation="none")
+    derived = [deriving.derive_key(key.encode()) for key in keys]
+    return Signer(derived, key_derivation="none", algorithm=_AtOnce())
+
+
+class _AtOnce(HMACAlgorithm):
+    """The same signatures, by the one call that makes no object a signature."""
+
+    def get_signature(self, key: bytes, value: bytes) -> bytes:
+        return hmac.digest(key, value, "sha1")

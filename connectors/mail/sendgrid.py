@@ -122,6 +122,7 @@ class SendGridMailer(Mailer):
     ) -> None:
         self._settings = settings
         self.loopback = is_loopback(settings.base_url)
+        self.counts = "provider" if settings.tracking else None
         self._webhook_key = public_key(settings.webhook_key) if settings.webhook_key else None
         self._caller = caller or Caller(tries=4, seconds=60.0)
         self._api = SendGridApi(

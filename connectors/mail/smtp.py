@@ -39,6 +39,8 @@ class SmtpSettings(ConnectorSettings):
     user: str | None = None
     password: SecretStr | None = None
     tls: Literal["starttls", "implicit", "none"] = "starttls"
+    #: Whether our own pages count opens and clicks, by signed links in the letters.
+    tracking: bool = True
 
     @model_validator(mode="after")
     def _user_and_password(self) -> SmtpSettings:
@@ -74,6 +76,7 @@ class Smtp(Mailer):
         self._caller = caller or Caller(tries=4, seconds=60.0)
         self._timeout = timeout
         self.loopback = _is_loopback(settings.host)
+        self.counts = "pages" if settings.tracking else None
 
     def send(self, mailing: Mailing) -> Sequence[Outcome]:
         check(mailing, system=SYSTEM)

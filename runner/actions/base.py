@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, WithJsonSchema
 
-from runner.yaml_types import MailAddress, NotYet, Part
+from runner.yaml_types import MailAddress, Part
 
 #: Steps within a step; the schema of a playbook says there what a step is.
 Steps = Annotated[list[Any], WithJsonSchema({"steps": True})]
@@ -51,8 +51,8 @@ class MailAction(Action):
     sender: MailAddress | None = Field(None, alias="from")
     #: Where answers go.
     reply_to: MailAddress | None = None
-    #: Another mailer than the account's.
-    mailer: NotYet = None
+    #: Another mailer than the account's, by its name below `mail:`.
+    mailer: str | None = None
 
     @property
     def about(self) -> str | None:

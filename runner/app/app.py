@@ -86,7 +86,25 @@ class App:
 
     @cached_property
     def mailer(self) -> Mailer:
-        return open_mailer(self.plugs, self.folder, lambda: self.now())
+        """The account's own."""
+        return self._opened(self.plugs.mailer_name)
+
+    @cached_property
+    def _others(self) -> Mapping[str, Mailer]:
+        return {name: self._opened(name) for name in self.plugs.mailers if name != self.plugs.mailer_name}
+
+    def _opened(self, mailer: str) -> Mailer:
+        return open_mailer(self.plugs, mailer, self.folder, lambda: self.now())
+
+    @property
+    def mailers(self) -> Mapping[str, Mailer]:
+        """Every mailer by its name, the account's own first."""
+        return {self.plugs.mailer_name: self.mailer, **self._others}
+
+    @property
+    def mails_for_real(self) -> bool:
+        """Whether real people get mail from here."""
+        return any(mailer.real for mailer in self.mailers.values())
 
     @cached_property
     def hooks(self) -> Hooks:
@@ -96,7 +114,8 @@ class App:
     @property
     def rehearses(self) -> bool:
         """While nobody real gets mail, nothing else leaves this machine either."""
-        return not self.mailer.real or self.mailer.loopback or self.remembered("clock") == "simulated"
+        nobody_real = all(not mailer.real or mailer.loopback for mailer in self.mailers.values())
+        return nobody_real or self.remembered("clock") == "simulated"
 
     @property
     def crms(self) -> list[str]:
@@ -154,8 +173,7 @@ class App:
         return Office(
             store=self.store,
             settings=self.settings,
-            mailer=self.mailer,
-            mailer_name=self.plugs.mailer_name,
+            mailers=self.mailers,
             templates=self.templates,
             links=self.links,
             fields=fields,
@@ -203,8 +221,8 @@ class App:
 
     def close(self) -> None:
         opened = self.__dict__
-        for source in opened.get("sources", {}).values():
-            source.close()
+        for connector in (*opened.get("sources", {}).values(), *opened.get("_others", {}).values()):
+            connector.close()
         for name in ("mailer", "lease", "store"):
             if name in opened:
                 opened[name].close()

@@ -47,7 +47,7 @@ def _allow_real(app: App, clock: str | None) -> None:
         raise NeedsPerson(
             "this store has a simulated clock: what it holds did not happen; use another folder or store for real runs"
         )
-    if app.mailer.real and (rehearsed := _rehearsed(app)):
+    if app.mails_for_real and (rehearsed := _rehearsed(app)):
         raise NeedsPerson(
             f"{rehearsed} mail{'' if rehearsed == 1 else 's'} of this store went to the outbox and reached nobody; "
             "`regulars go-live` archives the rehearsal and starts the playbooks afresh"
@@ -61,9 +61,10 @@ def _allow_simulated(app: App, clock: str | None, at: datetime, *, yes: bool) ->
         raise WrongUsage(
             "this store has run for real: --at would mix what happened with what did not; try it on a copy: --copy FILE"
         )
-    if app.mailer.real and not app.mailer.loopback:
-        raise WrongUsage(f"--at with the mailer {app.plugs.mailer_name!r} would write to real people; use the outbox")
-    if app.mailer.real and not yes:
+    real = [name for name, mailer in app.mailers.items() if mailer.real and not mailer.loopback]
+    if real:
+        raise WrongUsage(f"--at with the mailer {real[0]!r} would write to real people; use the outbox")
+    if app.mails_for_real and not yes:
         raise WrongUsage("--at with a mailer on this machine: say --yes if that is meant")
     if clock is None:
         _known_by(app, at)
@@ -101,7 +102,7 @@ def move_to_copy(app: App, file: Path) -> None:
         }
     )
     app.close()
-    for name in ("store", "mailer", "plugs", "lease", "hooks", "links", "templates", "epoch"):
+    for name in ("store", "mailer", "_others", "plugs", "lease", "hooks", "links", "templates", "epoch"):
         app.__dict__.pop(name, None)
     app.__dict__["told"] = replace(app.told, settings=copied)
     app.remember("clock", SIMULATED)

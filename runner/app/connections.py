@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,13 +29,15 @@ class Plugs:
     """What the settings connect: each connector's class with its checked settings."""
 
     sources: Mapping[str, tuple[type[Source], ConnectorSettings]]
-    mailer: tuple[type[Mailer], ConnectorSettings]
+    #: By name, the account's own first.
+    mailers: Mapping[str, tuple[type[Mailer], ConnectorSettings]]
     faults: tuple[Fault, ...] = ()
     warnings: tuple[Fault, ...] = ()
 
     @property
     def mailer_name(self) -> str:
-        return self.mailer[0].type
+        """The account's own."""
+        return next(iter(self.mailers))
 
 
 def plug_in(told: SettingsFile) -> Plugs:
@@ -70,24 +73,51 @@ def _read(told: SettingsFile) -> tuple[Plugs | None, list[Fault], list[Fault]]:
         found = _one(file, ("connectors", name), keys, OURS_OF_SOURCE, connectors.SOURCES, connectors.source, faults)
         if found is not None:
             sources[name] = found
-    mailer = _one(file, ("mail",), told.settings.mail, OURS_OF_MAIL, connectors.MAILERS, connectors.mailer, faults)
-    real = mailer[0].real if mailer else told.settings.mail.get("type") != "outbox"
+    mailers = _mailers(told, faults)
+    real = any(kind.real for kind, _ in mailers.values()) if mailers else told.settings.mail.get("type") != "outbox"
     _public_url(told, real, faults, warnings)
     # Ignored, these would let out more mail than was meant.
     unheeded = faults if real else warnings
-    limits: list[tuple[str, ...]] = [("mail", key) for key in ("per_hour", "warm_up") if key in told.settings.mail]
-    limits += [("breakers",)] if told.settings.breakers is not None else []
-    unheeded += [told.file.fault(path, "is not in this version yet", value=False) for path in limits]
-    only_to = told.settings.mail.get("only_to", [])
-    if not isinstance(only_to, list) or not all(isinstance(address, str) and "@" in address for address in only_to):
-        faults.append(told.file.fault(("mail", "only_to"), f"must be a list of addresses, is {only_to!r}"))
+    for path, keys in _mailer_keys(told.settings):
+        limits = [(*path, key) for key in ("per_hour", "warm_up") if key in keys]
+        unheeded += [told.file.fault(limit, "is not in this version yet", value=False) for limit in limits]
+        only_to = keys.get("only_to", [])
+        if not isinstance(only_to, list) or not all(isinstance(address, str) and "@" in address for address in only_to):
+            faults.append(told.file.fault((*path, "only_to"), f"must be a list of addresses, is {only_to!r}"))
     unknown = [name for name in told.settings.orders_from or () if name not in told.settings.connectors]
     faults += [
         told.file.fault(("orders_from",), f"there is no connector {name!r}", closest(name, told.settings.connectors))
         for name in unknown
     ]
-    plugs = Plugs(sources, mailer, tuple(faults), tuple(warnings)) if mailer else None
+    plugs = Plugs(sources, mailers, tuple(faults), tuple(warnings)) if mailers else None
     return plugs, faults, warnings
+
+
+def _mailers(told: SettingsFile, faults: list[Fault]) -> dict[str, tuple[type[Mailer], ConnectorSettings]]:
+    """The mailers by name; none where even one cannot be opened."""
+    found: dict[str, tuple[type[Mailer], ConnectorSettings]] = {}
+    before = len(faults)
+    for (path, keys), name in zip(_mailer_keys(told.settings), told.settings.mailers, strict=True):
+        if len(path) > 1 and not isinstance(told.settings.mail[name], Mapping):
+            faults.append(told.file.fault(path, "is no mailer", "a mailer has a type: and its keys below its name"))
+            continue
+        mailer = _one(told.file, path, keys, OURS_OF_MAIL, connectors.MAILERS, connectors.mailer, faults)
+        if mailer is None:
+            continue
+        if len(path) > 1 and not mailer[0].real:
+            advice = "write mail: {type: outbox}; while it stands there, what playbooks send by any name goes into it"
+            faults.append(told.file.fault(path, "is an outbox among named mailers", advice, value=False))
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+            advice = "a name has small letters, digits and _"
+            faults.append(told.file.fault(path, f"cannot be a mailer's name: {name!r}", advice, value=False))
+        found[name] = mailer
+    return found if len(faults) == before else {}
+
+
+def _mailer_keys(settings: Settings) -> list[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    """Where each mailer's keys stand, and the keys."""
+    named = settings.has_named_mailers
+    return [(("mail", name) if named else ("mail",), keys) for name, keys in settings.mailers.items()]
 
 
 def _one(
@@ -138,6 +168,6 @@ def open_sources(plugs: Plugs, settings: Settings, workspace: Path) -> dict[str,
     }
 
 
-def open_mailer(plugs: Plugs, workspace: Path, clock: Callable[[], datetime]) -> Mailer:
-    kind, keys = plugs.mailer
+def open_mailer(plugs: Plugs, name: str, workspace: Path, clock: Callable[[], datetime]) -> Mailer:
+    kind, keys = plugs.mailers[name]
     return kind(keys, workspace=workspace, clock=clock)  # type: ignore[call-arg]

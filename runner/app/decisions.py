@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from runner import log
+from runner import breakers, log
 from runner.app.app import PRIVATE, App
 from runner.app.clockwork import last_moment
 from runner.app.entering import windows
@@ -191,6 +191,14 @@ def resume(app: App, playbook: str | None) -> Sequence[str]:
         return connection.scalars(still.order_by(playbooks.c.id)).all()
 
 
+def resume_mailer(app: App, name: str) -> None:
+    """Lets a mailer that a breaker stopped send again; its mails are counted anew."""
+    with app.store.write() as connection:
+        if not breakers.resume_mailer(connection, name, last_moment(app)):
+            still = [one.name for one in breakers.stopped(connection) if one.kind == "mailer"]
+            raise WrongUsage(f"no mailer {name!r} is stopped; stopped are {', '.join(still) or 'none'}")
+
+
 def paused_since(app: App) -> datetime | None:
     """Since when everything is paused; None where it is not."""
     at = app.remembered(ALL_PAUSED)
@@ -202,7 +210,11 @@ def _switch(app: App, playbook: str, at: datetime | None) -> None:
         known = set(connection.scalars(sa.select(playbooks.c.id)))
         if playbook not in known:
             raise WrongUsage(f"no playbook {playbook!r} has run here; there are {', '.join(sorted(known)) or 'none'}")
-        connection.execute(playbooks.update().where(playbooks.c.id == playbook).values(paused_at=at))
+        switched: dict[str, Any] = {"paused_at": at}
+        if at is None:
+            # What a breaker counts begins anew.
+            switched |= {"stopped_why": None, "resumed_at": last_moment(app)}
+        connection.execute(playbooks.update().where(playbooks.c.id == playbook).values(**switched))
 
 
 def suppress(app: App, address: str) -> bool:

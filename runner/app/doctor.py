@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from textwrap import shorten
 from typing import Any
 
@@ -16,10 +15,14 @@ from runner import clock
 from runner.app.app import App
 from runner.app.check import check, is_away, store_words
 from runner.app.clockwork import last_moment
+from runner.app.deliverability import Names, ask_dns, of_domain, of_letters
 from runner.app.entering import OVERLOOKED, all_paused
 from runner.app.filled import of_crms
+from runner.app.findings import Finding, Health
+from runner.app.preview import letters
 from runner.app.reception import reception
 from runner.app.tick import QUOTA, RECONCILED, SYNC_FAILED
+from runner.breakers import stopped
 from runner.outbox import CRM_KINDS
 from runner.settings import zone_advice
 from runner.store.migrate import HEAD
@@ -42,23 +45,6 @@ from runner.sync import Reconciled
 LITTLE = 0.2
 
 
-class Health(StrEnum):
-    OK = "ok"
-    WARNING = "warning"
-    FAULT = "fault"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at."""
-
-    name: str
-    status: Health
-    message: str
-    #: One of findings of a kind that may be thousands: a terminal shows the first of them.
-    one_of_many: bool = False
-
-
 @dataclass(frozen=True, slots=True)
 class Examined:
     """Everything looked at, and what is invalid in numbers."""
@@ -78,8 +64,8 @@ class Examined:
         return {"checks": checks, "invalid": self.invalid, "quota": self.quota}
 
 
-def examine(app: App) -> Examined:
-    """Looks everywhere; changes nothing."""
+def examine(app: App, names: Names | None = None) -> Examined:
+    """Looks everywhere; changes nothing. `names` answers for DNS, where not this machine's name servers shall."""
     now = app.now()
     found = list(_settings(app))
     try:
@@ -100,6 +86,7 @@ def examine(app: App) -> Examined:
                     for name, bad, words in reception(app, connection, now)
                 ),
                 *_playbooks(connection),
+                *_deliverability(app, names or ask_dns()),
                 *_overdue(connection, last_moment(app)),
             ]
     except DatabaseError as error:
@@ -120,6 +107,13 @@ def _settings(app: App) -> Iterator[Finding]:
         yield Finding("playbooks and settings", Health.OK, f"{checked.counted}, no fault")
     for warning in checked.warnings:
         yield Finding("playbooks and settings", Health.WARNING, str(warning))
+
+
+def _deliverability(app: App, names: Names) -> Iterator[Finding]:
+    """Whether mail would arrive, as far as the domain and the letters themselves tell."""
+    sender, types = app.settings.sender, [str(keys.get("type")) for keys in app.settings.mailers.values()]
+    yield from of_domain(sender.email, types, names)
+    yield from of_letters(list(letters(app)), app.settings.public_url, sender.address, sender.email)
 
 
 def _last_tick(app: App, now: datetime) -> Iterator[Finding]:
@@ -360,9 +354,10 @@ def _overdue(connection: sa.Connection, now: datetime) -> Iterator[Finding]:
 
 
 def _playbooks(connection: sa.Connection) -> Iterator[Finding]:
+    yield from (Finding(f"{one.kind} {one.name}", Health.FAULT, str(one)) for one in stopped(connection))
     for row in connection.execute(sa.select(playbooks)).mappings():
         if row["braked_at"] is not None:
             words = f"{row['braked_people']} people wait; `regulars approve {row['id']}`"
             yield Finding(f"playbook {row['id']}", Health.FAULT, words)
-        if row["paused_at"] is not None:
+        if row["paused_at"] is not None and row["stopped_why"] is None:
             yield Finding(f"playbook {row['id']}", Health.WARNING, f"paused since {row['paused_at']:%Y-%m-%d}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -68,6 +69,31 @@ def preview(app: App, what: str, step: str | None, contact: str | None, *, to: s
         headers["Reply-To"] = mail.reply_to
     headers |= unsubscribe_headers(app.links, person.send_id, NOBODY, app.settings.public_url)
     return Preview(subject, html, text, headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One mail of a playbook as somebody made up would get it."""
+
+    #: `birthday: hello`.
+    called: str
+    html: str
+    text: str
+
+
+def letters(app: App) -> Iterator[Sample]:
+    """Every mail of the playbooks that run; what cannot be rendered is told by `check`."""
+    fields = app.fields()
+    for reading in app.readings(fields):
+        for step, mail in reading.playbook.mails() if reading.playbook and reading.enabled else ():
+            if (parts := _made(app, mail, _sample(app, reading, fields))) is not None:
+                yield Sample(f"{reading.id}: {step.id}", *parts)
+
+
+def _made(app: App, mail: MailAction, person: Person) -> tuple[str, str] | None:
+    with suppress(Exception):  # a template may raise anything
+        return app.templates.preview(mail.template, mail.subject, person, preheader=mail.preheader)[1:]
+    return None
 
 
 def _written(address: Address) -> str:
@@ -193,8 +219,8 @@ def _may_write(app: App, address: str) -> None:
     """Raises WrongUsage for an address that nobody may write to, even for a test."""
     if valid(address) is None:
         raise WrongUsage(f"{address!r} is no address")
-    only_to = app.settings.mail.get("only_to")
-    if only_to is not None and address not in {str(one).lower() for one in only_to}:
+    only_to = app.settings.only_to()
+    if only_to is not None and address not in only_to:
         raise WrongUsage(f"mail.only_to: {address} is not among them")
     no = sa.select(suppressions.c.reason).where(suppressions.c.address == address, suppressions.c.lifted_at.is_(None))
     with app.store.read() as connection:

@@ -122,6 +122,8 @@ def _mail_faults(
         found = [draft.file.fault((*path, "template"), f"there is no template {mail.template!r}", advice)]
         told = [fault for fault in told if not fault.file]
     found += [_placed(draft, fault, path) for fault in told]
+    if settings is not None and mail.mailer is not None:
+        found += _mailer_faults(draft, path, mail.mailer, settings)
     if settings is not None and mail.name == "request_review" and mail.about not in settings.reviews.sites:
         advice = (
             closest(str(mail.about), settings.reviews.sites)
@@ -131,6 +133,14 @@ def _mail_faults(
             draft.file.fault((*path, "site"), f"there is no review site {mail.about!r} in regulars.yaml", advice)
         )
     return found
+
+
+def _mailer_faults(draft: Draft, path: KeyPath, mailer: str, settings: Settings) -> list[Fault]:
+    """While mail goes into the outbox, all names lead there."""
+    if mailer in settings.mailers or settings.mail.get("type") == "outbox":
+        return []
+    advice = closest(mailer, settings.mailers) or "write it below mail: with its type and keys"
+    return [draft.file.fault((*path, "mailer"), f"there is no mailer {mailer!r} in regulars.yaml", advice)]
 
 
 def _placed(draft: Draft, fault: Fault, path: tuple[str | int, ...]) -> Fault:

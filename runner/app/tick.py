@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -20,11 +20,13 @@ from runner.app.digests import send_digest
 from runner.app.entering import all_paused, enroll_all, night_has_come
 from runner.app.hearing import sources_today
 from runner.app.stuck import stuck
+from runner.breakers import stopped, trip
 from runner.churn import keeping
 from runner.deliver import Delivered, deliver
 from runner.edge import Edge
 from runner.enroll import Entered, register
 from runner.errors import ExitCode, Fault, WrongUsage
+from runner.settings import Breakers
 from runner.store.tables import OPEN_SENDS, OPEN_WRITES, playbooks, sends, writes
 from runner.sync import Synced, TooManyGone, advance, sync
 
@@ -221,14 +223,16 @@ def _run_playbooks(app: App, now: datetime, ticked: Ticked, stop: Callable[[], b
     raise_alarms(app, running, now, edge)
     ticked.entered = enroll_all(app, running, now, edge, fields=fields, all_over=all_over)
     ticked.waiting += _braked(app, {playbook.id for playbook in running})
+    _trip(app, now)
     if not stop():
-        office = replace(app.office(running, fields), listen=lambda: _drain(app, now))
+        office = replace(app.office(running, fields), listen=lambda: _hear(app, now))
         ticked.delivered = deliver(office, now, stop=stop, edge=edge)
         ticked.failures += ticked.delivered.failures + ticked.delivered.refusals + ticked.delivered.troubles
         ticked.waiting += ticked.delivered.waiting
         for found in stuck(app.store, readings, office.versions):
             (ticked.waiting if found.needs_person else ticked.notes).append(str(found))
     ticked.waiting += edge.told()
+    ticked.waiting += stopped_by_breakers(app)
 
 
 def _drain(app: App, now: datetime) -> None:
@@ -237,8 +241,31 @@ def _drain(app: App, now: datetime) -> None:
         collect.drain(app.store, name, mailer, now)
 
 
-def mailers(app: App) -> dict[str, Mailer]:
-    return {app.plugs.mailer_name: app.mailer}
+def _hear(app: App, now: datetime) -> None:
+    _drain(app, now)
+    _trip(app, now)
+
+
+def _trip(app: App, now: datetime) -> None:
+    """Stops the playbooks and mailers whose mail bounces or is called spam; rehearsals only where the settings say."""
+    real = [name for name, mailer in app.mailers.items() if mailer.real]
+    simulated = app.remembered("clock") == clockwork.SIMULATED
+    breakers = app.settings.breakers or (None if simulated else Breakers())
+    among = list(app.mailers) if app.settings.breakers else real
+    if breakers is None or not among:
+        return
+    for found in trip(app.store, breakers, now, among=among):
+        log.warning(str(found), action="breaker")
+
+
+def stopped_by_breakers(app: App) -> list[str]:
+    """What the breakers have stopped and nobody has resumed, in words."""
+    with app.store.read() as connection:
+        return [str(found) for found in stopped(connection)]
+
+
+def mailers(app: App) -> Mapping[str, Mailer]:
+    return app.mailers
 
 
 def _braked(app: App, running: set[str]) -> list[str]:

@@ -63,8 +63,8 @@ class Circumstances:
 
     def values(self, due: Due | None = None) -> dict[str, Any]:
         """The fields by their full names, as conditions have them; with an enrollment's own, and what was brought."""
-        named = {f"contact.{name}": value for name, value in _plain(self.contact).items()}
-        named |= {f"company.{name}": value for name, value in _plain(self.company or {}).items()}
+        named = {f"contact.{name}": value for name, value in plain(self.contact).items()}
+        named |= {f"company.{name}": value for name, value in plain(self.company or {}).items()}
         named |= self.measured
         if due is None:
             return named
@@ -83,7 +83,8 @@ class Circumstances:
         return read(due.facts).get("answer")
 
 
-def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+def plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A person's or a company's fields by their names, custom ones among them."""
     return {**(row.get("custom") or {}), **row}
 
 

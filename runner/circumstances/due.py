@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any
 
@@ -48,8 +48,13 @@ ENROLLED = sa.select(enrollments, living(enrollments.c.contact_id).label("living
 
 def as_due(row: Mapping[Any, Any]) -> Due:
     """A row of enrollments, or one that has its columns, as what may be looked at."""
-    due = Due(**{field.name: row[field.name] for field in fields(Due) if field.name in row})
-    return replace(due, contact_id=row["living"], entered_as=due.contact_id) if "living" in row else due
+    told = {name: row[name] for name in _FIELDS if name in row}
+    if "living" in row:
+        told |= {"contact_id": row["living"], "entered_as": row["contact_id"]}
+    return Due(**told)
+
+
+_FIELDS = tuple(field.name for field in fields(Due))
 
 
 #: The key in `meta` under which stands since when everything is paused.

@@ -126,11 +126,21 @@ def pause(playbook: MaybePlaybook = None, folder: Folder = None) -> None:
         print(f"{playbook}: paused")
 
 
-def resume(playbook: MaybePlaybook = None, folder: Folder = None) -> None:
+def resume(
+    playbook: MaybePlaybook = None,
+    folder: Folder = None,
+    mailer: Annotated[str | None, typer.Option(help="A mailer that its breaker stopped.", metavar="NAME")] = None,
+) -> None:
     """Let a paused playbook run again, or everything. Playbooks paused by name stay paused until they are named."""
     from runner.app import decisions
 
+    if mailer is not None and playbook is not None:
+        raise WrongUsage("name a playbook or a mailer, not both")
     with workspace(folder) as app:
+        if mailer is not None:
+            decisions.resume_mailer(app, mailer)
+            print(f"{mailer}: sends again")
+            return
         still = decisions.resume(app, playbook)
         everything = decisions.paused_since(app) is not None
     print(f"{playbook}: runs again" if playbook else "Everything runs again.")

@@ -205,7 +205,7 @@ def _row(
         "about": mail.about,
         "contact_id": claim.due.contact_id,
         "address": claim.facts.address,
-        "mailer": office.mailer_name,
+        "mailer": office.mailer_of(mail),
         "topic": mail.topic,
         "purpose": mail.purpose,
         "state": "claimed",

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from connectors.base import Address, Letter, Mailing, Outcome, Verdict
 from runner.actions import MailAction
+from runner.breakers import stopped
 from runner.circumstances import due_steps
 from runner.deliver import outcomes, settle
 from runner.deliver.claim import Batch, Claim, claim
@@ -22,7 +23,7 @@ from runner.deliver.works import Handing
 from runner.deliver.writes import Round
 from runner.edge import Edge
 from runner.playbook import Playbook
-from runner.render import Group, Person, RenderFault, unsubscribe_headers
+from runner.render import Group, Person, RenderFault, counted, unsubscribe_headers
 from runner.steps import Step
 
 T = TypeVar("T")
@@ -51,8 +52,12 @@ def _deliver(office: Office, now: datetime, stop: Callable[[], bool], edge: Edge
     while not stop() and not total.failures:
         with office.store.read() as connection:
             steps = due_steps(connection, now)
+            still = {one.name for one in stopped(connection) if one.kind == "mailer"}
         looked_at = 0
         for playbook, step in _known(office, steps):
+            if (words := _kept(office, playbook, step, still)) is not None:
+                total += Delivered(waiting=(words,) if words else ())
+                continue
             while not (stop() or total.failures or edge.has_failed(playbook.id) or (playbook.id, step.id) in refused):
                 seen, did = 0, Delivered()
                 with edge.of(playbook.id, "deliver"):
@@ -77,6 +82,16 @@ def _known(office: Office, steps: Sequence[tuple[str, str, str]]) -> list[tuple[
         if playbook is not None and (step := playbook.step(step_id)) is not None:
             found.append((playbook, step))
     return sorted(found, key=lambda known: known[0].rank)
+
+
+def _kept(office: Office, playbook: Playbook, step: Step, still: set[str]) -> str | None:
+    """Why nothing of this step is claimed, empty where that is told elsewhere; None where it goes on."""
+    if not isinstance(step.action, MailAction):
+        return None
+    mailer = office.mailer_of(step.action)
+    if mailer in still:
+        return ""
+    return None if mailer in office.mailers else f"{playbook.id}: {step.id} waits; there is no mailer {mailer!r}"
 
 
 def _batch(office: Office, messages: Round, playbook: Playbook, step: Step, now: datetime) -> tuple[int, Delivered]:
@@ -108,6 +123,7 @@ def hand_over(office: Office, playbook: Playbook, step: Step, claims: Sequence[C
     """Renders what was claimed and gives it to the mailer; outcomes are written before the next mailing goes."""
     mail = step.action
     assert isinstance(mail, MailAction)
+    mailer = office.mailers[office.mailer_of(mail)]
     by_id = {claim.send_id: claim for claim in claims}
     people = [_person(office, playbook, claim, now) for claim in claims]
     rendered = office.templates.mailings(
@@ -115,13 +131,18 @@ def hand_over(office: Office, playbook: Playbook, step: Step, claims: Sequence[C
         mail.subject,
         mail.preheader,
         people,
-        max_keys=office.mailer.max_keys,
-        max_bytes=office.mailer.max_substitution_bytes,
+        max_keys=mailer.max_keys,
+        max_bytes=mailer.max_substitution_bytes,
     )
     total = Delivered()
     if rendered.faults:
         total += _unwritten(office, playbook, step, by_id, rendered.faults, now)
-    for group in _in_mailings(rendered.groups, office.mailer.batch_size):
+    groups = rendered.groups
+    if mailer.counts is not None:
+        contacts = {id: claim.due.contact_id for id, claim in by_id.items()}
+        here = mailer.counts == "pages"
+        groups = [counted(group, office.links, contacts, all_of_it=here) for group in groups]
+    for group in _in_mailings(groups, mailer.batch_size):
         office.listen()
         ours, taken_back = _renew(office, playbook, step, [by_id[send_id] for send_id, _ in group.letters], now)
         total += taken_back
@@ -208,7 +229,7 @@ def _send(
         letters=[_letter(office, mail, by_id[send_id], texts) for send_id, texts in group.letters],
         categories=[playbook.id],
     )
-    told, trouble = hand_in(office, mailing)
+    told, trouble = hand_in(office, mailing, office.mailer_of(mail))
     return told, replace(trouble, refusals=tuple(f"{playbook.id}: {words}" for words in trouble.refusals))
 
 

@@ -18,6 +18,7 @@ from runner.deliver.outcomes import take_back
 from runner.passage import passages
 from runner.playbook import Playbook
 from runner.steps import Step
+from runner.store.tables import mailers
 
 
 @dataclass
@@ -45,9 +46,14 @@ class LastLook:
 
     def _paused(self, connection: sa.Connection) -> dict[str, Decision]:
         """Everybody, where somebody has pulled the brake meanwhile: they go on when it is released."""
-        if connection.scalar(_PAUSED, {"id": self.playbook.id}) is None:
+        mail = self.step.action
+        assert isinstance(mail, MailAction)
+        mailer = self.office.mailer_of(mail)
+        found = connection.execute(_STILL, {"id": self.playbook.id, "mailer": mailer}).one()
+        if not any(found):
             return {}
-        return {claim.send_id: Hold(claim.due.due_at, "the playbook is paused") for claim in self.claims}
+        words = "the playbook is paused" if found.paused else f"the mailer {mailer} is stopped"
+        return {claim.send_id: Hold(claim.due.due_at, words) for claim in self.claims}
 
     def _nos(self, connection: sa.Connection) -> dict[str, Decision]:
         facts = self._look(connection)
@@ -90,4 +96,7 @@ class LastLook:
                 book.end(claim.due, reason)
 
 
-_PAUSED = sa.select(sa.literal(True)).where(paused(sa.bindparam("id")))
+_STILL = sa.select(
+    paused(sa.bindparam("id")).label("paused"),
+    sa.exists().where(mailers.c.name == sa.bindparam("mailer"), mailers.c.stopped_at.is_not(None)).label("stopped"),
+)

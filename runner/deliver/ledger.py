@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,17 +13,19 @@ from runner.circumstances import Due
 from runner.playbook import Playbook
 from runner.steps import Step
 from runner.store import Store
+from runner.store.many import Many
 from runner.store.tables import decisions, enrollments
 
 
 class Book:
-    """Collects a batch's consequences for one step and writes them with two statements."""
+    """Collects a batch's consequences for one step and writes them with few statements."""
 
     def __init__(self, playbook: Playbook, step: Step, now: datetime) -> None:
         self.playbook = playbook
         self.step = step
         self.now = now
-        self._moves: list[dict[str, Any]] = []
+        #: Where to, and who goes there.
+        self._moves: dict[_Move, list[int]] = {}
         self._rows: list[dict[str, Any]] = []
 
     def hold(self, one: Due, until: datetime, reason: str, *, waits_for: str | None = None) -> None:
@@ -59,17 +62,8 @@ class Book:
         self._log(one, "unsure", reason, send_id=send_id)
 
     def _move(self, one: Due, **to: Any) -> None:
-        stays = {
-            "step": one.step,
-            "attempt": one.attempt,
-            "step_since": one.step_since,
-            "due_at": self.now,
-            "ended_at": None,
-            "reason": None,
-            "waits_for": None,
-        }
-        standing = {"enrollment": one.id, "at_step": one.step, "at_attempt": one.attempt}
-        self._moves.append({**standing, **stays, **to})
+        where = {"due_at": self.now, "ended_at": None, "reason": None, "waits_for": None, **to}
+        self._moves.setdefault(((one.step, one.attempt), tuple(where.items())), []).append(one.id)
 
     def _log(
         self,
@@ -101,24 +95,24 @@ class Book:
         )
 
     def write(self, connection: sa.Connection, store: Store) -> None:
-        if self._moves:
-            connection.execute(_MOVE, self._moves)
-        if self._rows:
-            connection.execute(_LOG[store.is_sqlite], self._rows)
+        for ((step, attempt), where), people in self._moves.items():
+            standing = {"people": people, "at_step": step, "at_attempt": attempt}
+            connection.execute(_move(tuple(name for name, _ in where)), {**standing, **dict(where)})
+        _LOG[store.is_sqlite](connection, self._rows)
 
 
-_WHERE_NEXT = ("state", "step", "attempt", "step_since", "due_at", "ended_at", "reason", "waits_for")
-#: An event may have proved a send and moved its enrollment on meanwhile: then there is nothing to move.
-_MOVE = (
-    enrollments.update()
-    .where(
-        enrollments.c.id == sa.bindparam("enrollment"),
-        enrollments.c.step == sa.bindparam("at_step"),
-        enrollments.c.attempt == sa.bindparam("at_attempt"),
-        sa.or_(*(enrollments.c.state == state for state in ("active", "sending", "unsure"))),
-    )
-    .values({name: sa.bindparam(name) for name in _WHERE_NEXT})
-)
+#: The step and attempt that somebody stands at, and the columns that change with what becomes of them.
+_Move = tuple[tuple[str, int], tuple[tuple[str, Any], ...]]
+
+
+@cache
+def _move(names: tuple[str, ...]) -> sa.Update:
+    """An event may have proved a send and moved its enrollment on meanwhile: then there is nothing to move."""
+    e = enrollments.c
+    standing = (e.step == sa.bindparam("at_step"), e.attempt == sa.bindparam("at_attempt"))
+    in_hand = sa.or_(*(e.state == state for state in ("active", "sending", "unsure")))
+    those = e.id.in_(sa.bindparam("people", expanding=True))
+    return enrollments.update().where(those, *standing, in_hand).values({name: sa.bindparam(name) for name in names})
 
 
 def _log_upsert(insert: Any) -> Any:
@@ -130,4 +124,7 @@ def _log_upsert(insert: Any) -> Any:
 
 
 #: By whether the store is on SQLite.
-_LOG = {True: _log_upsert(sqlite.insert(decisions)), False: _log_upsert(postgresql.insert(decisions))}
+_LOG = {
+    True: Many(_log_upsert(sqlite.insert(decisions))),
+    False: Many(_log_upsert(postgresql.insert(decisions))),
+}

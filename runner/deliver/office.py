@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,9 +15,9 @@ from connectors.base import Address, Mailer
 from connectors.hooks.webhook import Hook, Hooks
 from connectors.writing import CrmWriter
 from runner import clock
-from runner.actions import AutoReply, Work
+from runner.actions import AutoReply, MailAction, Work
 from runner.actions.base import filled
-from runner.circumstances import Circumstances, Due
+from runner.circumstances import Circumstances, Due, plain
 from runner.circumstances.expected import Expected, expected
 from runner.conditions import Fields
 from runner.conditions.brought import named
@@ -70,9 +71,8 @@ class Office:
 
     store: Store
     settings: Settings
-    #: The mailer and how the settings call it.
-    mailer: Mailer
-    mailer_name: str
+    #: By the name that the settings give, the account's own first.
+    mailers: Mapping[str, Mailer]
     templates: Templates
     links: Links
     fields: Fields
@@ -91,6 +91,19 @@ class Office:
     #: Reads what came back meanwhile; asked between two mailings.
     listen: Callable[[], object] = field(default=lambda: None)
     _expected: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def mailer_name(self) -> str:
+        """The account's own."""
+        return next(iter(self.mailers))
+
+    @property
+    def mailer(self) -> Mailer:
+        return self.mailers[self.mailer_name]
+
+    def mailer_of(self, mail: MailAction) -> str:
+        """The name of the mailer by which a step sends; in a rehearsal all goes into the outbox."""
+        return mail.mailer if mail.mailer is not None and self.mailer.real else self.mailer_name
 
     def send_id(self, enrollment: int, step: str, attempt: int) -> str:
         """The same for the same letter, so that a mailer which recognises it sends it once."""
@@ -119,11 +132,10 @@ class Office:
 
     def context(self, due: Due, playbook: Playbook, facts: Circumstances, now: datetime) -> dict[str, Any]:
         """What a template may name: the contact with every known field, the company, and what the trigger brought."""
-        values = facts.values()
         local = clock.local(now, facts.zone)
         context: dict[str, Any] = {
-            "contact": self._named("contact", values) | {"id": due.contact_id},
-            "company": self._named("company", values),
+            "contact": self._named("contact", facts.contact) | {"id": due.contact_id},
+            "company": self._named("company", facts.company or {}),
             "enrollment": {"playbook": playbook.id, "occasion": due.occasion, "entered_at": due.entered_at},
             "now": local,
             "today": local.date(),
@@ -146,6 +158,12 @@ class Office:
         found: Expected = self._expected["found"]
         return found
 
-    def _named(self, word: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        names = (name.split(".", 1)[1] for name in self.fields.names if name.startswith(f"{word}."))
-        return {name: values.get(f"{word}.{name}") for name in names}
+    def _named(self, word: str, row: Mapping[str, Any]) -> dict[str, Any]:
+        values = plain(row)
+        return {name: values.get(name) for name in self._names[word]}
+
+    @cached_property
+    def _names(self) -> Mapping[str, Sequence[str]]:
+        """The fields that there are of each word."""
+        split = [name.split(".", 1) for name in self.fields.names if "." in name]
+        return {word: [name for of, name in split if of == word] for word in ("contact", "company")}

@@ -19,6 +19,7 @@ from runner.deliver.office import Office
 from runner.playbook import Playbook
 from runner.render import Group
 from runner.steps import Step
+from runner.store.many import Many
 from runner.store.tables import sends, skeletons, writes
 
 
@@ -126,8 +127,7 @@ def write(
     with office.store.write() as connection:
         skeleton = _keep_skeleton(office, connection, group, now) if group and settled else None
         if settled:
-            rows = [row | {"in_skeleton": skeleton} for row in settled]
-            connection.execute(_SETTLE, rows)
+            _SETTLE(connection, [row | {"in_skeleton": skeleton} for row in settled])
         if back:
             taken = take_back(connection, office, list(back))
             for id in taken:
@@ -201,7 +201,7 @@ _TAKE_BACK = (
 )
 _ACCEPTED = sa.select(sends.c.id).where(_THESE, sends.c.state == "accepted")
 
-_SETTLE = (
+_SETTLE = Many(
     sends.update()
     .where(sends.c.id == sa.bindparam("send"), sa.or_(*(sends.c.state == state for state in (*_OPEN, "accepted"))))
     .values(

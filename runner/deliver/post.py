@@ -13,10 +13,14 @@ from runner.deliver.outcomes import Delivered
 MANY = 10
 
 
-def hand_in(office: Office, mailing: Mailing) -> tuple[Sequence[Outcome], Delivered]:
-    """The mailer's verdicts, one a letter; and what failed: the mailer, or what the letters of this mailing share."""
+def hand_in(office: Office, mailing: Mailing, mailer: str | None = None) -> tuple[Sequence[Outcome], Delivered]:
+    """The mailer's verdicts, one a letter; and what failed: the mailer, or what the letters of this mailing share.
+
+    `mailer` is another than the account's own.
+    """
+    name = mailer or office.mailer_name
     try:
-        told = office.mailer.send(mailing)
+        told = office.mailers[name].send(mailing)
     except SharedFault as error:
         return _all(mailing, Verdict.RETURNED, error), Delivered(refusals=(str(error),))
     except Temporary as error:
@@ -29,7 +33,7 @@ def hand_in(office: Office, mailing: Mailing) -> tuple[Sequence[Outcome], Delive
     missing = {letter.send_id for letter in mailing.letters} - {outcome.send_id for outcome in told}
     told = [*told, *(Outcome(send_id, Verdict.UNSURE, reason="the mailer said nothing of it") for send_id in missing)]
     trouble = _trouble(told)
-    return told, Delivered(failures=(f"{office.mailer_name}: {trouble}",) if trouble else ())
+    return told, Delivered(failures=(f"{name}: {trouble}",) if trouble else ())
 
 
 def _trouble(told: Sequence[Outcome]) -> str | None:

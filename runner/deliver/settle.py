@@ -68,7 +68,8 @@ def _resend_by_rule(office: Office, table: sa.Table, now: datetime) -> None:
 
 def _recognised(office: Office, receiver: str | bool) -> bool:
     """Whether the receiver takes once what it gets twice: a mailer by its name, or what a message's row says."""
-    return receiver is True or (receiver == office.mailer_name and office.mailer.idempotent)
+    mailer = office.mailers.get(str(receiver))
+    return receiver is True or (mailer is not None and mailer.idempotent)
 
 
 def take_up(office: Office, now: datetime) -> int:

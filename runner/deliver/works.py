@@ -96,8 +96,8 @@ def _may_not(
 def _no_mail(office: Office, to: str, facts: Circumstances, bounced: Mapping[str, str]) -> str | None:
     if to == facts.address:
         return "the address to tell is the contact's own"
-    only_to = office.settings.mail.get("only_to")
-    if only_to is not None and to not in {str(address).lower() for address in only_to}:
+    only_to = office.settings.only_to()
+    if only_to is not None and to not in only_to:
         return "mail.only_to: the address to tell is not among them"
     return bounced.get(to)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from runner.render.batch import Group
+from runner.render.counting import counted
 from runner.render.letters import Person, Rendered, RenderFault, Templates, unsubscribe_headers
 
-__all__ = ["Group", "Person", "RenderFault", "Rendered", "Templates", "unsubscribe_headers"]
+__all__ = ["Group", "Person", "RenderFault", "Rendered", "Templates", "counted", "unsubscribe_headers"]

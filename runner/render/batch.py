@@ -76,10 +76,14 @@ def _alike(drafts: Sequence[Draft], batch: Batch) -> list[list[Draft]]:
     """The drafts in groups of equal source, once what may not stand as a key has been written out."""
     groups: dict[tuple[str, str | None], list[Draft]] = {}
     for same in _by_source(drafts).values():
-        opaque = {int(number) for number in pipeline.opaque_keys(same[0].source, batch.key)}
+        opaque = sorted(int(number) for number in pipeline.opaque_keys(same[0].source, batch.key))
+        written: dict[tuple[str, ...], str] = {}
         for draft in same:
             if opaque:
-                draft.source = _written_out(draft.source, draft.values, batch, opaque)
+                theirs = tuple(draft.values[number] for number in opaque)
+                if theirs not in written:
+                    written[theirs] = _written_out(draft.source, draft.values, batch, opaque)
+                draft.source = written[theirs]
             groups.setdefault((draft.source, draft.text_source), []).append(draft)
     return list(groups.values())
 

@@ -1,18 +1,21 @@
 """The language of the templates: Jinja in a sandbox, where a missing value is empty and an unknown name is a fault.
 
 Each output of a template can also be recorded: a key is printed in its place and the value kept aside, so that
-people whose texts differ in values alone share one skeleton.
+people whose texts differ in values alone share one skeleton. An outline is the same render without the text that
+stands in the template itself: who have the same outline have the same text around their values.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from functools import wraps
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +120,8 @@ class Recorder:
         if not text or not text.isprintable() or text[0] == " " or text[-1] == " " or "  " in text:
             return text
         escaped = autoescape and not isinstance(text, Markup)
-        if not escaped and not self.plain_text and any(sign in text for sign in "<>&\"'"):
+        # A key stands for what HTML escapes, or in a text part for what nobody does.
+        if escaped == self.plain_text and any(sign in text for sign in "<>&\"'"):
             return text
         self.values.append(str(text))
         return self.keys[len(self.values) - 1]
@@ -150,22 +154,23 @@ _UNSHOWN = ("Cc", "Cs", "Cn", "Co")
 @pass_context
 def _recorded(context: Context, value: Any) -> Any:
     text = shown(value)
-    recorder = context.get(RECORDER)
+    # What a render begins with: no template can set it.
+    recorder = context.parent.get(RECORDER)
     return text if recorder is None else recorder.record(text, context.eval_ctx.autoescape)
 
 
 @pass_context
 def _not_exact(context: Context, value: Any) -> Any:
-    recorder = context.get(RECORDER)
+    recorder = context.parent.get(RECORDER)
     if recorder is not None:
         recorder.exact = False
     return value
 
 
 class Environment(ImmutableSandboxedEnvironment):
-    """Jinja with the fields, filters and functions that a template may name."""
+    """Jinja with the fields, filters and functions that a template may name; renders outlines where asked to."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, outlines: bool = False) -> None:
         super().__init__(
             loader=FileSystemLoader(folder),
             undefined=Unknown,
@@ -175,6 +180,8 @@ class Environment(ImmutableSandboxedEnvironment):
             lstrip_blocks=True,
             auto_reload=True,
         )
+        #: Marks of an outline, in place of the template's own text: no value has a control character.
+        self._marks = (f"\0{number}\0" for number in count()) if outlines else None
         for name in _OF_A_VALUE:
             self.filters[name] = _missing_stays_missing(self.filters[name])
         self.filters |= {"default": _default, "d": _default, "date": day, "money": money}
@@ -205,7 +212,7 @@ class Environment(ImmutableSandboxedEnvironment):
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         template = super()._parse(source, name, filename)
-        _Rewriting().visit(template)
+        _Rewriting(_settled(template), self._marks).visit(template)
         return template.set_environment(self)  # type: ignore[return-value]
 
 
@@ -213,16 +220,20 @@ class _Rewriting(NodeTransformer):
     """Outputs are recorded; a missing value is unordered and prints nothing.
 
     What is captured first and printed later (macros, `filter`, `set` and `call` blocks) is left as it is: a key inside
-    would go through filters and comparisons instead of the value.
+    would go through filters and comparisons instead of the value. A name that is settled once stands for its text.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, settled: Mapping[str, str], marks: Iterator[str] | None) -> None:
         self.captured = 0
+        self._settled = settled
+        self._marks = marks
 
     def visit(self, node: nodes.Node, *arguments: Any, **named: Any) -> Any:
         match node:
             case nodes.Output():
                 node.nodes = [self._output(child) for child in node.nodes]
+                if self._marks is not None and not self.captured:
+                    node.nodes = list(self._outline(node, self._marks))
                 return node
             case nodes.Macro() | nodes.CallBlock() | nodes.FilterBlock() | nodes.AssignBlock():
                 return self._capture(node)
@@ -240,9 +251,19 @@ class _Rewriting(NodeTransformer):
                 return node
         return self.generic_visit(node)
 
+    def _outline(self, output: nodes.Output, marks: Iterator[str]) -> Iterator[nodes.Expr]:
+        """Its values, a mark before each: one that prints nothing leaves it open which of them did."""
+        yield nodes.TemplateData(next(marks), lineno=output.lineno)
+        for child in output.nodes:
+            if not isinstance(child, nodes.TemplateData | nodes.Const):
+                yield nodes.TemplateData("\0", lineno=output.lineno)
+                yield child
+
     def _output(self, child: nodes.Expr) -> nodes.Expr:
         if isinstance(child, nodes.TemplateData) or (_is_inherited(child) and not self.captured):
             return child
+        if isinstance(child, nodes.Name) and child.name in self._settled:
+            return nodes.Const(self._settled[child.name], lineno=child.lineno)
         rewritten: nodes.Expr = self.visit(child)
         return rewritten if self.captured else _filtered(rewritten, "_recorded")
 
@@ -258,6 +279,36 @@ class _Rewriting(NodeTransformer):
         self.generic_visit(node)
         self.captured -= 1
         return node
+
+
+def _settled(template: nodes.Template) -> dict[str, str]:
+    """The names that a template's file sets to a text at its head, and nowhere else to anything: a brand's colours."""
+    head = list(takewhile(_sets_up, template.body))
+    set_to = {
+        node.target.name: node.node.value
+        for node in head
+        if isinstance(node, nodes.Assign) and isinstance(node.target, nodes.Name)
+        if isinstance(node.node, nodes.Const) and isinstance(node.node.value, str) and node.node.value.isprintable()
+    }
+    stored = Counter(name.name for name in template.find_all(nodes.Name) if name.ctx != "load")
+    imported = {
+        named if isinstance(named, str) else named[1]
+        for node in template.find_all(nodes.FromImport)
+        for named in node.names
+    }
+    taken = (
+        imported
+        | {node.target for node in template.find_all(nodes.Import)}
+        | {m.name for m in template.find_all(nodes.Macro)}
+    )
+    return {name: text for name, text in set_to.items() if stored[name] == 1 and name not in taken}
+
+
+def _sets_up(node: nodes.Node) -> bool:
+    """Whether it stands before anything that a template could print."""
+    if isinstance(node, nodes.Output):
+        return all(isinstance(child, nodes.TemplateData) for child in node.nodes)
+    return isinstance(node, nodes.Assign | nodes.Extends)
 
 
 def _not_exact_mark(node: nodes.Node) -> nodes.Output:

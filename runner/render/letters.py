@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from jinja2 import Template, TemplateError, TemplateNotFound, TemplateSyntaxError, Undefined, UndefinedError
 from jinja2.environment import TemplateExpression
@@ -83,12 +83,22 @@ class Rendered:
     faults: Sequence[RenderFault]
 
 
+class _Files(NamedTuple):
+    """A mail's template, and its text part's own where it has one."""
+
+    body: Template
+    text: Template | None
+
+
+#: What the two print.
+_Printed = tuple[str, str | None]
+
+
 @dataclass(frozen=True, slots=True)
 class _Version:
     """The files that serve a language, ready to render."""
 
-    body: Template
-    text: Template | None
+    files: _Files
     template_hash: str
     mjml: bool
 
@@ -108,6 +118,7 @@ class Templates:
         self.folder = folder
         self.environment = Environment(folder)
         self.plain_text = self.environment.overlay(autoescape=False)
+        self._outlines = Environment(folder, outlines=True)
         self._links = links
         #: Of each file when it changed and which others it names.
         self._references: dict[str, tuple[int, Sequence[str]]] = {}
@@ -160,9 +171,9 @@ class Templates:
         """Subject, HTML and text of one person's letter. Raises what the template raises."""
         version = self._version(self._file_for(template, person.language), subject, preheader)
         context = self._context(person, self._wording(subject), self._wording(preheader or ""))
-        html = pipeline.as_html(version.body.render(context), mjml=version.mjml)
-        text = version.text.render(context) if version.text else pipeline.as_text(html)
-        return context["subject"], html, text
+        body, text = _rendered(version.files, context)
+        html = pipeline.as_html(body, mjml=version.mjml)
+        return context["subject"], html, pipeline.as_text(html) if text is None else text
 
     def check(
         self,
@@ -261,7 +272,7 @@ class Templates:
         wording = hashlib.sha256("\0".join((subject, preheader or "")).encode())
         for name in self.chain([file, *([beside] if text else [])]):
             wording.update((self.folder / name).read_bytes())
-        return _Version(body, text, wording.hexdigest()[:32], file.endswith(".mjml"))
+        return _Version(_Files(body, text), wording.hexdigest()[:32], file.endswith(".mjml"))
 
     def chain(self, files: Sequence[str]) -> list[str]:
         """These files and everything they extend, include or import by name, each once."""
@@ -296,13 +307,15 @@ class Templates:
         max_keys: int | None,
         max_bytes: int | None,
     ) -> tuple[list[Draft], Batch]:
+        # An outline pays where its text can be used again.
+        outlines = self._outlines_of(version) if len(people) > 1 else None
         for nonce in _nonces(version.template_hash):
             drafts, failed = [], []
             try:
-                keys = Keys(nonce)
+                keys, known = Keys(nonce), dict[_Printed, _Printed]()
                 for person in people:
                     try:
-                        drafts.append(self._draft(person, version, wording, keys))
+                        drafts.append(self._draft(person, version, wording, keys, outlines, known))
                     except KeyTaken:
                         raise
                     except Exception as error:  # a template may raise anything
@@ -314,17 +327,32 @@ class Templates:
             return drafts, Batch(version.mjml, version.template_hash, nonce, max_keys, max_bytes)
         raise AssertionError("there is always another nonce")
 
-    def _draft(self, person: Person, version: _Version, wording: tuple[Template, Template], keys: Keys) -> Draft:
+    def _draft(
+        self,
+        person: Person,
+        version: _Version,
+        wording: tuple[Template, Template],
+        keys: Keys,
+        outlines: _Files | None,
+        known: dict[_Printed, _Printed],
+    ) -> Draft:
+        """One person's letter with keys in it. `known` are the texts around the keys by their outlines."""
         context = self._context(person, *wording)
-        recorder = context[RECORDER] = Recorder(keys)
-        source, text_source = _rendered(version, context, recorder)
-        printed = "".join((context["subject"], source, text_source or ""))
-        if printed.count(keys.nonce) > len(recorder.values):
-            raise KeyTaken
-        if recorder.exact:
-            return Draft(person.send_id, context["subject"], source, text_source, recorder.values)
+        subject = context["subject"]
+        outline, values, exact = _recorded(outlines or version.files, context, keys, subject)
+        printed = known.get(outline) if outlines else outline
+        if printed is None:
+            printed, again, exact_again = _recorded(version.files, context, keys, subject)
+            exact = exact and exact_again and again == values
+            if exact:
+                known[outline] = printed
+        if exact:
+            return Draft(person.send_id, subject, *printed, values)
         del context[RECORDER]
-        return Draft(person.send_id, context["subject"], *_rendered(version, context, recorder), [])
+        return Draft(person.send_id, subject, *_rendered(version.files, context), [])
+
+    def _outlines_of(self, version: _Version) -> _Files:
+        return _Files(*(one and self._outlines.get_template(one.name or "") for one in version.files))  # type: ignore[arg-type]
 
     def _context(self, person: Person, subject: Template, preheader: Template) -> dict[str, Any]:
         ids = person.send_id, person.context["contact"]["id"]
@@ -342,10 +370,20 @@ class Templates:
         return context
 
 
-def _rendered(version: _Version, context: dict[str, Any], recorder: Recorder) -> tuple[str, str | None]:
-    source = version.body.render(context)
-    recorder.plain_text = True
-    return source, version.text.render(context) if version.text else None
+def _rendered(files: _Files, context: dict[str, Any], recorder: Recorder | None = None) -> _Printed:
+    body = files.body.render(context)
+    if recorder is not None:
+        recorder.plain_text = True
+    return body, files.text.render(context) if files.text else None
+
+
+def _recorded(files: _Files, context: dict[str, Any], keys: Keys, subject: str) -> tuple[_Printed, list[str], bool]:
+    """What is printed, the values that its keys stand for, and whether keys can stand for all of them."""
+    recorder = context[RECORDER] = Recorder(keys)
+    body, text = _rendered(files, context, recorder)
+    if body.count(keys.nonce) + (text or "").count(keys.nonce) + subject.count(keys.nonce) > len(recorder.values):
+        raise KeyTaken
+    return (body, text), recorder.values, recorder.exact
 
 
 def words(error: BaseException) -> str:

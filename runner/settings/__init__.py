@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from runner.settings.model import NOT_YET, Settings, zone_advice
-from runner.settings.parts import Brake, KpiSettings, QuietHours, Sender
+from runner.settings.parts import Brake, Breakers, KpiSettings, QuietHours, Sender
 from runner.settings.reading import FILE, SettingsFile, load_settings, read_settings
 
 __all__ = [
     "FILE",
     "NOT_YET",
     "Brake",
+    "Breakers",
     "KpiSettings",
     "QuietHours",
     "Sender",

@@ -15,6 +15,7 @@ from runner.duration import Duration, SomeTime
 from runner.settings.business_hours import BusinessHours
 from runner.settings.parts import (
     Brake,
+    Breakers,
     Caps,
     Churn,
     Digest,
@@ -60,6 +61,8 @@ class Settings(Part):
     #: When the company works: what business hours and days are counted by.
     business_hours: BusinessHours | None = None
     brake: Brake | None = None
+    #: What stops a playbook or a mailer by itself; real mail has them unless told otherwise, a rehearsal where told.
+    breakers: Breakers | None = None
     #: What becomes of a send whose outcome nobody knows.
     on_unsure: Literal["hold", "resend"] = "hold"
     #: A fact or hold older than this starts and sends nothing any more.
@@ -79,7 +82,6 @@ class Settings(Part):
     #: Where `webhook` and `notify` may send messages, each by a name: its address, or its keys.
     webhooks: Mapping[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], WrittenWebhook] = Field(default_factory=dict)
     # Named by the design, not in yet: `check` says so.
-    breakers: Any = None
     retention: Any = None
 
     @field_validator("store")
@@ -110,6 +112,24 @@ class Settings(Part):
         if not re.match(r"https?://[^/\s]+", url):
             raise ValueError(f"must be a web address such as https://hello.acme.example, is {url!r}")
         return url.rstrip("/")
+
+    @property
+    def mailers(self) -> Mapping[str, Mapping[str, Any]]:
+        """Each mailer's keys by its name, the account's own first; one that stands alone is called as its type."""
+        if self.has_named_mailers:
+            return {name: keys if isinstance(keys, Mapping) else {} for name, keys in self.mail.items()}
+        return {str(self.mail.get("type")): self.mail}
+
+    @property
+    def has_named_mailers(self) -> bool:
+        """Whether `mail:` has several mailers by name, and not one."""
+        return "type" not in self.mail and any(isinstance(keys, Mapping) for keys in self.mail.values())
+
+    def only_to(self, mailer: str | None = None) -> frozenset[str] | None:
+        """Whom alone this mailer, or the account's, writes to; None where anybody may get mail."""
+        keys = self.mailers.get(mailer or "") or next(iter(self.mailers.values()))
+        only_to = keys.get("only_to")
+        return None if only_to is None else frozenset(str(address).lower() for address in only_to)
 
     @cached_property
     def calendar(self) -> business.Calendar:

@@ -63,6 +63,23 @@ class Brake(Part):
     at_least: int = Field(50, ge=1)
 
 
+class Breakers(Part):
+    """What stops a playbook, or a mailer, until a person resumes it: its mail bounces or is called spam."""
+
+    #: The share of its mails that were marked as spam, at which it stops.
+    complaints: Share = 0.001
+    #: The share that bounced, beyond which it stops.
+    bounces: Share = 0.05
+    #: Mails before a share is judged. Unless given 200, and of spam 1,000: one report in fewer is no share.
+    minimum: int | None = Field(None, ge=1)
+    #: How far back mails are counted.
+    within: Span = Duration(7, "day")
+
+    def least(self, of: Literal["complaints", "bounces"]) -> int:
+        """Mails before the share of this is judged."""
+        return self.minimum or {"complaints": 1_000, "bounces": 200}[of]
+
+
 class KpiSettings(Part):
     """How figures are counted and which are shown."""
 

@@ -154,7 +154,7 @@ def _sqlite_engine(path: str, begin: str, *, synchronous: str = "FULL") -> sa.En
         connection.isolation_level = None
         for pragma in (
             "foreign_keys = ON",
-            f"busy_timeout = {BUSY_TIMEOUT * 1000}",
+            f"busy_timeout = {int(BUSY_TIMEOUT * 1000)}",
             "cache_size = -65536",
             "temp_store = MEMORY",
             *(() if read_only else ("journal_mode = WAL", f"synchronous = {synchronous}")),

@@ -220,15 +220,32 @@ def test_what_the_language_has_and_this_version_not_is_said_by_name(tmp_path: Pa
     assert str(warning) == "regulars.yaml:5:1: churn: not in this version yet: it is ignored"
 
 
-@pytest.mark.parametrize("limit", ["breakers: {complaints: 0.1%}\n", "mail: {per_hour: 100, type: outbox}\n"])
-def test_what_would_limit_mail_and_is_not_in_yet_is_a_fault_with_a_real_mailer(tmp_path: Path, limit: str) -> None:
-    text = (GOOD if "breakers" in limit else GOOD.replace("mail: {type: outbox}\n", "")) + limit
+def test_what_would_limit_mail_and_is_not_in_yet_is_a_fault_with_a_real_mailer(tmp_path: Path) -> None:
+    text = GOOD.replace("mail: {type: outbox}\n", "mail: {per_hour: 100, type: outbox}\n")
     (tmp_path / "regulars.yaml").write_text(text)
     with App(tmp_path, environment={}) as app:
         checked = check(app)
     assert (checked.faults, len(checked.warnings)) == ((), 1)
     (told,) = faults(tmp_path, text.replace("type: outbox", "type: sendgrid, api_key: x"))
     assert "is not in this version yet" in told
+
+
+@pytest.mark.parametrize(
+    ("mail", "fault"),
+    [
+        ("{main: {type: smtp, host: a.example}, spare: 3}", "mail.spare: is no mailer; a mailer has a type"),
+        (
+            "{main: {type: smtp, host: a.example}, spare: {type: outbox}}",
+            "mail.spare: is an outbox among named mailers",
+        ),
+        ("{Main: {type: smtp, host: a.example}}", "mail.Main: cannot be a mailer's name: 'Main'"),
+        ("{main: {type: smtp, host: a.example, only_to: x}}", "mail.main.only_to: must be a list of addresses"),
+        ("{main: {type: smtp, host: a.example}, spare: {type: stmp}}", "mail.spare.type: there is no 'stmp'"),
+    ],
+)
+def test_a_named_mailer_that_cannot_be_meant_is_a_fault(tmp_path: Path, mail: str, fault: str) -> None:
+    (told, *_) = faults(tmp_path, GOOD.replace("{type: outbox}", mail))
+    assert fault in told
 
 
 KEY = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

@@ -5,7 +5,8 @@
 imports the product once and forks a process for each line of standard input, {"args": […], "out": FILE, "die": {…}}; it
 answers {"pid": …} at once. {"wait": pid} is answered {"code": …} when that process has ended: -9 for a killed one.
 `die` names what the process counts (`begin`, `commit`, `statement`, `request`) and at which of them it kills itself
-with SIGKILL, or after how many `seconds`. A process that lives writes its counts beside FILE, as FILE.counts.
+with SIGKILL, or after how many `seconds`; `pages` is what SQLite's file may have before the disk is full, `patience`
+how many seconds it waits for another writer. A process that lives writes its counts beside FILE, as FILE.counts.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ def _live(order: dict[str, Any]) -> None:
     for stream in (0, 1, 2):
         os.dup2(out if stream else os.open(os.devnull, os.O_RDONLY), stream)
     counts = _count(order.get("die"))
+    _straiten(order.get("die") or {})
     sys.argv = ["regulars", *order["args"]]
     code: Any = 70
     try:
@@ -82,6 +84,16 @@ def _live(order: dict[str, Any]) -> None:
         sys.stderr.flush()
         Path(order["out"] + ".counts").write_text(json.dumps(counts), encoding="utf-8")
         os._exit(int(code))
+
+
+def _straiten(die: dict[str, Any]) -> None:
+    """A disk that is soon full, and another writer who does not let go in time."""
+    if "pages" in die:
+        full = f"PRAGMA max_page_count = {die['pages']}"
+        sa.event.listen(sa.Engine, "connect", lambda connection, _: connection.execute(full))
+    if "patience" in die:
+        engine = import_module("runner.store.engine")
+        engine.BUSY_TIMEOUT = die["patience"]  # type: ignore[attr-defined]
 
 
 def _count(die: dict[str, Any] | None) -> Counter[str]:

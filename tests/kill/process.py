@@ -82,6 +82,9 @@ class SendGridProcess:
         body = json.dumps({"fault": fault, "times": times, "after": after}).encode()
         urlopen(Request(f"{self.url}/_loopback/faults", body), timeout=PATIENCE).close()
 
+    def mend(self) -> None:
+        urlopen(Request(f"{self.url}/_loopback/mend", b""), timeout=PATIENCE).close()
+
 
 class HooksProcess:
     """A receiver of webhooks in a process of its own, and the file in which it records each message it took."""

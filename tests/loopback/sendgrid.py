@@ -16,7 +16,8 @@ As a process of its own, for tests that kill the sender and count at the receive
     python -m tests.loopback.sendgrid --port 0 --record FILE
 
 prints its port, and appends one JSON line to FILE for each mail before it answers the call that brought it. The faults
-of such a process are set by POST /_loopback/faults {"fault": "502 after", "times": 1, "after": 0}.
+of such a process are set by POST /_loopback/faults {"fault": "502 after", "times": 1, "after": 0}, and those that have
+not come to pass are forgotten by POST /_loopback/mend.
 """
 
 from __future__ import annotations
@@ -223,6 +224,11 @@ class LoopbackSendGrid:
             raise ValueError(f"no fault {fault!r}: {', '.join(FAULTS)}")
         with self._lock:
             self._faults.append(_Fault(fault, times, after))
+
+    def mend(self) -> None:
+        """Forgets the faults that have not come to pass."""
+        with self._lock:
+            self._faults.clear()
 
     def to(self, address: str) -> list[Mail]:
         """The mails that one address got."""
@@ -617,6 +623,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self._give(self.server.sendgrid.take(raw, self.headers.get("Authorization", "")))
             case "/_loopback/faults":
                 self.server.sendgrid.inject(**json.loads(raw))
+                self._give(Answer(204))
+            case "/_loopback/mend":
+                self.server.sendgrid.mend()
                 self._give(Answer(204))
             case _:
                 self._give(Answer(404, [_error("Not Found", None)]))

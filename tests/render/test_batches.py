@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from jinja2 import TemplateError
 
 from runner.render import Person, RenderFault, Templates
+from tests.render import random_templates
 from tests.render.given import LINKS, REPOSITORY, SENDER, mailings, mjml, person, received, shared, written
 
 STARTERS = Templates(REPOSITORY / "templates", LINKS, SENDER)
@@ -73,6 +77,10 @@ NASTY = {
     ),
 }
 
+#: None, and limits that some letters pass.
+LIMITS = st.sampled_from([{}, {"max_keys": 3}, {"max_bytes": 120}])
+#: Random templates, each with random people. REGULARS_EXAMPLES=5000 looks longer.
+EXAMPLES = int(os.environ.get("REGULARS_EXAMPLES", "120"))
 
 #: A layout and a template that bend what they inherit.
 BENT = {
@@ -106,7 +114,7 @@ def assert_everybody_gets_their_own(templates: Templates, batch: list[Person], t
             assert mails[one.send_id] == templates.preview(template, subject, one, preheader=preheader)
         else:
             assert one.send_id in {fault.send_id for fault in rendered.faults}
-            with pytest.raises((OSError, ValueError)):
+            with pytest.raises((OSError, ValueError, TypeError, ArithmeticError, TemplateError)):
                 templates.preview(template, subject, one, preheader=preheader)
 
 
@@ -119,7 +127,7 @@ def test_a_starter_mail_is_what_rendering_it_alone_gives(template: str, names: l
 
 @pytest.mark.parametrize("nasty", NASTY)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(names=PEOPLE, limits=st.sampled_from([{}, {"max_keys": 3}, {"max_bytes": 120}]))
+@given(names=PEOPLE, limits=LIMITS)
 def test_so_is_a_mail_that_puts_values_in_nasty_places(
     tmp_path: Path, nasty: str, names: list[tuple[Any, Any, Any]], limits: dict[str, int]
 ) -> None:
@@ -139,6 +147,19 @@ def test_so_are_plain_html_and_a_text_part_of_its_own(tmp_path: Path, names: lis
 @given(names=PEOPLE)
 def test_so_is_a_mail_that_bends_what_it_inherits(tmp_path: Path, names: list[tuple[Any, Any, Any]]) -> None:
     assert_everybody_gets_their_own(written(tmp_path, **BENT), people(names), "email/a")
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[*HealthCheck])
+@given(files=random_templates.templates(), names=random_templates.PEOPLE, limits=LIMITS)
+def test_so_is_a_mail_of_any_template_for_anybody(
+    tmp_path_factory: pytest.TempPathFactory,
+    files: dict[str, str],
+    names: list[tuple[Any, Any, Any]],
+    limits: dict[str, int],
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    assert_everybody_gets_their_own(written(folder, **files), people(names), "email/a", **limits)
+    shutil.rmtree(folder)
 
 
 def test_a_thousand_people_share_one_skeleton() -> None:

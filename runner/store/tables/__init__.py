@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from runner.store.tables.alarms import ACCOUNT, alarms
 from runner.store.tables.collecting import answers, consents, inbox, inbox_metadata, mail_events, suppressions
-from runner.store.tables.delivering import OPEN_SENDS, OPEN_WRITES, recipients, sends, skeletons, tasks, writes
+from runner.store.tables.delivering import (
+    BAD_SENDS,
+    OPEN_SENDS,
+    OPEN_WRITES,
+    mailers,
+    recipients,
+    sends,
+    skeletons,
+    tasks,
+    writes,
+)
 from runner.store.tables.enrolling import (
     AT_THE_DOOR,
     IN_HAND,
@@ -53,6 +63,7 @@ from runner.store.tables.upkeep import (
 __all__ = [
     "ACCOUNT",
     "AT_THE_DOOR",
+    "BAD_SENDS",
     "IN_HAND",
     "KEPT",
     "LISTENS",
@@ -83,6 +94,7 @@ __all__ = [
     "inbox_metadata",
     "kpi_values",
     "mail_events",
+    "mailers",
     "meta",
     "metadata",
     "orders",
@@ -109,7 +121,8 @@ __all__ = [
 
 #: What mail to nobody brought about: `go-live` forgets it. A test holds that every table is here or below.
 REHEARSED = (
-    alarms, answers, decisions, enrollments, mail_events, playbooks, sends, skeletons, tasks, trigger_states, writes,
+    alarms, answers, decisions, enrollments, mail_events, mailers, playbooks, sends, skeletons, tasks, trigger_states,
+    writes,
 )  # fmt: skip
 #: What was told, what was said no to, and what the store knows of itself.
 KEPT = (

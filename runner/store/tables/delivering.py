@@ -68,6 +68,21 @@ sa.Index("ix_sends_contact_id", sends.c.contact_id)
 OPEN_SENDS = sa.text("sends.state IN ('claimed', 'unsure')")
 _OPEN = sa.text("state IN ('claimed', 'unsure')")
 sa.Index("ix_sends_open", sends.c.state, sqlite_where=_OPEN, postgresql_where=_OPEN)
+#: Sends that bounced or were called spam: what the breakers count. In words, as above.
+BAD_SENDS = sa.text("(sends.delivery = 'bounced' OR sends.complained_at IS NOT NULL)")
+_BAD = sa.text("(delivery = 'bounced' OR complained_at IS NOT NULL)")
+sa.Index("ix_sends_bad", sends.c.claimed_at, sqlite_where=_BAD, postgresql_where=_BAD)
+
+#: Mailers that a breaker has stopped, or had.
+mailers = sa.Table(
+    "mailers",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("stopped_at", Instant),
+    sa.Column("stopped_why", sa.Text),
+    #: Since when its mails are counted anew.
+    sa.Column("resumed_at", Instant),
+)
 
 #: The text that the letters of a mailing share, once a text.
 skeletons = sa.Table(

@@ -15,6 +15,9 @@ playbooks = sa.Table(
     #: The id by which people were drawn first, where it is an older one: a rename draws nobody anew.
     sa.Column("salt", sa.Text),
     sa.Column("paused_at", Instant),
+    #: Why a breaker paused it, and since when its mails are counted anew.
+    sa.Column("stopped_why", sa.Text),
+    sa.Column("resumed_at", Instant),
     sa.Column("first_tick_at", Instant, nullable=False),
     #: The cut-off of the last tick that evaluated the trigger.
     sa.Column("last_tick_at", Instant, nullable=False),

@@ -71,6 +71,14 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "mailers",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("stopped_at", types.Instant(), nullable=True),
+        sa.Column("stopped_why", sa.Text(), nullable=True),
+        sa.Column("resumed_at", types.Instant(), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_mailers")),
+    )
+    op.create_table(
         "tokens",
         sa.Column("id", types.Id, nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
@@ -251,6 +259,8 @@ def upgrade() -> None:
 
     with op.batch_alter_table("playbooks", schema=None) as batch_op:
         batch_op.add_column(sa.Column("salt", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("stopped_why", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("resumed_at", types.Instant(), nullable=True))
         batch_op.add_column(sa.Column("watched", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("looked_by", sa.Text(), nullable=True))
 
@@ -277,6 +287,13 @@ def upgrade() -> None:
 
     with op.batch_alter_table("sends", schema=None) as batch_op:
         batch_op.add_column(sa.Column("reminds", sa.Text(), nullable=True))
+        batch_op.create_index(
+            "ix_sends_bad",
+            ["claimed_at"],
+            unique=False,
+            sqlite_where=sa.text("(delivery = 'bounced' OR complained_at IS NOT NULL)"),
+            postgresql_where=sa.text("(delivery = 'bounced' OR complained_at IS NOT NULL)"),
+        )
         batch_op.create_index("ix_sends_claimed_at", ["claimed_at"], unique=False)
 
     with op.batch_alter_table("sessions", schema=None) as batch_op:
@@ -317,6 +334,11 @@ def downgrade() -> None:
 
     with op.batch_alter_table("sends", schema=None) as batch_op:
         batch_op.drop_index("ix_sends_claimed_at")
+        batch_op.drop_index(
+            "ix_sends_bad",
+            sqlite_where=sa.text("(delivery = 'bounced' OR complained_at IS NOT NULL)"),
+            postgresql_where=sa.text("(delivery = 'bounced' OR complained_at IS NOT NULL)"),
+        )
         batch_op.drop_column("reminds")
 
     with op.batch_alter_table("review_requests", schema=None) as batch_op:
@@ -345,6 +367,8 @@ def downgrade() -> None:
     with op.batch_alter_table("playbooks", schema=None) as batch_op:
         batch_op.drop_column("looked_by")
         batch_op.drop_column("watched")
+        batch_op.drop_column("resumed_at")
+        batch_op.drop_column("stopped_why")
         batch_op.drop_column("salt")
 
     with op.batch_alter_table("order_lines", schema=None) as batch_op:
@@ -434,6 +458,7 @@ def downgrade() -> None:
     op.drop_table("trigger_states")
     op.drop_table("own_words")
     op.drop_table("tokens")
+    op.drop_table("mailers")
     op.drop_table("kpi_values")
     op.drop_table("changed_contacts")
     op.drop_table("alarms")

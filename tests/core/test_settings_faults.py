@@ -7,6 +7,7 @@ from textwrap import dedent
 
 import pytest
 
+from connectors import SOURCES
 from runner.app import App, check
 from runner.app.doctor import Health, examine
 from runner.errors import Faults
@@ -63,7 +64,7 @@ def test_every_fault_is_told_at_once_with_line_and_advice(tmp_path: Path) -> Non
         "regulars.yaml:6:14: mail.type: there is no 'sendgird'; did you mean 'sendgrid'?",
         "regulars.yaml:8:3: connectors.crm: 'token' is missing; add it",
         "regulars.yaml:8:24: connectors.crm.tokn: there is no key 'tokn' here; did you mean 'token'?",
-        "regulars.yaml:9:3: connectors.shop: 'type' is missing; there are csv, hubspot",
+        f"regulars.yaml:9:3: connectors.shop: 'type' is missing; there are {', '.join(SOURCES)}",
         "regulars.yaml:10:17: caps.per_day: must be at least 1, is 0",
         "regulars.yaml:10:20: caps.per_weak: there is no key 'per_weak' here; did you mean 'per_week'?",
         "regulars.yaml:11:34: quiet_hours.to: must be a time of day in quotes such as \"09:00\", is '25:00'",

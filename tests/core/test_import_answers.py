@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.app.importing import Export, import_answers
-from runner.app.looking import figures
+from runner.app.figuring import Question, figures
 from runner.app.tick import sync_all
 from runner.errors import WrongUsage
 from tests.core.world import World, utc
@@ -51,7 +51,11 @@ def test_an_imported_answer_acts_on_whom_the_crm_knows_and_counts_once_however_o
         import_answers(world.app, exported(world), TOLD, name="survey")
         world.tick(at)
     assert world.why("ada") == ["hello: done, answered 2 to NPS, at most 6 counts as low"]
-    nps = next(one for one in figures(world.app, date(2026, 3, 1), date(2026, 3, 12), None) if one.key == "nps")
+    nps = next(
+        one
+        for one in figures(world.app, Question(keys=("nps",), first=date(2026, 3, 1), last=date(2026, 3, 12)))
+        if one.key == "nps"
+    )
     assert (nps.n, nps.value) == (2, 0)
 
 

@@ -38,7 +38,7 @@ def test_schemathesis_finds_nothing_that_the_document_does_not_say(desk: Desk, m
 
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(
-        max_examples=12, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+        max_examples=8, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
     )
     def asked(case: schemathesis.Case) -> None:
         case.call_and_validate(headers=told)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.app.importing import Export, import_answers
 from runner.app.figuring import Question, figures
+from runner.app.importing import Export, import_answers
 from runner.app.tick import sync_all
 from runner.errors import WrongUsage
 from tests.core.world import World, utc

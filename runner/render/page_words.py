@@ -50,7 +50,6 @@ WORDS: Mapping[str, str | tuple[str, str]] = {
     "survey.send": "Send my answer",
     "survey.fault": "Your answer has not been kept yet",
     "survey.fault.score": "Please choose a number from {lowest} to {highest}.",
-    "survey.fault.words": "Please write a few words.",
     "survey.fault.reason": "Please choose a reason or write a few words.",
     "survey.fault.answer": "Please answer this question.",
     "survey.fault.choice": "Please choose from the answers shown.",
@@ -63,7 +62,6 @@ WORDS: Mapping[str, str | tuple[str, str]] = {
     "thanks.change": "Change my answer",
     "thanks.until": "You can change it until {day}.",
     "thanks.write": "If you would like a reply, write to",
-    "thanks.close": "You can close this page.",
     # Unsubscribe and preferences
     "unsubscribe.title": "Stop mail from {company}?",
     "unsubscribe.text": "One click and {company} will send you no more offers, surveys or news.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -35,6 +35,9 @@ class Desk:
     #: Makes the next tick come soon.
     look_sooner: Callable[[], None] = field(default=lambda: None)
 
+    #: The connectors that are told scores, each with the fields that its settings map.
+    crms: Mapping[str, Collection[str]] = field(default_factory=dict)
+
     @classmethod
     def of(cls, app: App) -> Desk:
         """The desk of an opened workspace."""
@@ -48,4 +51,5 @@ class Desk:
             inbound={name: one for name, one in app.sources.items() if isinstance(one, Inbound)},
             sources=app.sources,
             look_sooner=lambda: app.look_sooner(),
+            crms={name: app.settings.connectors[name].get("fields") or {} for name in app.crms},
         )

@@ -20,6 +20,15 @@ from tests.core.world import World, utc
 
 @pytest.fixture
 def asked(world: World) -> World:
+    return asking(world)
+
+
+@pytest.fixture
+def each_asked(each_world: World) -> World:
+    return asking(each_world)
+
+
+def asking(world: World) -> World:
     """Ada has been asked for an NPS; low and high scores start something."""
     world.person("ada", customer_since=utc("2026-03-01").date())
     world.playbook("p", ASKING)
@@ -43,11 +52,11 @@ def test_a_low_score_starts_its_playbook_and_so_does_a_mind_that_was_changed_to_
     assert [letter.playbook for letter in asked.got()].count("low_score") == 1
 
 
-def test_a_persons_answers_stand_one_after_the_other_with_the_score_before(asked: World) -> None:
-    asked.answer("ada", 8, utc("2026-01-05 09:00"))
-    answer(asked, "2026-03-03 10:00", score=3, comment="Too late", details={"why": "late"})
-    asked.tick("2026-03-03 10:05")
-    told, ours = heard(asked.app, contact="ada").voices
+def test_a_persons_answers_stand_one_after_the_other_with_the_score_before(each_asked: World) -> None:
+    each_asked.answer("ada", 8, utc("2026-01-05 09:00"))
+    answer(each_asked, "2026-03-03 10:00", score=3, comment="Too late", details={"why": "late"})
+    each_asked.tick("2026-03-03 10:05")
+    told, ours = heard(each_asked.app, contact="ada").voices
     assert (told.score, told.before, told.playbook, told.source) == (8, None, None, "crm")
     assert (ours.score, ours.before, ours.playbook, ours.source) == (3, 8, "p", "page")
     assert (ours.comment, ours.details) == ("Too late", {"why": "late"})

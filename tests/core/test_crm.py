@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from runner.store.tables import changed_contacts, consents, contact_changes, suppressions, writes
+from runner import collect
+from runner.links import Kind, Ticket
+from runner.store.tables import changed_contacts, consents, contact_changes, sends, suppressions, writes
+from runner.web import Desk
 from tests.core.world import World, utc
 from tests.loopback.hubspot import LoopbackHubSpot
 
@@ -70,6 +73,25 @@ def on_both(tmp_path: Path, database: str, hubspot: LoopbackHubSpot) -> Iterator
     one = Company(tmp_path, database, hubspot)
     with closing(one.world):
         yield one
+
+
+def test_a_score_reaches_the_crm_where_that_has_a_field_for_it_and_so_does_a_change_of_mind(company: Company) -> None:
+    company.hubspot.define("contacts", "last_nps", "number")
+    settings = (company.world.folder / "regulars.yaml").read_text(encoding="utf-8")
+    company.world.write("regulars.yaml", settings.replace("tables:", "fields: {nps_score: last_nps}, tables:"))
+    company.world.reopen()
+    company.does("survey: {id: ask, kind: nps, template: email/hello}")
+    send, contact = company.world.rows(sa.select(sends.c.id, sends.c.contact_id))[0]
+    desk = Desk.of(company.world.app)
+    for score in (9, 3):
+        ticket = Ticket(Kind.SURVEY, send, contact)
+        collect.record(desk.store, ticket, collect.Said(score), company.world.now + timedelta(minutes=score), desk.crms)
+        company.later(minutes=20)
+    assert company.hubspot.found("contacts", company.ann)["last_nps"] == "3"
+    assert [(row.kind, row.state, row.payload) for row in company.rows()] == [
+        ("property", "accepted", {"fields": {"nps_score": 9}}),
+        ("property", "accepted", {"fields": {"nps_score": 3}}),
+    ]
 
 
 def test_a_note_a_task_and_a_field_reach_the_crm(on_both: Company) -> None:

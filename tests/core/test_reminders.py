@@ -41,22 +41,22 @@ def steps(world: World) -> list[str]:
     return [letter.step for letter in world.got()]
 
 
-def test_who_has_not_answered_is_asked_once_more_and_then_no_more(each_world: World) -> None:
-    asked(each_world)
-    each_world.ticks("2026-03-07 08:59", REMINDED, "2026-03-12 09:00", "2026-03-20 09:00")
-    assert steps(each_world) == ["ask", "ask-reminder"]
-    first, again = each_world.rows(sa.select(sends).order_by(sends.c.claimed_at))
+def test_who_has_not_answered_is_asked_once_more_and_then_no_more(world: World) -> None:
+    asked(world)
+    world.ticks("2026-03-07 08:59", REMINDED, "2026-03-12 09:00", "2026-03-20 09:00")
+    assert steps(world) == ["ask", "ask-reminder"]
+    first, again = world.rows(sa.select(sends).order_by(sends.c.claimed_at))
     assert (again.action, again.reminds, again.about, again.closes_at) == ("reminder", first.id, "nps", first.closes_at)
-    assert each_world.mailer.mailings[-1].subject == "Again"
+    assert world.mailer.mailings[-1].subject == "Again"
 
 
-def test_who_answers_is_not_reminded_and_goes_on_at_once(each_world: World) -> None:
-    asked(each_world)
-    answer(each_world, "ask", "2026-03-03 10:00", score=3, details={"why": "late"})
-    each_world.ticks("2026-03-03 10:05", REMINDED)
-    assert steps(each_world) == ["ask"]
-    assert "ask-wait: done, the answer came on 2026-03-03 10:00" in each_world.why("ada")
-    assert each_world.rows(sa.select(tasks.c.subject)) == [("Call: late",)]
+def test_who_answers_is_not_reminded_and_goes_on_at_once(world: World) -> None:
+    asked(world)
+    answer(world, "ask", "2026-03-03 10:00", score=3, details={"why": "late"})
+    world.ticks("2026-03-03 10:05", REMINDED)
+    assert steps(world) == ["ask"]
+    assert "ask-wait: done, the answer came on 2026-03-03 10:00" in world.why("ada")
+    assert world.rows(sa.select(tasks.c.subject)) == [("Call: late",)]
 
 
 def test_an_answer_to_the_reminder_is_the_surveys(each_world: World) -> None:

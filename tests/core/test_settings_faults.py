@@ -62,7 +62,6 @@ def test_every_fault_is_told_at_once_with_line_and_advice(tmp_path: Path) -> Non
         "regulars.yaml:5:29: sender.email: must be a mail address, is 'nonsense': "
         "An email address must have an @-sign.",
         "regulars.yaml:6:14: mail.type: there is no 'sendgird'; did you mean 'sendgrid'?",
-        "regulars.yaml:8:3: connectors.crm: 'token' is missing; add it",
         "regulars.yaml:8:24: connectors.crm.tokn: there is no key 'tokn' here; did you mean 'token'?",
         f"regulars.yaml:9:3: connectors.shop: 'type' is missing; there are {', '.join(SOURCES)}",
         "regulars.yaml:10:17: caps.per_day: must be at least 1, is 0",
@@ -93,7 +92,7 @@ def test_no_fault_waits_until_another_is_mended(tmp_path: Path) -> None:
         *("kpis.show[0]", "kpis.targets.crr.at_least", "currency", "reviews.sites.google"),
     ]
     with App(tmp_path, environment={}) as app:
-        assert [warning.where for warning in check(app).warnings] == ["churn"]
+        assert [warning.where for warning in check(app).warnings] == ["retention"]
 
 
 @pytest.mark.parametrize(
@@ -215,10 +214,10 @@ def test_real_mail_needs_https(tmp_path: Path) -> None:
 
 
 def test_what_the_language_has_and_this_version_not_is_said_by_name(tmp_path: Path) -> None:
-    (tmp_path / "regulars.yaml").write_text(GOOD + "churn: {horizon: 90 days}\n")
+    (tmp_path / "regulars.yaml").write_text(GOOD + "retention: {mail: 90 days}\n")
     with App(tmp_path, environment={}) as app:
         (warning,) = check(app).warnings
-    assert str(warning) == "regulars.yaml:5:1: churn: not in this version yet: it is ignored"
+    assert str(warning) == "regulars.yaml:5:1: retention: not in this version yet: it is ignored"
 
 
 def test_what_would_limit_mail_and_is_not_in_yet_is_a_fault_with_a_real_mailer(tmp_path: Path) -> None:

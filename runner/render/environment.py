@@ -265,6 +265,9 @@ class _Rewriting(NodeTransformer):
         if isinstance(child, nodes.Name) and child.name in self._settled:
             return nodes.Const(self._settled[child.name], lineno=child.lineno)
         rewritten: nodes.Expr = self.visit(child)
+        if _is_of_sender(child):
+            # Whoever reads it: printed as it is, it stands in the text that they share.
+            return rewritten
         return rewritten if self.captured else _filtered(rewritten, "_recorded")
 
     def _compare(self, compare: nodes.Compare) -> nodes.Compare:
@@ -323,6 +326,15 @@ def _is_inherited(node: nodes.Node) -> bool:
     if isinstance(called, nodes.Getattr):
         return isinstance(called.node, nodes.Name) and called.node.name == "self"
     return isinstance(called, nodes.Name) and called.name in ("super", "loop")
+
+
+def _is_of_sender(node: nodes.Node) -> bool:
+    """`sender.name`, or a part of it."""
+    while isinstance(node, nodes.Getattr | nodes.Getitem):
+        node = node.node
+        if isinstance(node, nodes.Name):
+            return node.name == "sender"
+    return False
 
 
 def _filtered(node: nodes.Expr, name: str) -> nodes.Filter:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
-from functools import wraps
+from functools import partial, wraps
 from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
@@ -167,6 +167,10 @@ def _not_exact(context: Context, value: Any) -> Any:
     return value
 
 
+#: What Jinja hands to a call besides its arguments.
+_JINJAS_OWN = ("_loop_vars", "_block_vars")
+
+
 class Environment(ImmutableSandboxedEnvironment):
     """Jinja with the fields, filters and functions that a template may name; renders outlines where asked to."""
 
@@ -188,6 +192,13 @@ class Environment(ImmutableSandboxedEnvironment):
         self.filters |= {"_recorded": _recorded, "_not_exact": _not_exact, "_ordered": _ordered, "_shown": shown}
         # Nothing of Jinja's own globals is wanted but counting: `lipsum` and friends only make mistakes quiet.
         self.globals = {"range": self.globals["range"], "days_since": _days_since, "days_until": _days_until}
+
+    def call(__self, __context: Context, __obj: Any, *args: Any, **named: Any) -> Any:  # noqa: N805
+        """A person's links are ours and safe to call; whatever else a template calls is looked at first."""
+        if type(__obj) is partial:
+            # What Jinja adds within loops and blocks is for functions that ask for the context.
+            return __obj(*args, **{name: value for name, value in named.items() if name not in _JINJAS_OWN})
+        return super().call(__context, __obj, *args, **named)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if obj is None:

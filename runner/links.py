@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from itsdangerous import BadSignature, HMACAlgorithm, Signer
 
@@ -80,6 +81,8 @@ class Links:
         # itsdangerous signs with the last key of its list.
         keys = list(reversed(secrets))
         self._signers = {kind: _signer(keys, f"regulars.{kind}{world and f'.{world}'}") for kind in Kind}
+        # A letter has the link to unsubscribe in its headers and at its foot.
+        self._url = lru_cache(4096)(self._made)
 
     def survey(self, send_id: str, contact_id: int) -> str:
         return self._url(Kind.SURVEY, send_id, contact_id)
@@ -124,7 +127,7 @@ class Links:
                 return Ticket(Kind(one), send_id, int(contact_id), score, choice=choice)
         raise BadLink
 
-    def _url(self, kind: Kind, send_id: str, contact_id: int, what: object = "") -> str:
+    def _made(self, kind: Kind, send_id: str, contact_id: int, what: object = "") -> str:
         said = f"{contact_id}~{what}~{send_id}"
         return f"{self.public_url}/{PATHS[kind]}/{self._signers[kind].sign(said).decode()}"
 

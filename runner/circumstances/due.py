@@ -72,8 +72,9 @@ def due_enrollments(
 ) -> list[Due]:
     """The oldest enrollments whose step is due; locked ones are ours until the transaction ends."""
     asked = {"of": playbook.id, "in": playbook.version, "at": step, "now": now, "most": limit or _MANY}
-    rows = connection.execute(_DUE_LOCKED if lock else _DUE, asked).mappings()
-    return [as_due(row) for row in rows]
+    rows = connection.execute(_DUE_LOCKED if lock else _DUE, asked)
+    names = list(rows.keys())
+    return [as_due(dict(zip(names, row, strict=True))) for row in rows]
 
 
 #: More than there are.

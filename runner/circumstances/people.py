@@ -31,8 +31,10 @@ _PEOPLE = sa.select(contacts).where(contacts.c.id.in_(sa.bindparam("ids", expand
 
 def people_of(connection: sa.Connection, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
     """The contacts' own rows."""
-    rows = connection.execute(_PEOPLE, {"ids": list(ids)}).mappings()
-    return {row["id"]: dict(row) for row in rows}
+    rows = connection.execute(_PEOPLE, {"ids": list(ids)})
+    names = list(rows.keys())
+    people = (dict(zip(names, row, strict=True)) for row in rows)
+    return {person["id"]: person for person in people}
 
 
 def source_ids(connection: sa.Connection, ids: Sequence[int]) -> dict[int, str]:

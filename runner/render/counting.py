@@ -59,13 +59,15 @@ def counted(group: Group, links: CountingLinks, contacts: Mapping[str, int], *, 
 
     html = _LINK.sub(ours, group.html) if all_of_it else group.html
     foot = (_TRAP + (_PIXEL if all_of_it else "")).format(trap=keys["trap"], open=keys["open"])
-    html = _END.sub(lambda end: foot + end[0], html, count=1)
+    html, there = _END.subn(lambda end: foot + end[0], html, count=1)
+    html = html if there else html + foot
     letters = []
     for send_id, texts in group.letters:
         own = {keys[n]: _counting(links, send_id, contacts[send_id], target, texts) for n, target in enumerate(targets)}
         own[keys["trap"]] = links.trap(send_id, contacts[send_id])
-        own[keys["open"]] = links.open(send_id, contacts[send_id])
-        letters.append((send_id, {**texts, **{key: address for key, address in own.items() if key in html}}))
+        if all_of_it:
+            own[keys["open"]] = links.open(send_id, contacts[send_id])
+        letters.append((send_id, {**texts, **own}))
     return replace(group, html=html, letters=letters)
 
 

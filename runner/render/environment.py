@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
-from functools import wraps
+from functools import partial, wraps
 from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
@@ -167,6 +167,10 @@ def _not_exact(context: Context, value: Any) -> Any:
     return value
 
 
+#: What Jinja hands to a call besides its arguments.
+_JINJAS_OWN = ("_loop_vars", "_block_vars")
+
+
 class Environment(ImmutableSandboxedEnvironment):
     """Jinja with the fields, filters and functions that a template may name; renders outlines where asked to."""
 
@@ -188,6 +192,13 @@ class Environment(ImmutableSandboxedEnvironment):
         self.filters |= {"_recorded": _recorded, "_not_exact": _not_exact, "_ordered": _ordered, "_shown": shown}
         # Nothing of Jinja's own globals is wanted but counting: `lipsum` and friends only make mistakes quiet.
         self.globals = {"range": self.globals["range"], "days_since": _days_since, "days_until": _days_until}
+
+    def call(__self, __context: Context, __obj: Any, *args: Any, **named: Any) -> Any:  # noqa: N805
+        """A person's links are ours and safe to call; whatever else a template calls is looked at first."""
+        if type(__obj) is partial:
+            # What Jinja adds within loops and blocks is for functions that ask for the context.
+            return __obj(*args, **{name: value for name, value in named.items() if name not in _JINJAS_OWN})
+        return super().call(__context, __obj, *args, **named)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if obj is None:
@@ -265,6 +276,9 @@ class _Rewriting(NodeTransformer):
         if isinstance(child, nodes.Name) and child.name in self._settled:
             return nodes.Const(self._settled[child.name], lineno=child.lineno)
         rewritten: nodes.Expr = self.visit(child)
+        if _is_of_sender(child):
+            # Whoever reads it: printed as it is, it stands in the text that they share.
+            return rewritten
         return rewritten if self.captured else _filtered(rewritten, "_recorded")
 
     def _compare(self, compare: nodes.Compare) -> nodes.Compare:
@@ -323,6 +337,15 @@ def _is_inherited(node: nodes.Node) -> bool:
     if isinstance(called, nodes.Getattr):
         return isinstance(called.node, nodes.Name) and called.node.name == "self"
     return isinstance(called, nodes.Name) and called.name in ("super", "loop")
+
+
+def _is_of_sender(node: nodes.Node) -> bool:
+    """`sender.name`, or a part of it."""
+    while isinstance(node, nodes.Getattr | nodes.Getitem):
+        node = node.node
+        if isinstance(node, nodes.Name):
+            return node.name == "sender"
+    return False
 
 
 def _filtered(node: nodes.Expr, name: str) -> nodes.Filter:

@@ -365,7 +365,7 @@ class Templates:
             "unsubscribe": partial(self._links.unsubscribe, *ids),
             "preferences": partial(self._links.preferences, *ids),
         }
-        context["preheader"] = _one_line(preheader.render(context))
+        context["preheader"] = _one_line(preheader.render(context)) if preheader is not self._wording("") else ""
         context["subject"] = _one_line(subject.render(context))
         return context
 

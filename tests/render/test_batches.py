@@ -80,7 +80,7 @@ NASTY = {
 #: None, and limits that some letters pass.
 LIMITS = st.sampled_from([{}, {"max_keys": 3}, {"max_bytes": 120}])
 #: Random templates, each with random people. REGULARS_EXAMPLES=5000 looks longer.
-EXAMPLES = int(os.environ.get("REGULARS_EXAMPLES", "120"))
+EXAMPLES = int(os.environ.get("REGULARS_EXAMPLES", "60"))
 
 #: A layout and a template that bend what they inherit.
 BENT = {

@@ -85,7 +85,7 @@ def test_no_fault_waits_until_another_is_mended(tmp_path: Path) -> None:
         kpis: {minimum_n: many, show: [nsp], targets: {crr: {at_least: 85}, nps: {at_least: 40}}}
         currency: Euro
         reviews: {sites: {google: search.google.com}}
-        churn: {horizon: 90 days}
+        retention: {mail: 90 days}
     """
     assert [fault.partition(": ")[2].partition(":")[0] for fault in faults(tmp_path, text)] == [
         *("public_url", "sender.email", "mail", "mail.api_kee", "orders_from[0]"[:-3], "kpis.minimum_n"),

@@ -230,10 +230,14 @@ class MailEvent:
     kind: MailEventKind
     at: datetime
     address: str | None = None
+    #: Who it was, where whoever tells of it knows; else it is judged by the evidence.
     actor: Actor | None = None
     reason: str | None = None
     url: str | None = None
     message_id: str | None = None
+    #: The evidence of an open or click: by what it came, and from where.
+    user_agent: str | None = None
+    ip: str | None = None
 
 
 class Mailer(ABC):

@@ -36,6 +36,9 @@ KINDS: Mapping[str, MailEventKind] = {
     "spamreport": MailEventKind.COMPLAINED,
 }
 
+#: Of these the address is the visitor's; of the others a mail server's.
+_HITS = (MailEventKind.OPENED, MailEventKind.CLICKED)
+
 
 def public_key(text: str) -> ec.EllipticCurvePublicKey:
     """The verification key as SendGrid's settings page shows it, or as PEM. Raises ValueError."""
@@ -94,6 +97,8 @@ def _event(row: Mapping[str, Any]) -> MailEvent | None:
         reason=_text(row.get("reason")) or _text(row.get("response")),
         url=_text(row.get("url")) if kind is MailEventKind.CLICKED else None,
         message_id=message_id or None,
+        user_agent=_text(row.get("useragent")),
+        ip=_text(row.get("ip")) if kind in _HITS else None,
     )
 
 
@@ -105,13 +110,9 @@ def _kind(row: Mapping[str, Any]) -> MailEventKind | None:
 
 
 def _actor(kind: MailEventKind, row: Mapping[str, Any]) -> Actor | None:
-    """Who it was, from SendGrid's word alone: it marks prefetched opens, and no field of a click tells a scanner's."""
-    match kind:
-        case MailEventKind.OPENED:
-            return Actor.MACHINE if str(row.get("sg_machine_open")).lower() in ("true", "1") else Actor.HUMAN
-        case MailEventKind.CLICKED:
-            return Actor.UNKNOWN
-    return None
+    """SendGrid marks opens that a machine fetched ahead; of anything else it does not know who it was."""
+    fetched_ahead = str(row.get("sg_machine_open")).lower() in ("true", "1")
+    return Actor.MACHINE if kind is MailEventKind.OPENED and fetched_ahead else None
 
 
 def _time(stamp: object) -> datetime | None:

@@ -237,8 +237,10 @@ def _run_playbooks(app: App, now: datetime, ticked: Ticked, stop: Callable[[], b
 
 def _drain(app: App, now: datetime) -> None:
     """Webhook bodies that came since the last look."""
+    machines = collect.Machines.of(app.settings)
     for name, mailer in mailers(app).items():
-        collect.drain(app.store, name, mailer, now)
+        collect.drain(app.store, name, mailer, now, machines)
+    collect.settle_clicks(app.store, now, machines)
 
 
 def _hear(app: App, now: datetime) -> None:

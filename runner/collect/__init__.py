@@ -6,7 +6,9 @@ from runner.actions.questions import SCALES, Scale
 from runner.collect.answers import Answered, answer, given, record
 from runner.collect.asked import SurveyClosed, UnknownSend
 from runner.collect.consent import Standing, resubscribe, standing, unsubscribe
+from runner.collect.hits import Rejudged, reclassify, settle_clicks
 from runner.collect.inbox import Drained, drain, receive
+from runner.collect.machines import Machines
 from runner.collect.mail import Counted, events
 from runner.collect.people import language
 from runner.collect.refusals import BadAnswer, Said
@@ -15,11 +17,13 @@ from runner.collect.tokens import Scope, Token, holder, in_force, issue, revoke
 from runner.collect.visits import Visited, hit, referral_code, visited
 
 __all__ = [
-    "SCALES",
     "Answered",
     "BadAnswer",
     "Counted",
     "Drained",
+    "Machines",
+    "Rejudged",
+    "SCALES",
     "Said",
     "Scale",
     "Scope",
@@ -39,10 +43,12 @@ __all__ = [
     "issue",
     "language",
     "receive",
+    "reclassify",
     "record",
     "referral_code",
     "resubscribe",
     "revoke",
+    "settle_clicks",
     "standing",
     "tell",
     "unsubscribe",

@@ -10,6 +10,7 @@ import structlog
 
 from connectors.base import Mailer, MailEvent
 from runner.collect import mail
+from runner.collect.machines import KNOWN, Machines
 from runner.store import Store
 from runner.store.tables import inbox
 
@@ -33,13 +34,13 @@ def receive(store: Store, connector: str, body: bytes, now: datetime) -> None:
         connection.execute(sa.insert(inbox).values(connector=connector, body=body, received_at=now))
 
 
-def drain(store: Store, mailer_name: str, mailer: Mailer, now: datetime) -> Drained:
+def drain(store: Store, mailer_name: str, mailer: Mailer, now: datetime, machines: Machines = KNOWN) -> Drained:
     """Turns every waiting body of this mailer into events. Killed at any point, the next drain goes on without loss."""
     drained = Drained()
     while (waiting := _oldest(store, mailer_name)) is not None:
         number, body = waiting
         found, fault = _read(mailer, number, body)
-        counted = mail.events(store, mailer_name, found, now)
+        counted = mail.events(store, mailer_name, found, now, machines)
         # Last: a body that is read twice does no harm, one that is not read would be lost.
         with store.inbox.begin() as connection:
             connection.execute(sa.update(inbox).where(inbox.c.id == number).values(drained_at=now, fault=fault))

@@ -105,6 +105,10 @@ WORDS: Mapping[str, str | tuple[str, str]] = {
     ),
     "problem.closed.title": "This survey is closed",
     "problem.closed.text": "Thank you all the same. If you would like to tell us something, write to {mail}.",
+    "problem.trap.title": "There is nothing here",
+    "problem.trap.text": (
+        "Programs that look mail over follow this link, so that they are not taken for you. Nothing has changed."
+    ),
     "problem.missing.title": "There is no such page",
     "problem.missing.text": "Open the mail again and click the link there, or write to {mail}.",
     "problem.method.title": "That cannot be done here",

@@ -21,6 +21,8 @@ from runner.settings.parts import (
     Digest,
     Effect,
     KpiSettings,
+    KpiSettings,
+    MachinesSettings,
     QuietHours,
     Reviews,
     Schedule,
@@ -79,6 +81,8 @@ class Settings(Part):
     schedule: Schedule = Schedule()
     #: Where reviews are asked for.
     reviews: Reviews = Reviews()
+    #: Whose opens and clicks are no person's; after a change `regulars reclassify` judges anew.
+    machines: MachinesSettings = MachinesSettings()
     #: Where `webhook` and `notify` may send messages, each by a name: its address, or its keys.
     webhooks: Mapping[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], WrittenWebhook] = Field(default_factory=dict)
     # Named by the design, not in yet: `check` says so.

@@ -50,6 +50,14 @@ def icon() -> Response:
     return Response(status_code=204)
 
 
+def note_visit(request: Request, desk: Desk, ticket: Ticket) -> None:
+    """Keeps that a link was opened, with the evidence of who it was. A HEAD, or fetching ahead, opens nothing."""
+    if request.method != "GET" or "prefetch" in request.headers.get("sec-purpose", ""):
+        return
+    agent, ip = request.headers.get("user-agent", ""), request.client.host if request.client else None
+    collect.hit(desk.store, ticket, Actor.UNKNOWN, agent, desk.now(), ip=ip, machines=desk.machines)
+
+
 # --- unsubscribe and preferences
 
 
@@ -97,8 +105,7 @@ def review_or_referral(token: str, request: Request, desk: TheDesk, pages: ThePa
     visited = collect.visited(desk.store, ticket)
     if visited is None:
         raise UnknownSend(ticket.send_id)
-    if request.method == "GET" and "prefetch" not in request.headers.get("sec-purpose", ""):
-        collect.hit(desk.store, ticket, Actor.UNKNOWN, request.headers.get("user-agent", ""), desk.now())
+    note_visit(request, desk, ticket)
     if ticket.kind is Kind.REVIEW:
         return pages.show(visit_by(request, desk, ticket), "review", sites=_sites(desk, visited.site))
     code = collect.referral_code(desk.store, visited.contact_id, desk.now())

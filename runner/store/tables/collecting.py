@@ -16,9 +16,14 @@ mail_events = sa.Table(
     sa.Column("send_id", sa.Text),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("at", Instant, nullable=False),
+    #: Of an open or click: who it was as we judge it, and as whoever told of it said.
     sa.Column("actor", sa.Text),
+    sa.Column("told", sa.Text),
     sa.Column("reason", sa.Text),
     sa.Column("url", sa.Text),
+    #: What an open or click is judged by, and can be judged by again.
+    sa.Column("user_agent", sa.Text),
+    sa.Column("ip", sa.Text),
     sa.Column("seen_at", Instant, nullable=False),
     sa.UniqueConstraint("mailer", "event_id"),
 )

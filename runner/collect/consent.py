@@ -5,7 +5,7 @@ A no binds at once and stays until the person says yes on our own page; the CRM'
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from runner.collect.people import living
 from runner.links import Ticket
 from runner.store import Store
+from runner.store.personal import ERASED
 from runner.store.tables import consents, contact_changes, contacts, sends, suppressions
 
 #: The consent's source when somebody comes back by their own word.
@@ -93,6 +94,8 @@ def standing(store: Store, ticket: Ticket) -> Standing:
 def bind(connection: sa.Connection, no: No, now: datetime) -> None:
     """Writes the suppression, and for a person's no the consent, unless in force already or taken back since."""
     person = living(connection, [no.contact_id]).get(no.contact_id) if no.contact_id is not None else None
+    if no.address == ERASED:
+        no = replace(no, address=None)
     if no.address is None and person is None:
         return
     if no.reason is Reason.UNSUBSCRIBED and person is not None and _came_back(connection, person, no.at):

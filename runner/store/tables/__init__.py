@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from runner.store.tables.alarms import ACCOUNT, alarms
-from runner.store.tables.collecting import answers, consents, inbox, inbox_metadata, mail_events, suppressions
+from runner.store.tables.collecting import (
+    answers,
+    consents,
+    inbox,
+    inbox_metadata,
+    mail_events,
+    suppressions,
+    tombstones,
+)
 from runner.store.tables.delivering import (
     BAD_SENDS,
     OPEN_SENDS,
@@ -117,6 +125,7 @@ __all__ = [
     "tasks",
     "tickets",
     "tokens",
+    "tombstones",
     "trigger_states",
     "writes",
 ]
@@ -130,5 +139,5 @@ REHEARSED = (
 KEPT = (
     meta, contacts, contact_sources, companies, company_sources, contact_companies, deal_contacts, *facts.values(),
     contact_changes, changed_contacts, purchases, cursors, stale_contacts, set_aside, custom_fields, playbook_versions,
-    recipients, suppressions, consents, schedules, runs, deal_changes, own_words, kpi_values, tokens,
+    recipients, suppressions, consents, schedules, runs, deal_changes, own_words, kpi_values, tokens, tombstones,
 )  # fmt: skip

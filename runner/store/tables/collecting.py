@@ -86,6 +86,16 @@ consents = sa.Table(
 )
 sa.Index("ix_consents_contact_id", consents.c.contact_id, consents.c.topic)
 
+#: Whom nothing may bring back: only hashes of their addresses and of how their sources called them.
+tombstones = sa.Table(
+    "tombstones",
+    metadata,
+    sa.Column("hash", sa.Text, primary_key=True),
+    #: What they were, so that lifting one lifts all of a person.
+    sa.Column("contact_id", Id, sa.ForeignKey("contacts.id"), nullable=False),
+    sa.Column("at", Instant, nullable=False),
+)
+
 #: Raw webhook bodies as they came: `inbox.db` beside a SQLite store, a table on PostgreSQL.
 inbox_metadata = sa.MetaData()
 inbox = sa.Table(

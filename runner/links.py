@@ -6,6 +6,7 @@ import base64
 import hmac
 import re
 import base64
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum

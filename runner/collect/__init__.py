@@ -14,16 +14,17 @@ from runner.collect.people import language
 from runner.collect.refusals import BadAnswer, Said
 from runner.collect.telling import Told, tell
 from runner.collect.tokens import Scope, Token, holder, in_force, issue, revoke
+from runner.collect.topics import choose, wanted
 from runner.collect.visits import Visited, hit, referral_code, visited
 
 __all__ = [
+    "SCALES",
     "Answered",
     "BadAnswer",
     "Counted",
     "Drained",
     "Machines",
     "Rejudged",
-    "SCALES",
     "Said",
     "Scale",
     "Scope",
@@ -34,6 +35,7 @@ __all__ = [
     "UnknownSend",
     "Visited",
     "answer",
+    "choose",
     "drain",
     "events",
     "given",
@@ -53,4 +55,5 @@ __all__ = [
     "tell",
     "unsubscribe",
     "visited",
+    "wanted",
 ]

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 import sqlalchemy as sa
 
+from runner.circumstances import MARKETING
 from runner.collect.people import living
 from runner.links import Ticket
 from runner.store import Store
@@ -19,8 +20,6 @@ from runner.store.tables import consents, contact_changes, contacts, sends, supp
 
 #: The consent's source when somebody comes back by their own word.
 PAGE = "preferences page"
-#: The topic of a yes or no to everything that is not service mail; a CRM's word has the same.
-MARKETING = "marketing"
 
 
 class Reason(StrEnum):
@@ -75,7 +74,7 @@ def resubscribe(store: Store, ticket: Ticket, now: datetime) -> Standing:
             return Standing.UNSUBSCRIBED
         addresses = {send.address if send else None, _address(connection, person)} - {None}
         _lift(connection, person, addresses, now)
-        _say(connection, person, "yes", PAGE, now, f"link of send {ticket.send_id}")
+        say(connection, person, MARKETING, "yes", PAGE, now, f"link of send {ticket.send_id}")
         after = _standing(connection, person, addresses)
         if after is Standing.UNSUBSCRIBED:
             _mark(connection, person, opted_out=False, now=now)
@@ -109,7 +108,7 @@ def bind(connection: sa.Connection, no: No, now: datetime) -> None:
     if no.reason is not Reason.BOUNCED and person is not None:
         if _last_word(connection, person) != "no":
             proof = no.proof or (f"link of send {no.send_id}" if no.send_id else None)
-            _say(connection, person, "no", no.source, no.at, proof)
+            say(connection, person, MARKETING, "no", no.source, no.at, proof)
         _mark(connection, person, opted_out=True, now=now)
 
 
@@ -152,8 +151,11 @@ def _last_word(connection: sa.Connection, person: int) -> str | None:
     return connection.scalar(said.order_by(consents.c.at.desc(), consents.c.id.desc()).limit(1))
 
 
-def _say(connection: sa.Connection, person: int, word: str, source: str, at: datetime, proof: str | None) -> None:
-    said = {"contact_id": person, "topic": MARKETING, "answer": word, "source": source, "at": at, "proof": proof}
+def say(
+    connection: sa.Connection, person: int, topic: str, word: str, source: str, at: datetime, proof: str | None
+) -> None:
+    """Adds a word to the ledger, which nothing is ever taken out of."""
+    said = {"contact_id": person, "topic": topic, "answer": word, "source": source, "at": at, "proof": proof}
     connection.execute(sa.insert(consents).values(**said))
 
 

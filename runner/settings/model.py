@@ -21,7 +21,6 @@ from runner.settings.parts import (
     Digest,
     Effect,
     KpiSettings,
-    KpiSettings,
     MachinesSettings,
     QuietHours,
     Reviews,
@@ -57,6 +56,8 @@ class Settings(Part):
     orders_from: tuple[str, ...] | None = None
     #: Whether somebody who never said yes may get marketing mail.
     consent: Literal["required", "assumed"] = "assumed"
+    #: Kinds of mail that people choose among on their preference page: a name, as in `topic:`, and what they read.
+    topics: Mapping[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], str] = Field(default_factory=dict)
     caps: Caps = Caps()
     #: When nobody is written to; at any hour somebody may where there are none.
     quiet_hours: QuietHours | None = None

@@ -22,6 +22,9 @@ TIMESTAMP = "x-twilio-email-event-webhook-timestamp"
 #: SendGrid tries to hand events in for 24 hours.
 REPLAY_WINDOW = timedelta(hours=25)
 
+#: How far SendGrid's clock may be ahead of ours.
+SKEW = timedelta(minutes=10)
+
 KINDS: Mapping[str, MailEventKind] = {
     "processed": MailEventKind.PROCESSED,
     "delivered": MailEventKind.DELIVERED,
@@ -33,7 +36,15 @@ KINDS: Mapping[str, MailEventKind] = {
     "click": MailEventKind.CLICKED,
     "unsubscribe": MailEventKind.UNSUBSCRIBED,
     "group_unsubscribe": MailEventKind.UNSUBSCRIBED,
+    "group_resubscribe": MailEventKind.RESUBSCRIBED,
     "spamreport": MailEventKind.COMPLAINED,
+}
+#: Why SendGrid drops a letter, as far as it tells of the address; the rest concerns one letter.
+DROPPED_BECAUSE: Mapping[str, MailEventKind] = {
+    "bounced address": MailEventKind.BOUNCED,
+    "invalid": MailEventKind.BOUNCED,
+    "unsubscribed address": MailEventKind.UNSUBSCRIBED,
+    "spam reporting address": MailEventKind.COMPLAINED,
 }
 
 #: Of these the address is the visitor's; of the others a mail server's.
@@ -61,7 +72,7 @@ def is_signed(key: ec.EllipticCurvePublicKey, headers: Mapping[str, str], body: 
         key.verify(signature, stamp.encode() + body, ec.ECDSA(hashes.SHA256()))
     except (InvalidSignature, ValueError, OverflowError, OSError):
         return False
-    return abs(now - signed_at) <= REPLAY_WINDOW
+    return -SKEW <= now - signed_at <= REPLAY_WINDOW
 
 
 def events_in(body: bytes) -> Iterator[MailEvent]:
@@ -97,6 +108,7 @@ def _event(row: Mapping[str, Any]) -> MailEvent | None:
         reason=_text(row.get("reason")) or _text(row.get("response")),
         url=_text(row.get("url")) if kind is MailEventKind.CLICKED else None,
         message_id=message_id or None,
+        because=_because(kind, row),
         user_agent=_text(row.get("useragent")),
         ip=_text(row.get("ip")) if kind in _HITS else None,
     )
@@ -107,6 +119,12 @@ def _kind(row: Mapping[str, Any]) -> MailEventKind | None:
     if kind is MailEventKind.BOUNCED and row.get("type") == "blocked":
         return MailEventKind.BLOCKED
     return kind
+
+
+def _because(kind: MailEventKind, row: Mapping[str, Any]) -> MailEventKind | None:
+    if kind is not MailEventKind.DROPPED:
+        return None
+    return DROPPED_BECAUSE.get((_text(row.get("reason")) or "").strip().lower())
 
 
 def _actor(kind: MailEventKind, row: Mapping[str, Any]) -> Actor | None:

@@ -215,7 +215,9 @@ def _lock_people(
     clickers: set[int],
 ) -> None:
     bound = {
-        progress[event.send_id].contact_id for event in new if event.kind in _BINDING and event.send_id in progress
+        progress[event.send_id].contact_id
+        for event in new
+        if (event.because or event.kind) in _TOUCHING and event.send_id in progress
     }
     if people := bound | clickers:
         lock(connection, living(connection, people).values())
@@ -233,23 +235,27 @@ def _bind(
     An address is bound even where the letter is not one of ours: somebody at it said no to this sender.
     """
     for event in new:
-        reason = _BINDING.get(event.kind)
-        if reason is None:
-            continue
         send = progress.get(event.send_id)
         address = send.address if send else (event.address or "").strip().lower() or None
+        if event.kind is MailEventKind.RESUBSCRIBED and address is not None:
+            consent.came_back(connection, mailer_name, address, send.contact_id if send else None, event.at, now)
+        reason = _BINDING.get(event.because or event.kind)
+        if reason is None:
+            continue
         person = send.contact_id if send and reason is not consent.Reason.BOUNCED else None
         no = consent.No(reason, address, person, send.id if send else None, mailer_name, event.at, event.reason)
         consent.bind(connection, no, now)
 
 
-_BINDING: Mapping[str, consent.Reason] = {
+_BINDING: Mapping[MailEventKind, consent.Reason] = {
     MailEventKind.BOUNCED: consent.Reason.BOUNCED,
     MailEventKind.COMPLAINED: consent.Reason.COMPLAINED,
     MailEventKind.UNSUBSCRIBED: consent.Reason.UNSUBSCRIBED,
 }
 
 
+#: What touches the person as well as the letter.
+_TOUCHING = (*_BINDING, MailEventKind.RESUBSCRIBED)
 _HITS = (MailEventKind.OPENED, MailEventKind.CLICKED)
 _TEXTS = ("event_id", "send_id", "address", "reason", "url", "message_id", "user_agent", "ip")
 

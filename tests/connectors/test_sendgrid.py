@@ -357,6 +357,7 @@ def test_sendgrids_events_become_ours(sendgrid: LoopbackSendGrid, mailer: SendGr
         "spamreport": (MailEventKind.COMPLAINED, None),
         "unsubscribe": (MailEventKind.UNSUBSCRIBED, None),
         "group_unsubscribe": (MailEventKind.UNSUBSCRIBED, None),
+        "group_resubscribe": (MailEventKind.RESUBSCRIBED, None),
     }
     rows = sendgrid.events_for(sendgrid.mails[0], *kinds, at=STAMP)
     events = list(mailer.events(json.dumps(rows).encode()))

@@ -147,6 +147,8 @@ def _text(value: object) -> str | None:
     """Text that every database takes: PostgreSQL has no NUL."""
     if not isinstance(value, str):
         return None
+    if value.isascii() and "\0" not in value:
+        return value or None
     return well_formed(value.replace("\0", "")) or None
 
 

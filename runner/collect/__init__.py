@@ -7,7 +7,7 @@ from runner.collect.answers import Answered, answer, given, record
 from runner.collect.asked import SurveyClosed, UnknownSend
 from runner.collect.consent import Standing, resubscribe, standing, unsubscribe
 from runner.collect.hits import Rejudged, reclassify, settle_clicks
-from runner.collect.inbox import Drained, drain, receive
+from runner.collect.inbox import Body, Drained, drain, receive, receive_all
 from runner.collect.machines import Machines
 from runner.collect.mail import Counted, events
 from runner.collect.people import language
@@ -21,6 +21,7 @@ __all__ = [
     "SCALES",
     "Answered",
     "BadAnswer",
+    "Body",
     "Counted",
     "Drained",
     "Machines",
@@ -45,6 +46,7 @@ __all__ = [
     "issue",
     "language",
     "receive",
+    "receive_all",
     "reclassify",
     "record",
     "referral_code",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,8 @@ from runner.collect.judging import Hit, Judged, judge
 from runner.collect.machines import KNOWN, Machines
 from runner.collect.people import living, lock
 from runner.store import Store
+from runner.store.functions import texts_in
+from runner.store.many import Many
 from runner.store.tables import UNJUDGED, contacts, mail_events, sends
 
 #: Letters of one transaction: pages must not wait longer than some 50 ms for the write lock.
@@ -52,7 +55,7 @@ def judge_letters(
     """What is seen of these letters, each with when it arrived; those that nobody opened are left out."""
     if not arrived:
         return {}
-    rows = connection.execute(_HITS, {"ids": sorted(arrived)}).all()
+    rows = connection.execute(_HITS, {"ids": json.dumps(sorted(arrived))}).all()
     seen, corrected = {}, []
     for send_id, hits_of in groupby(rows, key=lambda row: row.send_id):
         kept = list(hits_of)
@@ -62,8 +65,7 @@ def judge_letters(
             {"hit": row.id, "said": judged.actors[row.id].value} for row in kept if row.actor != judged.actors[row.id]
         ]
         seen[send_id] = _seen(hits, judged)
-    if corrected:
-        connection.execute(_CORRECT, corrected)
+    _CORRECT(connection, corrected)
     return seen
 
 
@@ -72,12 +74,14 @@ _HITS = (
         *(mail_events.c[name] for name in ("send_id", "id", "kind", "at", "told", "url", "user_agent", "ip", "actor"))
     )
     .where(
-        mail_events.c.send_id.in_(sa.bindparam("ids", expanding=True)),
+        mail_events.c.send_id.in_(texts_in(sa.bindparam("ids"))),
         mail_events.c.kind.in_([MailEventKind.OPENED.value, MailEventKind.CLICKED.value]),
     )
     .order_by(mail_events.c.send_id, mail_events.c.id)
 )
-_CORRECT = sa.update(mail_events).where(mail_events.c.id == sa.bindparam("hit")).values(actor=sa.bindparam("said"))
+_CORRECT = Many(
+    sa.update(mail_events).where(mail_events.c.id == sa.bindparam("hit")).values(actor=sa.bindparam("said"))
+)
 
 
 def _seen(hits: Sequence[Hit], judged: Judged) -> Seen:

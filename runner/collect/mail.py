@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
@@ -17,6 +18,8 @@ from runner.collect.machines import KNOWN, Machines
 from runner.collect.people import living, lock
 from runner.collect.text import storable
 from runner.store import Store
+from runner.store.functions import texts_in
+from runner.store.many import Many
 from runner.store.tables import mail_events, sends, writes
 
 #: Events of one transaction: pages must not wait longer than some 50 ms for the write lock.
@@ -162,43 +165,65 @@ def _insert_new(
 ) -> list[MailEvent]:
     """Those that were not known yet. In the order of their ids, so that two processes do not lock each other out."""
     unique = {event.event_id: event for event in map(_storable, told)}
-    if not unique:
+    if store.is_sqlite:
+        # Nobody else writes meanwhile, so those that are there can be asked for.
+        asked = {"mailer": mailer_name, "ids": json.dumps(list(unique))}
+        known = set(connection.scalars(_KNOWN, asked))
+        new = [event for id, event in sorted(unique.items()) if id not in known]
+        _INSERT(connection, [_row(event, mailer_name, now) for event in new])
+        return new
+    rows = [_row(event, mailer_name, now) for _, event in sorted(unique.items())]
+    if not rows:
         return []
-    rows = [
-        {
-            "mailer": mailer_name,
-            "event_id": event_id,
-            "send_id": event.send_id,
-            "kind": event.kind.value,
-            "at": event.at,
-            "actor": (event.actor or Actor.UNKNOWN).value if event.kind in _HITS else None,
-            "told": event.actor.value if event.actor else None,
-            "reason": event.reason,
-            "url": event.url,
-            "user_agent": event.user_agent[:LONGEST_AGENT] if event.user_agent else None,
-            "ip": event.ip,
-            "seen_at": now,
-        }
-        for event_id, event in sorted(unique.items())
-    ]
     insert = store.insert(mail_events).on_conflict_do_nothing(index_elements=["mailer", "event_id"])
-    new = connection.scalars(insert.returning(mail_events.c.event_id), rows)
-    return [unique[event_id] for event_id in new]
+    return [unique[id] for id in connection.scalars(insert.returning(mail_events.c.event_id), rows)]
 
 
-def _progress_of(connection: sa.Connection, send_ids: set[str]) -> dict[str | None, _Progress]:
-    chosen = sa.select(*(sends.c[name] for name in _COLUMNS)).where(sends.c.id.in_(sorted(send_ids)))
+_INSERT = Many(sa.insert(mail_events))
+_KNOWN = sa.select(mail_events.c.event_id).where(
+    mail_events.c.mailer == sa.bindparam("mailer"), mail_events.c.event_id.in_(texts_in(sa.bindparam("ids")))
+)
+
+
+def _row(event: MailEvent, mailer_name: str, now: datetime) -> dict[str, Any]:
     return {
-        row.id: _Progress(*row)
-        for row in connection.execute(chosen.order_by(sends.c.id).with_for_update(key_share=True))
+        "mailer": mailer_name,
+        "event_id": event.event_id,
+        "send_id": event.send_id,
+        "kind": event.kind.value,
+        "at": event.at,
+        "actor": (event.actor or Actor.UNKNOWN).value if event.kind in _HITS else None,
+        "told": event.actor.value if event.actor else None,
+        "reason": event.reason,
+        "url": event.url,
+        "user_agent": event.user_agent[:LONGEST_AGENT] if event.user_agent else None,
+        "ip": event.ip,
+        "seen_at": now,
     }
 
 
+def _progress_of(connection: sa.Connection, send_ids: set[str]) -> dict[str | None, _Progress]:
+    rows = connection.execute(_SENDS, {"ids": json.dumps(sorted(send_ids))})
+    return {row.id: _Progress(*row) for row in rows}
+
+
+_SENDS = (
+    sa.select(*(sends.c[name] for name in _COLUMNS))
+    .where(sends.c.id.in_(texts_in(sa.bindparam("ids"))))
+    .order_by(sends.c.id)
+    .with_for_update(key_share=True)
+)
+
+
 def _write_back(connection: sa.Connection, progress: Iterable[_Progress]) -> None:
-    rows = [{f"new_{name}": getattr(one, name) for name in ("id", *_CHANGING)} for one in progress]
-    if rows:
-        changes: Any = {name: sa.bindparam(f"new_{name}") for name in _CHANGING}
-        connection.execute(sa.update(sends).where(sends.c.id == sa.bindparam("new_id")).values(changes), rows)
+    _UPDATE(connection, [{f"new_{name}": getattr(one, name) for name in ("id", *_CHANGING)} for one in progress])
+
+
+_UPDATE = Many(
+    sa.update(sends)
+    .where(sends.c.id == sa.bindparam("new_id"))
+    .values({name: sa.bindparam(f"new_{name}", type_=sends.c[name].type) for name in _CHANGING})
+)
 
 
 def _prove_messages(connection: sa.Connection, ids: set[str], now: datetime) -> None:
@@ -262,6 +287,8 @@ _TEXTS = ("event_id", "send_id", "address", "reason", "url", "message_id", "user
 
 def _storable(event: MailEvent) -> MailEvent:
     texts = {name: getattr(event, name) for name in _TEXTS}
+    if "".join(filter(None, texts.values())).isascii() and not any(text and "\0" in text for text in texts.values()):
+        return event
     clean: Any = {name: storable(text) for name, text in texts.items() if text is not None}
     return event if all(texts[name] is text for name, text in clean.items()) else replace(event, **clean)
 

@@ -45,11 +45,10 @@ class Links(Protocol):
     def preferences(self, send_id: str, contact_id: int) -> str: ...
     def review(self, send_id: str, contact_id: int) -> str: ...
     def referral(self, send_id: str, contact_id: int) -> str: ...
-    def trap(self, send_id: str, contact_id: int) -> str: ...
 
 
 #: The functions that a template may call for a link.
-LINK_FUNCTIONS = ("survey", "answer_link", "review", "referral", "unsubscribe", "preferences", "trap")
+LINK_FUNCTIONS = ("survey", "answer_link", "review", "referral", "unsubscribe", "preferences")
 #: What every template may name besides the person's context.
 ALWAYS_KNOWN = (*LINK_FUNCTIONS, "sender", "subject", "preheader")
 
@@ -365,7 +364,6 @@ class Templates:
             "referral": partial(self._links.referral, *ids),
             "unsubscribe": partial(self._links.unsubscribe, *ids),
             "preferences": partial(self._links.preferences, *ids),
-            "trap": partial(self._links.trap, *ids),
         }
         context["preheader"] = _one_line(preheader.render(context)) if preheader is not self._wording("") else ""
         context["subject"] = _one_line(subject.render(context))

@@ -13,12 +13,13 @@ from runner.web.desk import Desk
 from runner.web.guard import BodyLimit, Edge, RateLimit
 from runner.web.pages import Pages
 from runner.web.visit import Visit
+from runner.web.postbox import Postbox
 
 
 def create_app(desk: Desk) -> FastAPI:
     """The app for this workspace. Nothing in it needs JavaScript, sets a cookie or asks another site for anything."""
     app = FastAPI(title="Regulars", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    app.state.desk, app.state.pages = desk, Pages(desk)
+    app.state.desk, app.state.pages, app.state.postbox = desk, Pages(desk), Postbox(desk.store)
     app.include_router(surveys.router)
     app.include_router(public.router)
     app.include_router(preferences.router)

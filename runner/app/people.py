@@ -13,6 +13,7 @@ from runner import collect, log
 from runner.app.app import App
 from runner.app.clockwork import last_moment
 from runner.app.looking import contact_called
+from runner.store import rollups
 from runner.store.functions import place_in_bytes
 from runner.store.personal import ERASED, GOES, about, left_of, personal_tables
 from runner.store.tables import (
@@ -123,6 +124,8 @@ def erase(app: App, called: str) -> Erased:
         rows = {table.name: count for table in personal_tables() if (count := _empty(connection, table, people))}
         gone = sa.update(contacts).where(contacts.c.id.in_(people))
         connection.execute(gone.values(key=_shell(), deleted_at=now, changed_at=now))
+    # Reasons are counted word for word.
+    rollups.refresh(store)
     return Erased(people[0], rows, _drop_bodies(app, addresses))
 
 

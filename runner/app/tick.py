@@ -28,6 +28,7 @@ from runner.edge import Edge
 from runner.enroll import Entered, register
 from runner.errors import ExitCode, Fault, WrongUsage
 from runner.settings import Breakers
+from runner.store import rollups
 from runner.store.tables import OPEN_SENDS, OPEN_WRITES, playbooks, sends, writes
 from runner.sync import Synced, TooManyGone, advance, sync
 
@@ -146,6 +147,7 @@ def tick(app: App, now: datetime, *, full: bool = False, stop: Callable[[], bool
         _run_playbooks(app, now, ticked, stop, all_over=full or night_has_come(app, now))
     if app.measures and not stop():
         ticked.failures += send_digest(app, now)
+    rollups.refresh(app.store)
     app.remember("last_tick_at", now.isoformat())
     ticked.waiting += _unsettled(app)
     return ticked

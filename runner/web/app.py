@@ -12,8 +12,8 @@ from runner.web import api, preferences, public, surveys, tracking, webhooks
 from runner.web.desk import Desk
 from runner.web.guard import BodyLimit, Edge, RateLimit
 from runner.web.pages import Pages
-from runner.web.visit import Visit
 from runner.web.postbox import Postbox
+from runner.web.visit import Visit
 
 
 def create_app(desk: Desk) -> FastAPI:

@@ -28,6 +28,7 @@ from runner.store.tables.enrolling import (
     AT_THE_DOOR,
     IN_HAND,
     LISTENS,
+    NOT_DONE,
     decisions,
     enrollments,
     playbook_versions,
@@ -56,6 +57,7 @@ from runner.store.tables.people import (
     contacts,
     own_words,
 )
+from runner.store.tables.rollups import log_days, mail_days, stale_days
 from runner.store.tables.schema import metadata
 from runner.store.tables.telling import inbox_keys, tokens
 from runner.store.tables.upkeep import (
@@ -76,6 +78,7 @@ __all__ = [
     "IN_HAND",
     "KEPT",
     "LISTENS",
+    "NOT_DONE",
     "OPEN_SENDS",
     "OPEN_WRITES",
     "REHEARSED",
@@ -103,6 +106,8 @@ __all__ = [
     "inbox_keys",
     "inbox_metadata",
     "kpi_values",
+    "log_days",
+    "mail_days",
     "mail_events",
     "mailers",
     "meta",
@@ -120,6 +125,7 @@ __all__ = [
     "set_aside",
     "skeletons",
     "stale_contacts",
+    "stale_days",
     "suppressions",
     "surveys",
     "tasks",
@@ -133,7 +139,7 @@ __all__ = [
 #: What mail to nobody brought about: `go-live` forgets it. A test holds that every table is here or below.
 REHEARSED = (
     alarms, answers, decisions, enrollments, mail_events, mailers, playbooks, sends, skeletons, tasks, trigger_states,
-    writes,
+    writes, log_days, mail_days, stale_days,
 )  # fmt: skip
 #: What was told, what was said no to, and what the store knows of itself.
 KEPT = (

@@ -121,7 +121,8 @@ FROM n
 _ENROLLMENTS = """
 INSERT INTO enrollments (id, playbook, version, contact_id, occasion, facts, arm, state, step, attempt, occurred_at,
   step_since, due_at, entered_at)
-SELECT n, playbook, 'v', contact, 'o ' || n, '{"call": "by hand"}', 'treated', 'done', '', 0, at, at, at, at FROM passages
+SELECT n, playbook, 'v', contact, 'o ' || n, '{"call": "by hand"}', 'treated', 'done', '', 0, at, at, at, at
+FROM passages
 """
 _SENDS = """
 INSERT INTO sends (id, enrollment_id, playbook, step, part, attempt, action, contact_id, address, mailer, topic,

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import hmac
 import re
-import base64
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum

@@ -36,7 +36,6 @@ class Desk:
     sources: Mapping[str, Source] = field(default_factory=dict)
     #: Makes the next tick come soon.
     look_sooner: Callable[[], None] = field(default=lambda: None)
-
     #: The connectors that are told scores, each with the fields that its settings map.
     crms: Mapping[str, Collection[str]] = field(default_factory=dict)
 

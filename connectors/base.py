@@ -209,6 +209,8 @@ class MailEventKind(StrEnum):
     CLICKED = "clicked"
     UNSUBSCRIBED = "unsubscribed"
     COMPLAINED = "complained"
+    #: Came back by their own word, on the provider's page.
+    RESUBSCRIBED = "resubscribed"
 
 
 class Actor(StrEnum):
@@ -230,10 +232,16 @@ class MailEvent:
     kind: MailEventKind
     at: datetime
     address: str | None = None
+    #: Who it was, where whoever tells of it knows; else it is judged by the evidence.
     actor: Actor | None = None
     reason: str | None = None
     url: str | None = None
     message_id: str | None = None
+    #: Of a dropped letter what the provider knows of its address: that it bounced, complained or unsubscribed before.
+    because: MailEventKind | None = None
+    #: The evidence of an open or click: by what it came, and from where.
+    user_agent: str | None = None
+    ip: str | None = None
 
 
 class Mailer(ABC):
@@ -271,6 +279,14 @@ class Mailer(ABC):
         """The events of a verified webhook body; what is not understood is passed over.
 
         Raises ValueError where the body as a whole is none of the provider's: it is kept, with the reason.
+        """
+        return iter(())
+
+    def suppressed(self, since: datetime | None, until: datetime) -> Iterator[MailEvent]:
+        """Who may not be written to by the provider's own lists, entered after `since`; the same entry, the same id.
+
+        What webhooks told while nobody was there to hear it stands there still. Raises the errors of
+        `connectors.errors`.
         """
         return iter(())
 

@@ -180,10 +180,10 @@ def test_a_complaint_about_somebody_elses_letter_binds_its_address(store: Store)
 
 def test_a_machines_click_is_not_the_persons_last_click(store: Store) -> None:
     letter(store, person(store))
-    tell(store, event(MailEventKind.CLICKED, actor=Actor.MACHINE))
+    tell(store, event(MailEventKind.CLICKED, actor=Actor.MACHINE), event(MailEventKind.CLICKED, actor=Actor.UNKNOWN))
     assert only(store, contacts)["last_click_at"] is None
-    tell(store, event(MailEventKind.CLICKED, at=LATER))
-    tell(store, event(MailEventKind.CLICKED, at=NOON))
+    tell(store, event(MailEventKind.CLICKED, actor=Actor.HUMAN, at=LATER))
+    tell(store, event(MailEventKind.CLICKED, actor=Actor.HUMAN, at=NOON))
     assert only(store, contacts)["last_click_at"] == LATER
 
 

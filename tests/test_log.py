@@ -137,8 +137,8 @@ def test_the_summary_counts_each_playbooks_rows_and_tells_the_commonest_reasons(
     birthday, win_back = _summary(store)
     assert birthday.counts == {"held": 5, "done": 1}
     assert [(told.reason, told.count) for told in birthday.reasons["held"]] == [("cap", 2), ("a", 1), ("b", 1)]
-    assert (birthday.people, birthday.sent, birthday.opened) == (2, 1, 1)
-    assert (win_back.sent, win_back.opened, win_back.reasons) == (1, 0, {})
+    assert (birthday.people, birthday.mail.sent, birthday.mail.human_open) == (2, 1, 1)
+    assert (win_back.mail.sent, win_back.mail.human_open, win_back.mail.machine_open, win_back.reasons) == (1, 0, 1, {})
 
 
 def test_the_summary_begins_where_it_is_told_to(store: Store) -> None:

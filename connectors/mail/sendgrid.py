@@ -33,6 +33,7 @@ from connectors.mail.message import (
 )
 from connectors.mail.sendgrid_api import SYSTEM, Lost, Refused, SendGridApi
 from connectors.mail.sendgrid_events import events_in, is_signed, public_key
+from connectors.mail.sendgrid_lists import entries
 
 #: Seconds for one call; SendGrid answers a call of a thousand letters in a few.
 TIMEOUT = 60.0
@@ -165,6 +166,12 @@ class SendGridMailer(Mailer):
 
     def events(self, body: bytes) -> Iterator[MailEvent]:
         return events_in(body)
+
+    def suppressed(self, since: datetime | None, until: datetime) -> Iterator[MailEvent]:
+        def ask(path: Sequence[str], query: Mapping[str, int]) -> Any:
+            return self._caller.call(lambda: self._api.get(path, query))
+
+        return entries(ask, since, until, self._settings.unsubscribe_group)
 
     def _post(self, call: Mailing) -> list[Outcome]:
         """Only what certainly was not taken is tried again: SendGrid knows no idempotency key."""

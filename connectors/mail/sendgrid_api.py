@@ -9,7 +9,7 @@ import ssl
 import threading
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,6 +78,20 @@ class SendGridApi:
         # One project saw the header with a suffix that the events' ids do not share.
         return str(answer.headers.get("X-Message-Id") or "").partition(".")[0] or None
 
+    def get(self, path: Sequence[str], query: Mapping[str, int]) -> Any:
+        """What stands at a path below /v3/. Raises Temporary and Permanent (AuthFailed)."""
+        request = f"GET /v3/{'/'.join(path)}"
+        client = self._client()
+        for part in path:
+            client = client._(part)
+        try:
+            answer = client.get(query_params=dict(query) or None, timeout=self._timeout)
+            return json.loads(answer.body)
+        except HTTPError as error:
+            raise _refusal(request, error) from error
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise Temporary(f"no answer ({type(error).__name__}: {error})", system=SYSTEM, request=request) from error
+
     def _client(self) -> Any:
         if not hasattr(self._own, "client"):
             sdk = SendGridAPIClient(self._key, host=self._base_url)
@@ -138,6 +152,17 @@ class _Https(urllib.request.HTTPSHandler):
 
     def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
         return self.do_open(_ReachingTls, req, context=self._tls)
+
+
+def _refusal(request: str, error: HTTPError) -> ConnectorError:
+    """Of a question, which may be asked again whatever became of it."""
+    words = "; ".join(complaint.words for complaint in _complaints(error.body)) or "no words given"
+    if error.status_code in (401, 403):
+        return AuthFailed(words, system=SYSTEM, request=request, status=error.status_code)
+    if error.status_code == 429 or error.status_code >= 500:
+        pause = _pause(error.headers, time.time())
+        return Temporary(words, system=SYSTEM, request=request, status=error.status_code, retry_after=pause)
+    return Permanent(words, system=SYSTEM, request=request, status=error.status_code)
 
 
 def _meaning(status: int, body: bytes, headers: Mapping[str, str]) -> ConnectorError:

@@ -75,7 +75,17 @@ def _thanks() -> Iterator[Values]:
 
 def _standings() -> Iterator[Values]:
     for standing, may_return, unticked in product(Standing, (False, True), (False, True)):
-        yield {"standing": standing.value, "may_return": may_return, "preferences": "p", "unticked": unticked}
+        yield {
+            "standing": standing.value,
+            "may_return": may_return,
+            "preferences": "p",
+            "unticked": unticked,
+            "topics": _TOPICS if may_return else [],
+            "saved": unticked,
+        }
+
+
+_TOPICS = [{"field": "topic.news", "says": "News", "wanted": wanted} for wanted in (True, False)]
 
 
 #: By page what it may have to show.
@@ -86,5 +96,5 @@ SAMPLES: Mapping[str, Sequence[Values]] = {
     "review": ({"sites": {}}, {"sites": {"Google": "https://reviews.example.com"}}),
     "survey": tuple(_surveys()),
     "thanks": tuple(_thanks()),
-    "unsubscribe": ({},),
+    "unsubscribe": tuple({"preferences": preferences} for preferences in ("p", None)),
 }

@@ -52,7 +52,8 @@ def _with_templates(
     # Custom fields are learned by the first sync; until then an unknown name may be one.
     learned = {fault for fault in found if not fields.complete and " has no " in fault.message}
     faults = (*reading.faults, *(fault for fault in found if fault not in learned))
-    warnings = (*reading.warnings, *sorted(learned), *_untold_hours(reading.draft, settings))
+    doubts = (*_untold_hours(reading.draft, settings), *_unchosen(reading.draft, settings))
+    warnings = (*reading.warnings, *sorted(learned), *doubts)
     playbook = None if faults else reading.playbook
     if not reading.draft.enabled:
         # Nobody enters a disabled playbook: what is wrong with it does no harm yet.
@@ -103,6 +104,22 @@ def _untold_hours(draft: Draft, settings: Settings | None) -> list[Fault]:
     words = "is counted from Monday to Friday, 9 to 17, without holidays"
     advice = 'say when you work in regulars.yaml: business_hours: {mon-fri: "09:00-17:00", holidays: PL}'
     return [draft.file.fault(path, words, advice) for path in counted]
+
+
+def _unchosen(draft: Draft, settings: Settings | None) -> list[Fault]:
+    """Marketing mails of a topic that people cannot choose, where they may choose others."""
+    if settings is None or not settings.topics:
+        return []
+    mails = [(step.path, step.action) for step in draft.steps if isinstance(step.action, MailAction)]
+    return [
+        draft.file.fault(
+            (*path, mail.name, *(("topic",) if "topic" in mail.model_fields_set else ())),
+            f"topics: in regulars.yaml has no {mail.topic!r}: nobody can turn this mail off but with all others",
+            closest(mail.topic, settings.topics) or f"add {mail.topic}: and what people read of it",
+        )
+        for path, mail in mails
+        if mail.purpose == "marketing" and mail.topic not in settings.topics
+    ]
 
 
 def _mail_faults(

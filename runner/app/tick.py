@@ -19,6 +19,7 @@ from runner.app.app import App
 from runner.app.digests import send_digest
 from runner.app.entering import all_paused, enroll_all, night_has_come
 from runner.app.hearing import sources_today
+from runner.app.reconciling import reconcile
 from runner.app.stuck import stuck
 from runner.breakers import stopped, trip
 from runner.churn import keeping
@@ -27,6 +28,7 @@ from runner.edge import Edge
 from runner.enroll import Entered, register
 from runner.errors import ExitCode, Fault, WrongUsage
 from runner.settings import Breakers
+from runner.store import rollups
 from runner.store.tables import OPEN_SENDS, OPEN_WRITES, playbooks, sends, writes
 from runner.sync import Synced, TooManyGone, advance, sync
 
@@ -141,9 +143,11 @@ def tick(app: App, now: datetime, *, full: bool = False, stop: Callable[[], bool
     if not stop():
         _score(app, now, ticked)
         _drain(app, now)
+        ticked.failures += reconcile(app, mailers(app), now)
         _run_playbooks(app, now, ticked, stop, all_over=full or night_has_come(app, now))
     if app.measures and not stop():
         ticked.failures += send_digest(app, now)
+    rollups.refresh(app.store)
     app.remember("last_tick_at", now.isoformat())
     ticked.waiting += _unsettled(app)
     return ticked
@@ -237,8 +241,10 @@ def _run_playbooks(app: App, now: datetime, ticked: Ticked, stop: Callable[[], b
 
 def _drain(app: App, now: datetime) -> None:
     """Webhook bodies that came since the last look."""
+    machines = collect.Machines.of(app.settings)
     for name, mailer in mailers(app).items():
-        collect.drain(app.store, name, mailer, now)
+        collect.drain(app.store, name, mailer, now, machines)
+    collect.settle_clicks(app.store, now, machines)
 
 
 def _hear(app: App, now: datetime) -> None:

@@ -6,11 +6,12 @@ from runner.circumstances.circumstances import Circumstances, Passage, look_at, 
 from runner.circumstances.due import ALL_PAUSED, ENROLLED, Due, as_due, due_enrollments, due_steps, paused
 from runner.circumstances.mailed import OUT, Mailed, caps_since, local_day
 from runner.circumstances.people import living, once_known_as, people_of, source_ids, zones_in_use
-from runner.circumstances.permission import MARKETING_NOES, suppressed
+from runner.circumstances.permission import MARKETING, MARKETING_NOES, suppressed, words_of
 
 __all__ = [
     "ALL_PAUSED",
     "ENROLLED",
+    "MARKETING",
     "MARKETING_NOES",
     "OUT",
     "Circumstances",
@@ -30,5 +31,6 @@ __all__ = [
     "plain",
     "source_ids",
     "suppressed",
+    "words_of",
     "zones_in_use",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,8 @@ import sqlalchemy as sa
 from runner.circumstances.people import living
 from runner.store.tables import consents, contacts, suppressions
 
+#: The topic of a word about everything that is not service mail.
+MARKETING = "marketing"
 #: Suppressions that a service mail does not heed; any other binds every mail.
 MARKETING_NOES = ("unsubscribed", "crm")
 # What every batch asks is written once: building a statement takes longer than answering it.
@@ -45,18 +47,42 @@ _NOES = (
 
 
 def latest_words(connection: sa.Connection, ids: Sequence[int], topic: str) -> dict[int, str]:
-    """The latest word of each person on the topic, or on marketing as a whole, whoever they were when they said it."""
-    return dict(connection.execute(_WORDS, {"ids": list(ids), "topic": topic}).all())
+    """The word of each person that counts for the topic, whoever they were when they said it."""
+    return words_on(connection.execute(_WORDS, {"ids": list(ids), "topics": [topic, MARKETING]}).all(), topic)
+
+
+def words_on(said: Iterable[Any], topic: str) -> dict[int, str]:
+    """Of (person, topic, word), oldest first: what was said of the topic itself goes before a yes to all.
+
+    A no to all ends everything that was said before it.
+    """
+    found: dict[int, str] = {}
+    own: set[int] = set()
+    for person, about, word in said:
+        if about == topic:
+            own.add(person)
+        elif about != MARKETING or (word != "no" and person in own):
+            continue
+        else:
+            own.discard(person)
+        found[person] = word
+    return found
 
 
 _WORDS = (
-    sa.select(living(consents.c.contact_id), consents.c.answer)
+    sa.select(living(consents.c.contact_id), consents.c.topic, consents.c.answer)
     .where(
         sa.or_(
             consents.c.contact_id.in_(_SOME),
             consents.c.contact_id.in_(sa.select(contacts.c.id).where(contacts.c.merged_into.in_(_SOME))),
         ),
-        sa.or_(consents.c.topic == sa.bindparam("topic"), consents.c.topic == "marketing"),
+        consents.c.topic.in_(sa.bindparam("topics", expanding=True)),
     )
     .order_by(consents.c.at, consents.c.id)
 )
+
+
+def words_of(connection: sa.Connection, person: int, topics: Sequence[str]) -> dict[str, str | None]:
+    """The word of one person that counts for each of these topics."""
+    said = connection.execute(_WORDS, {"ids": [person], "topics": [*topics, MARKETING]}).all()
+    return {topic: words_on(said, topic).get(person) for topic in topics}

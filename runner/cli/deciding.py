@@ -160,10 +160,12 @@ def suppress(address: Annotated[str, typer.Argument(metavar="ADDRESS")], folder:
 
 
 def unsuppress(address: Annotated[str, typer.Argument(metavar="ADDRESS")], folder: Folder = None) -> None:
-    """Lift what `suppress` or a bounce did; a person's own no stays."""
-    from runner.app import decisions
+    """Lift what `suppress` or a bounce did, and let somebody erased come back; a person's own no stays."""
+    from runner.app import decisions, people
 
     with workspace(folder) as app:
+        if people.lift_stone(app, address):
+            print(f"{address}: had been erased; a full sync may bring them back.")
         lifted, kept = decisions.unsuppress(app, address)
     print(f"{address}: {lifted} lifted." if lifted else f"{address}: nothing to lift.")
     if kept:

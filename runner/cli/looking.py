@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -29,6 +30,9 @@ def log(
     status: Annotated[str | None, typer.Option(help="done, held, skipped, ended, failed or unsure.")] = None,
     since: Annotated[str | None, typer.Option(help="From this time on.", metavar="TIME")] = None,
     limit: Annotated[int | None, typer.Option(help="The newest rows, so many.", min=1)] = None,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="What each playbook did, and what became of its mail.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show every decision, done or not, with its reason. Oldest first."""
@@ -38,6 +42,9 @@ def log(
 
     if status is not None and status not in action_log.STATUSES:
         raise WrongUsage(f"there is no status {status!r}; there are {', '.join(action_log.STATUSES)}")
+    if summary:
+        _summary(folder, since, narrowed=any((playbook, contact, status, limit)), as_json=as_json)
+        return
     with workspace(folder) as app, app.store.read() as connection:
         who = contact_called(connection, contact) if contact else None
         if playbook is not None:
@@ -53,6 +60,22 @@ def log(
             shown = True
         if not shown:
             print("No decision fits.")
+
+
+def _summary(folder: Path | None, since: str | None, *, narrowed: bool, as_json: bool) -> None:
+    from runner import log as action_log
+    from runner.cli.tables import mail_table, summary_table
+
+    if narrowed:
+        raise WrongUsage("--summary tells of all playbooks; only --since narrows it")
+    with workspace(folder) as app, app.store.read() as connection:
+        start = instant(since, app.settings.timezone) if since else None
+        told = action_log.summary(connection, start)
+    if as_json:
+        print_json([one.document() for one in told])
+        return
+    for table in (summary_table(told), mail_table(told)):
+        console().print(table)
 
 
 def explain(

@@ -8,7 +8,19 @@ from typing import Annotated
 
 import typer
 
-from runner.cli import deciding, figures, looking, measuring, rehearsing, running, telling, testing, voices, writing
+from runner.cli import (
+    deciding,
+    figures,
+    keeping,
+    looking,
+    measuring,
+    rehearsing,
+    running,
+    telling,
+    testing,
+    voices,
+    writing,
+)
 from runner.cli.options import Folder, remember_folder
 from runner.errors import ExitCode, RegularsError
 
@@ -41,7 +53,7 @@ def regulars(
     remember_folder(folder)
 
 
-for module in (writing, testing, running, looking, voices, figures, measuring, deciding, telling, rehearsing):
+for module in (writing, testing, running, looking, voices, figures, measuring, deciding, keeping, telling, rehearsing):
     for name, command in module.COMMANDS.items():
         app.command(name)(command)
 

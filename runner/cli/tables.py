@@ -14,6 +14,7 @@ from rich.text import Text
 
 from runner import clock
 from runner.kpis import KPIS, Alarm, Kpi, Status, Unit
+from runner.kpis.intervals import wilson
 from runner.log import LoggedSend, LoggedWrite, LogRow, PlaybookSummary
 
 #: Rows of the log laid out at a time, so that a long one appears at once.
@@ -117,7 +118,8 @@ def summary_table(playbooks: Sequence[PlaybookSummary]) -> RenderableType:
     for head in ("People", "Sent", "Opened", "Answered", *(status.capitalize() for status in statuses)):
         table.add_column(head, justify="right", no_wrap=True)
     for playbook in playbooks:
-        numbers = (playbook.people, playbook.sent, playbook.opened, playbook.answered)
+        mail = playbook.mail
+        numbers = (playbook.people or 0, mail.sent, mail.human_open, mail.answered)
         counted = [Text(_number(playbook.counts.get(s, 0)), _COLOURS[s]) for s in statuses]
         table.add_row(plain(playbook.playbook), *map(_number, numbers), *counted)
     table.caption = "Sent: messages the mailer accepted. Opened: by a person. The rest: decisions in the log."
@@ -125,6 +127,38 @@ def summary_table(playbooks: Sequence[PlaybookSummary]) -> RenderableType:
     if not any(playbook.reasons for playbook in playbooks):
         return table
     return Group(table, Text(), _reasons(playbooks))
+
+
+def mail_table(playbooks: Sequence[PlaybookSummary]) -> RenderableType:
+    """What became of each playbook's mail: who opened it, and how sure that is."""
+    mailing = [playbook for playbook in playbooks if playbook.mail.sent]
+    if not mailing:
+        return Text("No mail has gone out yet.")
+    table = blank_table()
+    table.add_column("Playbook", ratio=1, min_width=16)
+    for head in ("Delivered", "By people", "95 % interval", "Machines", "Unknown", "Clicked", "Stopped", "Spam"):
+        table.add_column(head, justify="right", no_wrap=True)
+    for playbook in mailing:
+        mail = playbook.mail
+        low, high = wilson(mail.human_open, mail.delivered) if mail.delivered else (0.0, 1.0)
+        shares = [_of(count, mail.delivered) for count in (mail.human_open, mail.machine_open, mail.unknown_open)]
+        table.add_row(
+            plain(playbook.playbook),
+            _number(mail.delivered),
+            shares[0],
+            f"{low:.1%} – {high:.1%}" if mail.delivered else "",
+            *shares[1:],
+            _of(mail.human_click, mail.delivered),
+            _number(mail.unsubscribed),
+            _number(mail.complained),
+        )
+    table.caption = "Opened by people, by machines alone, and by nobody can say whom; clicked by people."
+    table.caption_style, table.caption_justify = "dim", "left"
+    return table
+
+
+def _of(count: int, whole: int) -> str:
+    return f"{count / whole:.1%}" if whole else ""
 
 
 def _reasons(playbooks: Sequence[PlaybookSummary]) -> Table:

@@ -6,20 +6,26 @@ from runner.actions.questions import SCALES, Scale
 from runner.collect.answers import Answered, answer, given, record
 from runner.collect.asked import SurveyClosed, UnknownSend
 from runner.collect.consent import Standing, resubscribe, standing, unsubscribe
-from runner.collect.inbox import Drained, drain, receive
+from runner.collect.hits import Rejudged, reclassify, settle_clicks
+from runner.collect.inbox import Body, Drained, drain, receive, receive_all
+from runner.collect.machines import Machines
 from runner.collect.mail import Counted, events
 from runner.collect.people import language
 from runner.collect.refusals import BadAnswer, Said
 from runner.collect.telling import Told, tell
 from runner.collect.tokens import Scope, Token, holder, in_force, issue, revoke
+from runner.collect.topics import choose, wanted
 from runner.collect.visits import Visited, hit, referral_code, visited
 
 __all__ = [
     "SCALES",
     "Answered",
     "BadAnswer",
+    "Body",
     "Counted",
     "Drained",
+    "Machines",
+    "Rejudged",
     "Said",
     "Scale",
     "Scope",
@@ -30,6 +36,7 @@ __all__ = [
     "UnknownSend",
     "Visited",
     "answer",
+    "choose",
     "drain",
     "events",
     "given",
@@ -39,12 +46,16 @@ __all__ = [
     "issue",
     "language",
     "receive",
+    "receive_all",
+    "reclassify",
     "record",
     "referral_code",
     "resubscribe",
     "revoke",
+    "settle_clicks",
     "standing",
     "tell",
     "unsubscribe",
     "visited",
+    "wanted",
 ]

@@ -5,21 +5,21 @@ A no binds at once and stays until the person says yes on our own page; the CRM'
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 import sqlalchemy as sa
 
+from runner.circumstances import MARKETING
 from runner.collect.people import living
 from runner.links import Ticket
 from runner.store import Store
+from runner.store.personal import ERASED
 from runner.store.tables import consents, contact_changes, contacts, sends, suppressions
 
 #: The consent's source when somebody comes back by their own word.
 PAGE = "preferences page"
-#: The topic of a yes or no to everything that is not service mail; a CRM's word has the same.
-MARKETING = "marketing"
 
 
 class Reason(StrEnum):
@@ -74,7 +74,7 @@ def resubscribe(store: Store, ticket: Ticket, now: datetime) -> Standing:
             return Standing.UNSUBSCRIBED
         addresses = {send.address if send else None, _address(connection, person)} - {None}
         _lift(connection, person, addresses, now)
-        _say(connection, person, "yes", PAGE, now, f"link of send {ticket.send_id}")
+        say(connection, person, MARKETING, "yes", PAGE, now, f"link of send {ticket.send_id}")
         after = _standing(connection, person, addresses)
         if after is Standing.UNSUBSCRIBED:
             _mark(connection, person, opted_out=False, now=now)
@@ -93,9 +93,13 @@ def standing(store: Store, ticket: Ticket) -> Standing:
 def bind(connection: sa.Connection, no: No, now: datetime) -> None:
     """Writes the suppression, and for a person's no the consent, unless in force already or taken back since."""
     person = living(connection, [no.contact_id]).get(no.contact_id) if no.contact_id is not None else None
+    if no.address == ERASED:
+        no = replace(no, address=None)
     if no.address is None and person is None:
         return
-    if no.reason is Reason.UNSUBSCRIBED and person is not None and _came_back(connection, person, no.at):
+    if no.reason is Reason.UNSUBSCRIBED and person is not None and _came_back(connection, person, no):
+        return
+    if person is None and no.contact_id is None and _is_old_news(connection, no):
         return
     if not _in_force(connection, no, person):
         connection.execute(
@@ -106,8 +110,24 @@ def bind(connection: sa.Connection, no: No, now: datetime) -> None:
     if no.reason is not Reason.BOUNCED and person is not None:
         if _last_word(connection, person) != "no":
             proof = no.proof or (f"link of send {no.send_id}" if no.send_id else None)
-            _say(connection, person, "no", no.source, no.at, proof)
+            say(connection, person, MARKETING, "no", no.source, no.at, proof)
         _mark(connection, person, opted_out=True, now=now)
+
+
+def came_back(
+    connection: sa.Connection, source: str, address: str, contact_id: int | None, at: datetime, now: datetime
+) -> None:
+    """A yes said where a no was said before takes back that no, and no other."""
+    person = living(connection, [contact_id]).get(contact_id) if contact_id is not None else None
+    theirs = suppressions.c.address == address
+    if person is not None:
+        theirs |= suppressions.c.contact_id == person
+        say(connection, person, MARKETING, "yes", source, at, None)
+    its_own = (suppressions.c.reason == Reason.UNSUBSCRIBED, suppressions.c.source == source, suppressions.c.at <= at)
+    lifted = sa.update(suppressions).where(theirs, *its_own, suppressions.c.lifted_at.is_(None))
+    connection.execute(lifted.values(lifted_at=now, lifted_by=source))
+    if person is not None and _standing(connection, person, {address}, but_for_mark=True) is Standing.SUBSCRIBED:
+        _mark(connection, person, opted_out=False, now=now)
 
 
 def settle(connection: sa.Connection, send_id: str, now: datetime) -> None:
@@ -136,10 +156,24 @@ def _in_force(connection: sa.Connection, no: No, person: int | None) -> bool:
     return connection.execute(same.limit(1)).first() is not None
 
 
-def _came_back(connection: sa.Connection, person: int, since: datetime) -> bool:
-    """Whether a yes on our page is younger than this no, which was only told late."""
+def _is_old_news(connection: sa.Connection, no: No) -> bool:
+    """Whether the address is bound by such a no, or was set free after it: a provider's list forgets nothing."""
+    same = sa.select(suppressions.c.id).where(
+        suppressions.c.address == no.address,
+        suppressions.c.reason == no.reason,
+        suppressions.c.lifted_at.is_(None) | (suppressions.c.lifted_at >= no.at),
+    )
+    return connection.execute(same.limit(1)).first() is not None
+
+
+def _came_back(connection: sa.Connection, person: int, no: No) -> bool:
+    """Whether a yes on our page, or where the no was said, is younger than this no, which was only told late."""
     yes = sa.select(consents.c.id).where(
-        consents.c.contact_id == person, consents.c.answer == "yes", consents.c.source == PAGE, consents.c.at > since
+        consents.c.contact_id == person,
+        consents.c.answer == "yes",
+        consents.c.topic == MARKETING,
+        consents.c.source.in_([PAGE, no.source]),
+        consents.c.at > no.at,
     )
     return connection.execute(yes.limit(1)).first() is not None
 
@@ -149,8 +183,11 @@ def _last_word(connection: sa.Connection, person: int) -> str | None:
     return connection.scalar(said.order_by(consents.c.at.desc(), consents.c.id.desc()).limit(1))
 
 
-def _say(connection: sa.Connection, person: int, word: str, source: str, at: datetime, proof: str | None) -> None:
-    said = {"contact_id": person, "topic": MARKETING, "answer": word, "source": source, "at": at, "proof": proof}
+def say(
+    connection: sa.Connection, person: int, topic: str, word: str, source: str, at: datetime, proof: str | None
+) -> None:
+    """Adds a word to the ledger, which nothing is ever taken out of."""
+    said = {"contact_id": person, "topic": topic, "answer": word, "source": source, "at": at, "proof": proof}
     connection.execute(sa.insert(consents).values(**said))
 
 
@@ -175,13 +212,16 @@ def _lift(connection: sa.Connection, person: int, addresses: set[str | None], no
         connection.execute(sa.insert(suppressions).values(**kept))
 
 
-def _standing(connection: sa.Connection, person: int, addresses: set[str | None]) -> Standing:
+def _standing(
+    connection: sa.Connection, person: int, addresses: set[str | None], *, but_for_mark: bool = False
+) -> Standing:
     binding = (suppressions.c.contact_id == person) | suppressions.c.address.in_(sorted(filter(None, addresses)))
     in_force = sa.select(suppressions.c.reason).where(binding, suppressions.c.lifted_at.is_(None))
     reasons = set(connection.scalars(in_force))
     if reasons - {Reason.UNSUBSCRIBED}:
         return Standing.BLOCKED
-    opted_out = connection.scalar(sa.select(contacts.c.opted_out).where(contacts.c.id == person))
+    mark = sa.select(contacts.c.opted_out).where(contacts.c.id == person)
+    opted_out = not but_for_mark and connection.scalar(mark)
     return Standing.UNSUBSCRIBED if reasons or opted_out else Standing.SUBSCRIBED
 
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import accumulate
+from typing import Any
 
 import sqlalchemy as sa
 import structlog
 
 from connectors.base import Mailer, MailEvent
 from runner.collect import mail
+from runner.collect.machines import KNOWN, Machines
 from runner.store import Store
 from runner.store.tables import inbox
+
+#: Bodies of one round, and bytes of them, beyond which one is left for the next.
+BODIES, BYTES = 20, 2_000_000
 
 log = structlog.get_logger()
 
@@ -27,33 +34,64 @@ class Drained:
     counted: mail.Counted = field(default_factory=mail.Counted)
 
 
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A webhook's body as it came, verified."""
+
+    connector: str
+    body: bytes
+    received_at: datetime
+
+
 def receive(store: Store, connector: str, body: bytes, now: datetime) -> None:
     """Keeps a verified body; once this returns, it is on disk."""
+    receive_all(store, [Body(connector, body, now)])
+
+
+def receive_all(store: Store, bodies: Sequence[Body]) -> None:
+    """The same of several, in one commit."""
+    rows = [{"connector": one.connector, "body": one.body, "received_at": one.received_at} for one in bodies]
     with store.inbox.begin() as connection:
-        connection.execute(sa.insert(inbox).values(connector=connector, body=body, received_at=now))
+        connection.execute(sa.insert(inbox), rows)
 
 
-def drain(store: Store, mailer_name: str, mailer: Mailer, now: datetime) -> Drained:
+def drain(store: Store, mailer_name: str, mailer: Mailer, now: datetime, machines: Machines = KNOWN) -> Drained:
     """Turns every waiting body of this mailer into events. Killed at any point, the next drain goes on without loss."""
     drained = Drained()
-    while (waiting := _oldest(store, mailer_name)) is not None:
-        number, body = waiting
-        found, fault = _read(mailer, number, body)
-        counted = mail.events(store, mailer_name, found, now)
+    while waiting := _oldest(store, mailer_name):
+        found: list[MailEvent] = []
+        read: list[dict[str, Any]] = []
+        for number, body in waiting:
+            told, fault = _read(mailer, number, body)
+            found += told
+            read.append({"number": number, "fault": fault, "now": now})
+        counted = mail.events(store, mailer_name, found, now, machines)
         # Last: a body that is read twice does no harm, one that is not read would be lost.
         with store.inbox.begin() as connection:
-            connection.execute(sa.update(inbox).where(inbox.c.id == number).values(drained_at=now, fault=fault))
-        drained = Drained(drained.bodies + 1, drained.faults + (fault is not None), drained.counted + counted)
+            connection.execute(_DONE, read)
+        faults = sum(one["fault"] is not None for one in read)
+        drained = Drained(drained.bodies + len(read), drained.faults + faults, drained.counted + counted)
     return drained
 
 
-def _oldest(store: Store, mailer_name: str) -> tuple[int, bytes] | None:
+_DONE = (
+    sa.update(inbox)
+    .where(inbox.c.id == sa.bindparam("number"))
+    .values(drained_at=sa.bindparam("now"), fault=sa.bindparam("fault"))
+)
+
+
+def _oldest(store: Store, mailer_name: str) -> list[tuple[int, bytes]]:
+    """The bodies that came first: one at the least, and as many more as are soon read."""
     waiting = (inbox.c.connector == mailer_name) & inbox.c.drained_at.is_(None)
-    with store.inbox.begin() as connection:
-        row = connection.execute(
-            sa.select(inbox.c.id, inbox.c.body).where(waiting).order_by(inbox.c.id).limit(1)
-        ).first()
-    return (row.id, bytes(row.body)) if row else None
+    sizes = sa.select(inbox.c.id, sa.func.length(inbox.c.body)).where(waiting).order_by(inbox.c.id).limit(BODIES)
+    with store.inbox.connect() as connection:
+        rows = connection.execute(sizes).all()
+        fitting = [
+            id for (id, _), total in zip(rows, accumulate(size for _, size in rows), strict=True) if total <= BYTES
+        ]
+        chosen = sa.select(inbox.c.id, inbox.c.body).where(inbox.c.id.in_(fitting or [id for id, _ in rows[:1]]))
+        return [(row.id, bytes(row.body)) for row in connection.execute(chosen.order_by(inbox.c.id))]
 
 
 def _read(mailer: Mailer, number: int, body: bytes) -> tuple[list[MailEvent], str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
@@ -11,14 +12,21 @@ from typing import Any
 import sqlalchemy as sa
 
 from connectors.base import Actor, MailEvent, MailEventKind
-from runner.collect import consent
+from runner.collect import consent, hits
+from runner.collect.hits import Seen
+from runner.collect.machines import KNOWN, Machines
 from runner.collect.people import living, lock
 from runner.collect.text import storable
 from runner.store import Store
-from runner.store.tables import contacts, mail_events, sends, writes
+from runner.store.functions import texts_in
+from runner.store.many import Many
+from runner.store.tables import mail_events, sends, writes
 
 #: Events of one transaction: pages must not wait longer than some 50 ms for the write lock.
 BATCH = 250
+
+#: Characters of a program's name for itself.
+LONGEST_AGENT = 300
 
 #: How far a letter came; the higher rank stays, since events arrive in any order. A delivered letter may still bounce.
 DELIVERY_RANKS: Mapping[str, int] = {
@@ -29,8 +37,6 @@ DELIVERY_RANKS: Mapping[str, int] = {
     MailEventKind.DROPPED: 5,
     MailEventKind.BOUNCED: 6,
 }
-#: Who it was that opened or clicked; the higher rank stays.
-ACTOR_RANKS: Mapping[str, int] = {Actor.MACHINE: 1, Actor.UNKNOWN: 2, Actor.HUMAN: 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +53,24 @@ class Counted:
         return Counted(self.new + other.new, self.repeated + other.repeated, self.unknown + other.unknown)
 
 
-def events(store: Store, mailer_name: str, told: Iterable[MailEvent], now: datetime) -> Counted:
+def events(
+    store: Store, mailer_name: str, told: Iterable[MailEvent], now: datetime, machines: Machines = KNOWN
+) -> Counted:
     """Records events with all that follows from them; one that is told again changes nothing."""
     counted = Counted()
     for batch in _batches(told):
         with store.write() as connection:
-            counted += record(connection, store, mailer_name, batch, now)
+            counted += record(connection, store, mailer_name, batch, now, machines)
     return counted
 
 
 def record(
-    connection: sa.Connection, store: Store, mailer_name: str, told: Sequence[MailEvent], now: datetime
+    connection: sa.Connection,
+    store: Store,
+    mailer_name: str,
+    told: Sequence[MailEvent],
+    now: datetime,
+    machines: Machines = KNOWN,
 ) -> Counted:
     """The same within the caller's transaction."""
     new = _insert_new(connection, store, mailer_name, told, now)
@@ -68,10 +81,11 @@ def record(
             progress[event.send_id].hears(event, now)
         else:
             unknown += 1
+    clickers = _judge(connection, progress, machines, now)
     _write_back(connection, progress.values())
     _prove_messages(connection, {event.send_id for event in new if event.send_id} - progress.keys(), now)
-    _lock_people(connection, new, progress)
-    _note_clicks(connection, new, progress, now)
+    _lock_people(connection, new, progress, clickers)
+    hits.note_clicks(connection, clickers, now)
     _bind(connection, mailer_name, new, progress, now)
     return Counted(len(new), len(told) - len(new), unknown)
 
@@ -94,6 +108,10 @@ class _Progress:
     clicked_at: datetime | None
     unsubscribed_at: datetime | None
     complained_at: datetime | None
+    look_again_at: datetime | None
+    claimed_at: datetime
+    #: Whether something was told by which its opens and clicks are to be judged anew.
+    is_to_judge: bool = False
 
     def hears(self, event: MailEvent, now: datetime) -> None:
         if self.state in ("claimed", "unsure"):
@@ -105,10 +123,9 @@ class _Progress:
         match event.kind:
             case MailEventKind.DELIVERED:
                 self.delivered_at = _first(self.delivered_at, event.at)
-            case MailEventKind.OPENED:
-                self.opened, self.opened_at = _surer(self.opened, self.opened_at, event)
-            case MailEventKind.CLICKED:
-                self.clicked, self.clicked_at = _surer(self.clicked, self.clicked_at, event)
+                self.is_to_judge |= bool(self.opened or self.clicked)
+            case MailEventKind.OPENED | MailEventKind.CLICKED:
+                self.is_to_judge = True
             case MailEventKind.UNSUBSCRIBED:
                 self.unsubscribed_at = _first(self.unsubscribed_at, event.at)
             case MailEventKind.COMPLAINED:
@@ -116,23 +133,31 @@ class _Progress:
             case _:
                 pass
 
+    def shows(self, seen: Seen) -> bool:
+        """Takes over what its hits come to; whether it is told otherwise now who clicked it, or when."""
+        clicks = self.clicked, self.clicked_at
+        for name in _SEEN:
+            setattr(self, name, getattr(seen, name))
+        return Actor.HUMAN in (clicks[0], self.clicked)
 
-_COLUMNS = tuple(field.name for field in fields(_Progress))
-_CHANGING = tuple(name for name in _COLUMNS if name not in ("id", "contact_id", "address"))
+
+_SEEN = tuple(field.name for field in fields(Seen))
+_COLUMNS = tuple(field.name for field in fields(_Progress) if field.name != "is_to_judge")
+_CHANGING = tuple(name for name in _COLUMNS if name not in ("id", "contact_id", "address", "claimed_at"))
 
 
 def _first(known: datetime | None, at: datetime) -> datetime:
     return at if known is None else min(known, at)
 
 
-def _surer(actor: str | None, since: datetime | None, event: MailEvent) -> tuple[str, datetime]:
-    """The surest actor and the first time of that actor: a machine's hour is never shown as a person's."""
-    told = (event.actor or Actor.UNKNOWN).value
-    if actor is None or ACTOR_RANKS[told] > ACTOR_RANKS[actor]:
-        return told, event.at
-    if ACTOR_RANKS[told] == ACTOR_RANKS[actor]:
-        return actor, _first(since, event.at)
-    return actor, since or event.at
+def _judge(
+    connection: sa.Connection, progress: Mapping[str | None, _Progress], machines: Machines, now: datetime
+) -> set[int]:
+    """Judges the opens and clicks of which something was told; the people whose last click may be another one now."""
+    letters = {one.id: one for one in progress.values() if one.is_to_judge}
+    arrived = {one.id: one.delivered_at or one.claimed_at for one in letters.values()}
+    seen = hits.judge_letters(connection, arrived, machines, now)
+    return {letters[id].contact_id for id, what in seen.items() if letters[id].shows(what)}
 
 
 def _insert_new(
@@ -140,40 +165,65 @@ def _insert_new(
 ) -> list[MailEvent]:
     """Those that were not known yet. In the order of their ids, so that two processes do not lock each other out."""
     unique = {event.event_id: event for event in map(_storable, told)}
-    if not unique:
+    if store.is_sqlite:
+        # Nobody else writes meanwhile, so those that are there can be asked for.
+        asked = {"mailer": mailer_name, "ids": json.dumps(list(unique))}
+        known = set(connection.scalars(_KNOWN, asked))
+        new = [event for id, event in sorted(unique.items()) if id not in known]
+        _INSERT(connection, [_row(event, mailer_name, now) for event in new])
+        return new
+    rows = [_row(event, mailer_name, now) for _, event in sorted(unique.items())]
+    if not rows:
         return []
-    rows = [
-        {
-            "mailer": mailer_name,
-            "event_id": event_id,
-            "send_id": event.send_id,
-            "kind": event.kind.value,
-            "at": event.at,
-            "actor": event.actor.value if event.actor else None,
-            "reason": event.reason,
-            "url": event.url,
-            "seen_at": now,
-        }
-        for event_id, event in sorted(unique.items())
-    ]
     insert = store.insert(mail_events).on_conflict_do_nothing(index_elements=["mailer", "event_id"])
-    new = connection.scalars(insert.returning(mail_events.c.event_id), rows)
-    return [unique[event_id] for event_id in new]
+    return [unique[id] for id in connection.scalars(insert.returning(mail_events.c.event_id), rows)]
 
 
-def _progress_of(connection: sa.Connection, send_ids: set[str]) -> dict[str | None, _Progress]:
-    chosen = sa.select(*(sends.c[name] for name in _COLUMNS)).where(sends.c.id.in_(sorted(send_ids)))
+_INSERT = Many(sa.insert(mail_events))
+_KNOWN = sa.select(mail_events.c.event_id).where(
+    mail_events.c.mailer == sa.bindparam("mailer"), mail_events.c.event_id.in_(texts_in(sa.bindparam("ids")))
+)
+
+
+def _row(event: MailEvent, mailer_name: str, now: datetime) -> dict[str, Any]:
     return {
-        row.id: _Progress(*row)
-        for row in connection.execute(chosen.order_by(sends.c.id).with_for_update(key_share=True))
+        "mailer": mailer_name,
+        "event_id": event.event_id,
+        "send_id": event.send_id,
+        "kind": event.kind.value,
+        "at": event.at,
+        "actor": (event.actor or Actor.UNKNOWN).value if event.kind in _HITS else None,
+        "told": event.actor.value if event.actor else None,
+        "reason": event.reason,
+        "url": event.url,
+        "user_agent": event.user_agent[:LONGEST_AGENT] if event.user_agent else None,
+        "ip": event.ip,
+        "seen_at": now,
     }
 
 
+def _progress_of(connection: sa.Connection, send_ids: set[str]) -> dict[str | None, _Progress]:
+    rows = connection.execute(_SENDS, {"ids": json.dumps(sorted(send_ids))})
+    return {row.id: _Progress(*row) for row in rows}
+
+
+_SENDS = (
+    sa.select(*(sends.c[name] for name in _COLUMNS))
+    .where(sends.c.id.in_(texts_in(sa.bindparam("ids"))))
+    .order_by(sends.c.id)
+    .with_for_update(key_share=True)
+)
+
+
 def _write_back(connection: sa.Connection, progress: Iterable[_Progress]) -> None:
-    rows = [{f"new_{name}": getattr(one, name) for name in ("id", *_CHANGING)} for one in progress]
-    if rows:
-        changes: Any = {name: sa.bindparam(f"new_{name}") for name in _CHANGING}
-        connection.execute(sa.update(sends).where(sends.c.id == sa.bindparam("new_id")).values(changes), rows)
+    _UPDATE(connection, [{f"new_{name}": getattr(one, name) for name in ("id", *_CHANGING)} for one in progress])
+
+
+_UPDATE = Many(
+    sa.update(sends)
+    .where(sends.c.id == sa.bindparam("new_id"))
+    .values({name: sa.bindparam(f"new_{name}", type_=sends.c[name].type) for name in _CHANGING})
+)
 
 
 def _prove_messages(connection: sa.Connection, ids: set[str], now: datetime) -> None:
@@ -183,33 +233,19 @@ def _prove_messages(connection: sa.Connection, ids: set[str], now: datetime) -> 
         connection.execute(sa.update(writes).where(*told).values(state="accepted", settled_at=now))
 
 
-def _lock_people(connection: sa.Connection, new: Sequence[MailEvent], progress: Mapping[str | None, _Progress]) -> None:
-    touching = {MailEventKind.CLICKED, *_BINDING}
-    people = {
-        progress[event.send_id].contact_id for event in new if event.kind in touching and event.send_id in progress
-    }
-    if people:
-        lock(connection, living(connection, people).values())
-
-
-def _note_clicks(
-    connection: sa.Connection, new: Sequence[MailEvent], progress: Mapping[str | None, _Progress], now: datetime
+def _lock_people(
+    connection: sa.Connection,
+    new: Sequence[MailEvent],
+    progress: Mapping[str | None, _Progress],
+    clickers: set[int],
 ) -> None:
-    """The last click of each person; a machine's click says nothing of its owner."""
-    clicks = [
-        e for e in new if e.kind is MailEventKind.CLICKED and e.actor is not Actor.MACHINE and e.send_id in progress
-    ]
-    people = living(connection, {progress[event.send_id].contact_id for event in clicks})
-    latest: dict[int, datetime] = {}
-    for event in clicks:
-        contact_id = people[progress[event.send_id].contact_id]
-        latest[contact_id] = max(event.at, latest.get(contact_id, event.at))
-    rows = [{"who": contact_id, "at": at, "now": now} for contact_id, at in sorted(latest.items())]
-    if rows:
-        at = sa.bindparam("at", type_=contacts.c.last_click_at.type)
-        later = contacts.c.last_click_at.is_(None) | (contacts.c.last_click_at < at)
-        clicked = sa.update(contacts).where(contacts.c.id == sa.bindparam("who"), later)
-        connection.execute(clicked.values(last_click_at=at, changed_at=sa.bindparam("now")), rows)
+    bound = {
+        progress[event.send_id].contact_id
+        for event in new
+        if (event.because or event.kind) in _TOUCHING and event.send_id in progress
+    }
+    if people := bound | clickers:
+        lock(connection, living(connection, people).values())
 
 
 def _bind(
@@ -224,25 +260,35 @@ def _bind(
     An address is bound even where the letter is not one of ours: somebody at it said no to this sender.
     """
     for event in new:
-        reason = _BINDING.get(event.kind)
-        if reason is None:
-            continue
         send = progress.get(event.send_id)
         address = send.address if send else (event.address or "").strip().lower() or None
+        if event.kind is MailEventKind.RESUBSCRIBED and address is not None:
+            consent.came_back(connection, mailer_name, address, send.contact_id if send else None, event.at, now)
+        reason = _BINDING.get(event.because or event.kind)
+        if reason is None:
+            continue
         person = send.contact_id if send and reason is not consent.Reason.BOUNCED else None
         no = consent.No(reason, address, person, send.id if send else None, mailer_name, event.at, event.reason)
         consent.bind(connection, no, now)
 
 
-_BINDING: Mapping[str, consent.Reason] = {
+_BINDING: Mapping[MailEventKind, consent.Reason] = {
     MailEventKind.BOUNCED: consent.Reason.BOUNCED,
     MailEventKind.COMPLAINED: consent.Reason.COMPLAINED,
     MailEventKind.UNSUBSCRIBED: consent.Reason.UNSUBSCRIBED,
 }
 
 
+#: What touches the person as well as the letter.
+_TOUCHING = (*_BINDING, MailEventKind.RESUBSCRIBED)
+_HITS = (MailEventKind.OPENED, MailEventKind.CLICKED)
+_TEXTS = ("event_id", "send_id", "address", "reason", "url", "message_id", "user_agent", "ip")
+
+
 def _storable(event: MailEvent) -> MailEvent:
-    texts = {name: getattr(event, name) for name in ("event_id", "send_id", "address", "reason", "url", "message_id")}
+    texts = {name: getattr(event, name) for name in _TEXTS}
+    if "".join(filter(None, texts.values())).isascii() and not any(text and "\0" in text for text in texts.values()):
+        return event
     clean: Any = {name: storable(text) for name, text in texts.items() if text is not None}
     return event if all(texts[name] is text for name, text in clean.items()) else replace(event, **clean)
 

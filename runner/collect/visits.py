@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from connectors.base import Actor, MailEvent, MailEventKind
 from runner.collect import mail
+from runner.collect.machines import KNOWN, Machines
 from runner.collect.people import living
-from runner.collect.text import storable
-from runner.links import Ticket
+from runner.links import Kind, Ticket
 from runner.store import Store
 from runner.store.tables import contacts, sends
 
@@ -21,7 +21,6 @@ PAGES = "pages"
 #: Signs that cannot be taken for one another when read out: no 0 O, 1 I L, 5 S, 2 Z, 8 B, U V.
 CODE_SIGNS = "34679ACDEFGHJKMNPQRTWXY"
 CODE_LENGTH = 8
-_LONGEST_USER_AGENT = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,27 +41,48 @@ def visited(store: Store, ticket: Ticket) -> Visited | None:
         return None if send is None or person is None else Visited(person, send.about)
 
 
-def hit(store: Store, ticket: Ticket, actor: Actor, user_agent: str, now: datetime) -> None:
-    """Records one visit. A GET is anybody's (`unknown`): only a POST is a person's."""
+def hit(
+    store: Store,
+    ticket: Ticket,
+    actor: Actor,
+    user_agent: str,
+    now: datetime,
+    *,
+    ip: str | None = None,
+    machines: Machines = KNOWN,
+) -> None:
+    """Records one visit. A GET is anybody's (`unknown`), to be judged by its evidence: only a POST is a person's."""
     with store.write() as connection:
-        record_visit(connection, store, ticket, user_agent, actor, now)
+        record_visit(connection, store, ticket, user_agent, actor, now, ip=ip, machines=machines)
 
 
 def record_visit(
-    connection: sa.Connection, store: Store, ticket: Ticket, user_agent: str, actor: Actor, now: datetime
+    connection: sa.Connection,
+    store: Store,
+    ticket: Ticket,
+    user_agent: str,
+    actor: Actor,
+    now: datetime,
+    *,
+    ip: str | None = None,
+    machines: Machines = KNOWN,
 ) -> None:
     """The same within the caller's transaction. Repeated within the same second it counts once."""
     event = MailEvent(
-        event_id=f"{ticket.send_id}:{ticket.kind}:{actor}:{int(now.timestamp())}",
+        event_id=f"{ticket.send_id}:{ticket.kind}:{actor}:{int(now.timestamp())}:{_mark(ticket.target)}",
         send_id=ticket.send_id,
-        kind=MailEventKind.CLICKED,
+        kind=MailEventKind.OPENED if ticket.kind is Kind.OPEN else MailEventKind.CLICKED,
         at=now,
         actor=actor,
-        # What it was classified by, so that it can be classified again.
-        reason=storable(user_agent)[:_LONGEST_USER_AGENT] or None,
-        url=ticket.kind.value,
+        url=ticket.target or ticket.kind.value,
+        user_agent=user_agent or None,
+        ip=ip,
     )
-    mail.record(connection, store, PAGES, [event], now)
+    mail.record(connection, store, PAGES, [event], now, machines)
+
+
+def _mark(target: str | None) -> str:
+    return hashlib.blake2b(target.encode(), digest_size=6).hexdigest() if target else ""
 
 
 def referral_code(store: Store, contact_id: int, now: datetime) -> str:

@@ -67,6 +67,7 @@ WORDS: Mapping[str, str | tuple[str, str]] = {
     "unsubscribe.text": "One click and {company} will send you no more offers, surveys or news.",
     "unsubscribe.button": "Stop the mail",
     "unsubscribe.stay": "If you want to go on getting it, close this page: nothing has changed.",
+    "unsubscribe.choose": "Choose what you get instead",
     "preferences.title": "Mail from {company}",
     "preferences.subscribed.title": "You get mail from {company}",
     "preferences.subscribed.text": "You can stop it at any time, here or in any of our mails.",
@@ -77,6 +78,10 @@ WORDS: Mapping[str, str | tuple[str, str]] = {
     "preferences.agree": "Yes, {company} may write to me again",
     "preferences.unticked": "Please tick the box first, so that we know you mean it.",
     "preferences.button": "Get mail again",
+    "preferences.topics.title": "What would you like from {company}?",
+    "preferences.topics.button": "Keep my choice",
+    "preferences.saved": "Your choice is kept.",
+    "preferences.stop.title": "Nothing at all",
     "preferences.blocked.title": "You get no mail from {company}",
     "preferences.blocked.text": (
         "Mail to this address was reported as unwanted, could not be delivered, or was stopped by {company}. "
@@ -105,6 +110,10 @@ WORDS: Mapping[str, str | tuple[str, str]] = {
     ),
     "problem.closed.title": "This survey is closed",
     "problem.closed.text": "Thank you all the same. If you would like to tell us something, write to {mail}.",
+    "problem.trap.title": "There is nothing here",
+    "problem.trap.text": (
+        "Programs that look mail over follow this link, so that they are not taken for you. Nothing has changed."
+    ),
     "problem.missing.title": "There is no such page",
     "problem.missing.text": "Open the mail again and click the link there, or write to {mail}.",
     "problem.method.title": "That cannot be done here",

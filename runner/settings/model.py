@@ -21,6 +21,7 @@ from runner.settings.parts import (
     Digest,
     Effect,
     KpiSettings,
+    MachinesSettings,
     QuietHours,
     Reviews,
     Schedule,
@@ -55,6 +56,8 @@ class Settings(Part):
     orders_from: tuple[str, ...] | None = None
     #: Whether somebody who never said yes may get marketing mail.
     consent: Literal["required", "assumed"] = "assumed"
+    #: Kinds of mail that people choose among on their preference page: a name, as in `topic:`, and what they read.
+    topics: Mapping[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], str] = Field(default_factory=dict)
     caps: Caps = Caps()
     #: When nobody is written to; at any hour somebody may where there are none.
     quiet_hours: QuietHours | None = None
@@ -79,6 +82,8 @@ class Settings(Part):
     schedule: Schedule = Schedule()
     #: Where reviews are asked for.
     reviews: Reviews = Reviews()
+    #: Whose opens and clicks are no person's; after a change `regulars reclassify` judges anew.
+    machines: MachinesSettings = MachinesSettings()
     #: Where `webhook` and `notify` may send messages, each by a name: its address, or its keys.
     webhooks: Mapping[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], WrittenWebhook] = Field(default_factory=dict)
     # Named by the design, not in yet: `check` says so.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, time
+from ipaddress import ip_network
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
@@ -157,6 +158,25 @@ class Reviews(Part):
 
     #: A name for each and its address: `{google: "https://…"}`.
     sites: Mapping[str, str] = Field(default_factory=dict)
+
+
+class MachinesSettings(Part):
+    """What counts as a machine that opens mails and follows links, besides what Regulars knows."""
+
+    #: Networks of scanners: `["203.0.113.0/24"]`.
+    networks: tuple[str, ...] = ()
+    #: Words in the name by which a program calls itself.
+    agents: tuple[Annotated[str, Field(min_length=3)], ...] = ()
+
+    @field_validator("networks")
+    @classmethod
+    def _networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        for network in networks:
+            try:
+                ip_network(network)
+            except ValueError as error:
+                raise ValueError(f"must be networks such as 203.0.113.0/24; {error}") from error
+        return networks
 
 
 class Webhook(Part):

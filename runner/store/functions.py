@@ -130,6 +130,15 @@ class position(FunctionElement[int]):
     name = "position"
 
 
+@spelled(sqlite="instr({0}, {1})", postgresql="position({1} in {0})")
+class place_in_bytes(FunctionElement[int]):
+    """The same of bytes in bytes."""
+
+    type = sa.Integer()
+    inherit_cache = True
+    name = "place_in_bytes"
+
+
 def draw_of(text: str) -> float:
     """A number in [0, 1) drawn by a stable hash: the same person always draws the same, on both databases."""
     return int(hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:8], 16) / 2**32

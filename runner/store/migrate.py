@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from runner.errors import NeedsPerson
-from runner.store import notes
+from runner.store import notes, rollups
 from runner.store.engine import Store
 from runner.store.tables import inbox_metadata
 
@@ -43,6 +43,7 @@ def migrate(store: Store) -> None:
         command.upgrade(alembic_config(connection), "head")
         # A revision that makes a table anew loses what stood on it.
         notes.install(connection)
+        rollups.install(connection)
 
 
 def _make_inbox(store: Store) -> None:

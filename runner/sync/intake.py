@@ -16,6 +16,7 @@ from runner.sync.accounts import store_companies
 from runner.sync.aside import forget_older, keep_aside, unread_files, warnings_aside, well_again
 from runner.sync.bulk import chunks
 from runner.sync.counts import Reconciled, Stored, Synced
+from runner.sync.erased import Erased
 from runner.sync.facts import store_facts
 from runner.sync.gone import Numbers, delete, named, too_many, unseen
 from runner.sync.kinds import fitting
@@ -44,8 +45,9 @@ class Intake:
         self._overdue: frozenset[str] = frozenset()
         self._missed: Counter[str] = Counter()
         self._merged: Counter[str] = Counter()
+        self._erased = Erased(store, pull)
         self._seen: dict[str, Numbers] = defaultdict(Numbers)
-        #: Ids of rows that are there and could not be read, by table.
+        #: Ids of rows that are there and could not be read, or are an erased person's, by table.
         self._spoilt: dict[str, set[str]] = defaultdict(set)
         self._gone: set[int] = set()
         self._gone_of = ""
@@ -60,7 +62,9 @@ class Intake:
         counts = self.synced.of(page.table)
         counts.read += len(page.records)
         self.synced.warnings += page.warnings
-        told, unfit = fitting(self._pull, page.records)
+        known, erased = self._erased.without(page.records)
+        self._spoilt[page.table].update(erased)
+        told, unfit = fitting(self._pull, known)
         rows, unstorable = rows_of(self._pull, page.table, told)
         records = [row.record for row in rows]
         odd = [*off_scale(records), *misread(records, self._pull.settings.timezone)]

@@ -8,19 +8,22 @@ from starlette.exceptions import HTTPException
 
 from runner.collect import SurveyClosed, UnknownSend
 from runner.links import BadLink
-from runner.web import api, public, surveys, webhooks
+from runner.web import api, preferences, public, surveys, tracking, webhooks
 from runner.web.desk import Desk
 from runner.web.guard import BodyLimit, Edge, RateLimit
 from runner.web.pages import Pages
+from runner.web.postbox import Postbox
 from runner.web.visit import Visit
 
 
 def create_app(desk: Desk) -> FastAPI:
     """The app for this workspace. Nothing in it needs JavaScript, sets a cookie or asks another site for anything."""
     app = FastAPI(title="Regulars", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    app.state.desk, app.state.pages = desk, Pages(desk)
+    app.state.desk, app.state.pages, app.state.postbox = desk, Pages(desk), Postbox(desk.store)
     app.include_router(surveys.router)
     app.include_router(public.router)
+    app.include_router(preferences.router)
+    app.include_router(tracking.router)
     app.include_router(webhooks.router)
     app.include_router(api.router)
     app.add_exception_handler(BadLink, _no_such_link)

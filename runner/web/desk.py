@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from connectors.base import Mailer, Source
 from connectors.feeds.inbound import Inbound
 from runner.app import App
 from runner.app.tick import mailers
+from runner.collect import Machines
 from runner.links import Links
 from runner.settings import Settings
 from runner.store import Store
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Desk:
     """One workspace, opened for visitors."""
 
@@ -34,9 +36,13 @@ class Desk:
     sources: Mapping[str, Source] = field(default_factory=dict)
     #: Makes the next tick come soon.
     look_sooner: Callable[[], None] = field(default=lambda: None)
-
     #: The connectors that are told scores, each with the fields that its settings map.
     crms: Mapping[str, Collection[str]] = field(default_factory=dict)
+
+    @cached_property
+    def machines(self) -> Machines:
+        """Whose visits are nobody's."""
+        return Machines.of(self.settings)
 
     @classmethod
     def of(cls, app: App) -> Desk:

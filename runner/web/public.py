@@ -6,11 +6,11 @@ from typing import Annotated, cast
 
 from fastapi import APIRouter, Depends, Request
 from starlette.datastructures import FormData
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
 from connectors.base import Actor
 from runner import collect
-from runner.collect import Standing, UnknownSend
+from runner.collect import UnknownSend
 from runner.links import Kind, Ticket
 from runner.web.desk import Desk
 from runner.web.pages import Pages
@@ -50,42 +50,12 @@ def icon() -> Response:
     return Response(status_code=204)
 
 
-# --- unsubscribe and preferences
-
-
-@router.api_route("/u/{token}", methods=SHOWN)
-def unsubscribing(token: str, request: Request, desk: TheDesk, pages: ThePages) -> Response:
-    ticket = desk.links.read((Kind.UNSUBSCRIBE, Kind.PREFERENCES), token)
-    standing = collect.standing(desk.store, ticket)
-    if ticket.kind is Kind.UNSUBSCRIBE and standing is Standing.SUBSCRIBED:
-        return pages.show(visit_by(request, desk, ticket), "unsubscribe")
-    return _preferences_page(request, desk, pages, ticket, standing)
-
-
-@router.post("/u/{token}")
-def unsubscribe(token: str, request: Request, desk: TheDesk, pages: ThePages, form: TheForm) -> Response:
-    """The button of the page, a mail program's one-click (RFC 8058), or a yes on the preferences page."""
-    ticket = desk.links.read((Kind.UNSUBSCRIBE, Kind.PREFERENCES), token)
-    if form.get("List-Unsubscribe", "").lower() == "one-click":
-        collect.unsubscribe(desk.store, ticket, "one-click", desk.now())
-        return PlainTextResponse("unsubscribed\n")
-    if ticket.kind is Kind.UNSUBSCRIBE or form.get("choice") != "yes":
-        collect.unsubscribe(desk.store, ticket, "page", desk.now())
-        return _preferences_page(request, desk, pages, ticket, collect.standing(desk.store, ticket))
-    if form.get("agree") != "yes":
-        return _preferences_page(request, desk, pages, ticket, collect.standing(desk.store, ticket), unticked=True)
-    return _preferences_page(request, desk, pages, ticket, collect.resubscribe(desk.store, ticket, desk.now()))
-
-
-def _preferences_page(
-    request: Request, desk: Desk, pages: Pages, ticket: Ticket, standing: Standing, *, unticked: bool = False
-) -> Response:
-    """How the person stands. Machines post to the unsubscribe link, so a yes is taken on the other page only."""
-    may_return = ticket.kind is Kind.PREFERENCES
-    preferences = desk.links.preferences(ticket.send_id, ticket.contact_id).rsplit("/", 1)[-1]
-    status = 422 if unticked else 200
-    values = {"standing": standing.value, "may_return": may_return, "preferences": preferences, "unticked": unticked}
-    return pages.show(visit_by(request, desk, ticket), "preferences", status, **values)
+def note_visit(request: Request, desk: Desk, ticket: Ticket) -> None:
+    """Keeps that a link was opened, with the evidence of who it was. A HEAD, or fetching ahead, opens nothing."""
+    if request.method != "GET" or "prefetch" in request.headers.get("sec-purpose", ""):
+        return
+    agent, ip = request.headers.get("user-agent", ""), request.client.host if request.client else None
+    collect.hit(desk.store, ticket, Actor.UNKNOWN, agent, desk.now(), ip=ip, machines=desk.machines)
 
 
 # --- review and referral
@@ -97,8 +67,7 @@ def review_or_referral(token: str, request: Request, desk: TheDesk, pages: ThePa
     visited = collect.visited(desk.store, ticket)
     if visited is None:
         raise UnknownSend(ticket.send_id)
-    if request.method == "GET" and "prefetch" not in request.headers.get("sec-purpose", ""):
-        collect.hit(desk.store, ticket, Actor.UNKNOWN, request.headers.get("user-agent", ""), desk.now())
+    note_visit(request, desk, ticket)
     if ticket.kind is Kind.REVIEW:
         return pages.show(visit_by(request, desk, ticket), "review", sites=_sites(desk, visited.site))
     code = collect.referral_code(desk.store, visited.contact_id, desk.now())

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import sqlalchemy as sa
 import structlog
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from runner import collect
+from runner.collect import Body
 from runner.web import inbound
 from runner.web.public import SHOWN, TheDesk
 
@@ -22,17 +21,18 @@ async def body_of(request: Request) -> bytes:
 
 
 @router.post("/webhooks/{name}")
-def webhook(name: str, request: Request, desk: TheDesk, body: Annotated[bytes, Depends(body_of)]) -> Response:
+async def webhook(name: str, request: Request, desk: TheDesk) -> Response:
     """200 once the body is on disk; anything else makes the provider try again."""
+    body = await request.body()
     if (source := desk.inbound.get(name)) is not None:
-        return inbound.take(desk, name, source, dict(request.headers), body)
+        return await run_in_threadpool(inbound.take, desk, name, source, dict(request.headers), body)
     mailer = desk.mailers.get(name)
     if mailer is None:
         return _hint(name, request, desk, body)
     if not mailer.verify(dict(request.headers), body, now=desk.now()):
         log.warning("a webhook's signature is wrong; the body was refused", action="webhook", mailer=name)
         return PlainTextResponse("the signature is wrong\n", 401)
-    collect.receive(desk.store, name, body, desk.now())
+    await request.app.state.postbox.keep(Body(name, body, desk.now()))
     return PlainTextResponse("kept\n")
 
 

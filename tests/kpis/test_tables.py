@@ -11,7 +11,7 @@ from rich.console import Console, RenderableType
 
 from runner.cli.tables import kpi_table, log_pages, log_table, summary_table
 from runner.kpis import Direction, Kpi, Period, Reason, Status, Target, Unit
-from runner.log import LoggedContact, LoggedSend, LoggedWrite, LogRow, PlaybookSummary, ReasonCount
+from runner.log import LoggedContact, LoggedSend, LoggedWrite, LogRow, MailCounts, PlaybookSummary, ReasonCount
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 CRR = Kpi(
@@ -141,7 +141,11 @@ def test_a_long_log_stands_under_one_head() -> None:
 
 def test_the_summary_counts_only_statuses_that_occur_and_tells_why_not() -> None:
     told = PlaybookSummary(
-        "birthday", 1200, {"done": 1190, "held": 10}, {"held": (ReasonCount("quiet hours", 10),)}, sent=1190, opened=400
+        "birthday",
+        1200,
+        {"done": 1190, "held": 10},
+        {"held": (ReasonCount("quiet hours", 10),)},
+        MailCounts(sent=1190, human_open=400),
     )
     printed = _printed(summary_table([told]))
     assert "birthday" in printed

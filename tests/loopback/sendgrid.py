@@ -39,6 +39,7 @@ from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -60,6 +61,7 @@ FAULTS = {
     "slow": "taken, and no answer until the server stops",
 }
 
+_LISTS = ("bounces", "blocks", "invalid_emails", "spam_reports", "unsubscribes")
 _RESERVED = frozenset(
     {"x-sg-id", "x-sg-eid", "received", "dkim-signature", "content-type", "content-transfer-encoding"}
     | {"to", "from", "subject", "reply-to", "cc", "bcc"}
@@ -184,6 +186,12 @@ class LoopbackSendGrid:
         self.requests: list[Request] = []
         #: Every path asked for, also of requests that were redirected here.
         self.asked: list[str] = []
+        #: The suppression lists by name (bounces, blocks, invalid_emails, spam_reports, unsubscribes), newest first.
+        self.lists: dict[str, list[dict[str, Any]]] = {name: [] for name in _LISTS}
+        #: The addresses of each unsubscribe group.
+        self.groups: dict[int, list[str]] = {}
+        #: Whether the key may send and nothing else.
+        self.only_sends = False
         #: Addresses that make SendGrid refuse a call without saying which letter it was.
         self.unnamed: set[str] = set()
         self.latency_ms = latency_ms
@@ -261,6 +269,28 @@ class LoopbackSendGrid:
         start = int(time.time()) if at is None else at
         return [_event(mail, kind, start + number) for number, kind in enumerate(kinds)]
 
+    # What it keeps of who may not be written to
+
+    def list_of(self, path: str, authorization: str) -> Answer:
+        """One page of a suppression list, or a group's addresses; 404 for any other path."""
+        parts = urlsplit(path)
+        asked = {name: int(value) for name, value in parse_qsl(parts.query)}
+        if authorization != f"Bearer {self.api_key}":
+            return _BEFORE["401"]
+        if self.only_sends:
+            return Answer(403, [_error("access forbidden", None)])
+        match parts.path.split("/")[2:]:
+            case ["suppression", name] if name in self.lists:
+                if asked.get("limit", 0) > 500:
+                    return Answer(400, [_error("limit must be at most 500", "limit")])
+                between = range(asked.get("start_time", 0), asked.get("end_time", 2**40) + 1)
+                rows = [row for row in self.lists[name] if row["created"] in between]
+                start = asked.get("offset", 0)
+                return Answer(200, told=rows[start : start + asked.get("limit", 500)])
+            case ["asm", "groups", number, "suppressions"] if number.isdigit() and int(number) in self.groups:
+                return Answer(200, told=self.groups[int(number)])
+        return Answer(404, [_error("Not Found", None)])
+
     # Taking mail
 
     def take(self, raw: bytes, authorization: str) -> Answer:
@@ -325,9 +355,12 @@ class Answer:
     errors: list[dict[str, Any]] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     page: str | None = None
+    told: Any = None
 
     @property
     def content(self) -> bytes:
+        if self.told is not None:
+            return json.dumps(self.told).encode()
         if self.page is not None:
             return self.page.encode()
         return json.dumps({"errors": self.errors}).encode() if self.errors is not None else b""
@@ -581,6 +614,7 @@ _OWN: Mapping[str, Mapping[str, Any]] = {
     },
     "spamreport": {"event": "spamreport"},
     "unsubscribe": {"event": "unsubscribe"},
+    "group_resubscribe": {"event": "group_resubscribe", "asm_group_id": 1, "ip": "127.0.0.1"},
     "group_unsubscribe": {"event": "group_unsubscribe", "asm_group_id": 1, "ip": "127.0.0.1"},
 }
 
@@ -632,7 +666,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.sendgrid.asked.append(f"GET {self.path}")
-        self._give(Answer(200) if self.path == "/elsewhere" else Answer(404, [_error("Not Found", None)]))
+        if self.path == "/elsewhere":
+            self._give(Answer(200))
+        else:
+            self._give(self.server.sendgrid.list_of(self.path, self.headers.get("Authorization", "")))
 
     def _give(self, answer: Answer) -> None:
         self.close_connection = True

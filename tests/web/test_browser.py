@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runner.store.tables import answers, suppressions
@@ -57,3 +58,22 @@ def test_unsubscribing_takes_one_button_and_coming_back_a_tick(page: Page, desk:
         page.get_by_role("button", name="Get mail again").click()
         assert page.get_by_role("heading", name="You get mail").is_visible()
     assert only(desk.store, suppressions)["lifted_by"] == "preferences page"
+
+
+def test_topics_are_chosen_by_thumb_without_javascript(page: Page, desk: Desk) -> None:
+    ada = person(desk.store)
+    letter(desk.store, ada)
+    topics = {"lifecycle": "Tips on what you bought", "news": "News and offers"}
+    browser, there = page.context.browser, replace(desk, settings=desk.settings.model_copy(update={"topics": topics}))
+    assert browser is not None
+    with served(create_app(there)) as url, browser.new_context(java_script_enabled=False, viewport=PHONE) as phone:
+        page = phone.new_page()
+        page.goto(url + path_of(desk.links.unsubscribe("s-1", ada)))
+        page.get_by_role("link", name="Choose what you get instead").click()
+        tick = page.get_by_role("checkbox", name="News and offers").locator("..").bounding_box()
+        assert tick is not None
+        assert tick["height"] >= 44
+        page.get_by_text("News and offers").click()
+        page.get_by_role("button", name="Keep my choice").click()
+        assert page.get_by_role("status").inner_text() == "Your choice is kept."
+        assert [box.is_checked() for box in page.get_by_role("checkbox").all()] == [True, False]

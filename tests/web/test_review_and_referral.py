@@ -29,14 +29,15 @@ def test_a_letter_without_a_site_offers_all_of_them(client: TestClient, desk: De
     assert "on Trusted Shops" in page
 
 
-def test_a_visit_is_kept_with_its_evidence_and_is_nobodys_in_particular(client: TestClient, desk: Desk) -> None:
+def test_a_visit_is_kept_with_its_evidence_by_which_it_is_judged(client: TestClient, desk: Desk) -> None:
     ada = person(desk.store)
     letter(desk.store, ada, action="request_review", about="google")
     client.head(path_of(desk.links.review("s-1", ada)))
     assert rows(desk.store, mail_events) == []
     client.get(path_of(desk.links.review("s-1", ada)), headers={"User-Agent": "Scanner/1.0"})
-    assert only(desk.store, sends)["clicked"] == "unknown"
-    assert only(desk.store, mail_events)["reason"] == "Scanner/1.0"
+    assert only(desk.store, sends)["clicked"] == "machine"
+    kept = only(desk.store, mail_events)
+    assert (kept["user_agent"], kept["ip"], kept["told"]) == ("Scanner/1.0", "testclient", "unknown")
 
 
 def test_a_referral_page_shows_the_persons_code_and_words_to_pass_on(client: TestClient, desk: Desk) -> None:

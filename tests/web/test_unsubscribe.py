@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from fastapi.testclient import TestClient
 
+from runner.circumstances.permission import words_on
 from runner.store.tables import consents, sends, suppressions
-from runner.web import Desk
-from tests.web.conftest import path_of
+from runner.web import Desk, create_app
+from tests.web.conftest import PUBLIC_URL, path_of
 from tests.web.given import letter, only, person, rows
 
 
@@ -58,6 +61,57 @@ def test_coming_back_takes_an_explicit_yes(client: TestClient, desk: Desk, ada: 
     assert "You get mail from" in client.post(preferences, data={"choice": "yes", "agree": "yes"}).text
     assert only(desk.store, suppressions)["lifted_at"] is not None
     assert [row["answer"] for row in rows(desk.store, consents)] == ["no", "yes"]
+
+
+@pytest.fixture
+def choosing(desk: Desk) -> TestClient:
+    """A visitor where people may choose among two topics."""
+    topics = {"lifecycle": "Tips on what you bought", "news": "News & offers"}
+    there = replace(desk, settings=desk.settings.model_copy(update={"topics": topics}))
+    return TestClient(create_app(there), base_url=PUBLIC_URL)
+
+
+def test_a_person_keeps_some_topics_and_turns_off_others(choosing: TestClient, desk: Desk, ada: int) -> None:
+    preferences = path_of(desk.links.preferences("s-1", ada))
+    assert choosing.get(preferences).text.count(" checked") == 2
+    page = choosing.post(preferences, data={"choice": "topics", "topic.lifecycle": "yes", "topic.spam": "yes"}).text
+    assert ("Your choice is kept" in page, page.count(" checked")) == (True, 1)
+    choosing.post(preferences, data={"choice": "topics", "topic.lifecycle": "yes"})
+    assert {row["topic"]: row["answer"] for row in rows(desk.store, consents)} == {"lifecycle": "yes", "news": "no"}
+    assert (len(rows(desk.store, consents)), rows(desk.store, suppressions)) == (2, [])
+
+
+def test_no_topic_is_a_way_back_for_who_stopped_all_mail(choosing: TestClient, desk: Desk, ada: int) -> None:
+    choosing.post(path_of(desk.links.unsubscribe("s-1", ada)))
+    preferences = path_of(desk.links.preferences("s-1", ada))
+    page = choosing.post(preferences, data={"choice": "topics", "topic.news": "yes"}).text
+    assert "You are unsubscribed" in page
+    assert [row["answer"] for row in rows(desk.store, consents)] == ["no"]
+
+
+def test_the_unsubscribe_link_takes_no_topics_but_leads_to_them(choosing: TestClient, desk: Desk, ada: int) -> None:
+    link = path_of(desk.links.unsubscribe("s-1", ada))
+    assert "Choose what you get instead" in choosing.get(link).text
+    choosing.post(link, data={"choice": "topics", "topic.news": "yes"})
+    assert only(desk.store, suppressions)["reason"] == "unsubscribed"
+
+
+@pytest.mark.parametrize(
+    ("said", "counts"),
+    [
+        ("", None),
+        ("marketing yes", "yes"),
+        ("news no", "no"),
+        ("news no, marketing yes", "no"),  # a CRM's yes to all is no yes to what the person turned off
+        ("news yes, marketing no", "no"),
+        ("news yes, marketing no, marketing yes", "yes"),
+        ("marketing no, news yes", "yes"),
+        ("other no", None),
+    ],
+)
+def test_the_word_on_a_topic_goes_before_the_word_on_all_mail(said: str, counts: str | None) -> None:
+    words = [(1, *one.split()) for one in said.split(", ") if one]
+    assert words_on(words, "news").get(1) == counts
 
 
 def test_the_unsubscribe_link_takes_no_yes(client: TestClient, desk: Desk, ada: int) -> None:

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from runner.store.tables.alarms import ACCOUNT, alarms
-from runner.store.tables.collecting import answers, consents, inbox, inbox_metadata, mail_events, suppressions
+from runner.store.tables.collecting import (
+    answers,
+    consents,
+    inbox,
+    inbox_metadata,
+    mail_events,
+    suppressions,
+    tombstones,
+)
 from runner.store.tables.delivering import (
     BAD_SENDS,
     OPEN_SENDS,
     OPEN_WRITES,
+    UNJUDGED,
     mailers,
     recipients,
     sends,
@@ -19,6 +28,7 @@ from runner.store.tables.enrolling import (
     AT_THE_DOOR,
     IN_HAND,
     LISTENS,
+    NOT_DONE,
     decisions,
     enrollments,
     playbook_versions,
@@ -47,6 +57,7 @@ from runner.store.tables.people import (
     contacts,
     own_words,
 )
+from runner.store.tables.rollups import log_days, mail_days, stale_days
 from runner.store.tables.schema import metadata
 from runner.store.tables.telling import inbox_keys, tokens
 from runner.store.tables.upkeep import (
@@ -67,9 +78,11 @@ __all__ = [
     "IN_HAND",
     "KEPT",
     "LISTENS",
+    "NOT_DONE",
     "OPEN_SENDS",
     "OPEN_WRITES",
     "REHEARSED",
+    "UNJUDGED",
     "alarms",
     "answers",
     "changed_contacts",
@@ -93,6 +106,8 @@ __all__ = [
     "inbox_keys",
     "inbox_metadata",
     "kpi_values",
+    "log_days",
+    "mail_days",
     "mail_events",
     "mailers",
     "meta",
@@ -110,11 +125,13 @@ __all__ = [
     "set_aside",
     "skeletons",
     "stale_contacts",
+    "stale_days",
     "suppressions",
     "surveys",
     "tasks",
     "tickets",
     "tokens",
+    "tombstones",
     "trigger_states",
     "writes",
 ]
@@ -122,11 +139,11 @@ __all__ = [
 #: What mail to nobody brought about: `go-live` forgets it. A test holds that every table is here or below.
 REHEARSED = (
     alarms, answers, decisions, enrollments, mail_events, mailers, playbooks, sends, skeletons, tasks, trigger_states,
-    writes,
+    writes, log_days, mail_days, stale_days,
 )  # fmt: skip
 #: What was told, what was said no to, and what the store knows of itself.
 KEPT = (
     meta, contacts, contact_sources, companies, company_sources, contact_companies, deal_contacts, *facts.values(),
     contact_changes, changed_contacts, purchases, cursors, stale_contacts, set_aside, custom_fields, playbook_versions,
-    recipients, suppressions, consents, schedules, runs, deal_changes, own_words, kpi_values, tokens,
+    recipients, suppressions, consents, schedules, runs, deal_changes, own_words, kpi_values, tokens, tombstones,
 )  # fmt: skip

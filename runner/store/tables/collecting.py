@@ -16,9 +16,14 @@ mail_events = sa.Table(
     sa.Column("send_id", sa.Text),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("at", Instant, nullable=False),
+    #: Of an open or click: who it was as we judge it, and as whoever told of it said.
     sa.Column("actor", sa.Text),
+    sa.Column("told", sa.Text),
     sa.Column("reason", sa.Text),
     sa.Column("url", sa.Text),
+    #: What an open or click is judged by, and can be judged by again.
+    sa.Column("user_agent", sa.Text),
+    sa.Column("ip", sa.Text),
     sa.Column("seen_at", Instant, nullable=False),
     sa.UniqueConstraint("mailer", "event_id"),
 )
@@ -80,6 +85,16 @@ consents = sa.Table(
     one_of("answer", "yes", "no", "unknown"),
 )
 sa.Index("ix_consents_contact_id", consents.c.contact_id, consents.c.topic)
+
+#: Whom nothing may bring back: only hashes of their addresses and of how their sources called them.
+tombstones = sa.Table(
+    "tombstones",
+    metadata,
+    sa.Column("hash", sa.Text, primary_key=True),
+    #: What they were, so that lifting one lifts all of a person.
+    sa.Column("contact_id", Id, sa.ForeignKey("contacts.id"), nullable=False),
+    sa.Column("at", Instant, nullable=False),
+)
 
 #: Raw webhook bodies as they came: `inbox.db` beside a SQLite store, a table on PostgreSQL.
 inbox_metadata = sa.MetaData()

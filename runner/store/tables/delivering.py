@@ -56,6 +56,8 @@ sends = sa.Table(
     sa.Column("answered_at", Instant),
     sa.Column("unsubscribed_at", Instant),
     sa.Column("complained_at", Instant),
+    #: When its clicks may be judged for good: scanners follow the other links within seconds.
+    sa.Column("look_again_at", Instant),
     sa.UniqueConstraint("enrollment_id", "step", "part", "attempt"),
     one_of("state", "claimed", "accepted", "refused", "unsure"),
     one_of("purpose", "marketing", "service"),
@@ -83,6 +85,11 @@ mailers = sa.Table(
     #: Since when its mails are counted anew.
     sa.Column("resumed_at", Instant),
 )
+
+#: Sends whose clicks are too young to be judged; in words, as above.
+UNJUDGED = sa.text("sends.look_again_at IS NOT NULL")
+_UNJUDGED = sa.text("look_again_at IS NOT NULL")
+sa.Index("ix_sends_unjudged", sends.c.look_again_at, sqlite_where=_UNJUDGED, postgresql_where=_UNJUDGED)
 
 #: The text that the letters of a mailing share, once a text.
 skeletons = sa.Table(

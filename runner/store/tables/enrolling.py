@@ -139,6 +139,16 @@ decisions = sa.Table(
     one_of("status", "done", "held", "skipped", "ended", "failed", "unsure"),
 )
 sa.Index("ix_decisions_at", decisions.c.at)
+sa.Index("ix_decisions_playbook", decisions.c.playbook, decisions.c.at)
+#: Decisions that somebody may look for among very many done ones; in words, as above.
+NOT_DONE = sa.text("status <> 'done'")
+sa.Index(
+    "ix_decisions_not_done",
+    decisions.c.status,
+    decisions.c.at,
+    sqlite_where=NOT_DONE,
+    postgresql_where=NOT_DONE,
+)
 sa.Index("ix_decisions_contact_id", decisions.c.contact_id, decisions.c.step, decisions.c.at)
 #: Decisions about entering; a query that repeats these words finds them by the index.
 AT_THE_DOOR = sa.text("step = ''")

@@ -71,6 +71,34 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "log_days",
+        sa.Column("playbook", sa.Text(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("playbook", "day", "status", "reason", name=op.f("pk_log_days")),
+    )
+    op.create_table(
+        "mail_days",
+        sa.Column("playbook", sa.Text(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("sent", sa.Integer(), nullable=False),
+        sa.Column("delivered", sa.Integer(), nullable=False),
+        sa.Column("bounced", sa.Integer(), nullable=False),
+        sa.Column("human_open", sa.Integer(), nullable=False),
+        sa.Column("machine_open", sa.Integer(), nullable=False),
+        sa.Column("unknown_open", sa.Integer(), nullable=False),
+        sa.Column("human_click", sa.Integer(), nullable=False),
+        sa.Column("machine_click", sa.Integer(), nullable=False),
+        sa.Column("unknown_click", sa.Integer(), nullable=False),
+        sa.Column("answered", sa.Integer(), nullable=False),
+        sa.Column("unsubscribed", sa.Integer(), nullable=False),
+        sa.Column("complained", sa.Integer(), nullable=False),
+        sa.Column("unsure", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("playbook", "day", name=op.f("pk_mail_days")),
+    )
+    op.create_table(
         "mailers",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("stopped_at", types.Instant(), nullable=True),
@@ -78,6 +106,18 @@ def upgrade() -> None:
         sa.Column("resumed_at", types.Instant(), nullable=True),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_mailers")),
     )
+    op.create_table(
+        "stale_days",
+        sa.Column("id", types.Id, nullable=False),
+        sa.Column("of_table", sa.Text(), nullable=False),
+        sa.Column("playbook", sa.Text(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_stale_days")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("stale_days", schema=None) as batch_op:
+        batch_op.create_index("ix_stale_days_of_table", ["of_table", "playbook", "day"], unique=False)
+
     op.create_table(
         "tokens",
         sa.Column("id", types.Id, nullable=False),
@@ -100,6 +140,14 @@ def upgrade() -> None:
         sa.Column("at", types.Instant(), nullable=False),
         sa.ForeignKeyConstraint(["contact_id"], ["contacts.id"], name=op.f("fk_own_words_contact_id_contacts")),
         sa.PrimaryKeyConstraint("contact_id", "field", name=op.f("pk_own_words")),
+    )
+    op.create_table(
+        "tombstones",
+        sa.Column("hash", sa.Text(), nullable=False),
+        sa.Column("contact_id", types.Id, nullable=False),
+        sa.Column("at", types.Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["contact_id"], ["contacts.id"], name=op.f("fk_tombstones_contact_id_contacts")),
+        sa.PrimaryKeyConstraint("hash", name=op.f("pk_tombstones")),
     )
     op.create_table(
         "trigger_states",
@@ -214,6 +262,14 @@ def upgrade() -> None:
             sqlite_where=sa.text("step = ''"),
             postgresql_where=sa.text("step = ''"),
         )
+        batch_op.create_index(
+            "ix_decisions_not_done",
+            ["status", "at"],
+            unique=False,
+            sqlite_where=sa.text("status <> 'done'"),
+            postgresql_where=sa.text("status <> 'done'"),
+        )
+        batch_op.create_index("ix_decisions_playbook", ["playbook", "at"], unique=False)
 
     with op.batch_alter_table("enrollments", schema=None) as batch_op:
         batch_op.add_column(sa.Column("waits_for", sa.Text(), nullable=True))
@@ -243,6 +299,11 @@ def upgrade() -> None:
 
     with op.batch_alter_table("footfall", schema=None) as batch_op:
         batch_op.create_index("ix_footfall_date", ["date"], unique=False)
+
+    with op.batch_alter_table("mail_events", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("told", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("user_agent", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("ip", sa.Text(), nullable=True))
 
     with op.batch_alter_table("mentions", schema=None) as batch_op:
         batch_op.create_index("ix_mentions_at", ["at"], unique=False)
@@ -287,6 +348,7 @@ def upgrade() -> None:
 
     with op.batch_alter_table("sends", schema=None) as batch_op:
         batch_op.add_column(sa.Column("reminds", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("look_again_at", types.Instant(), nullable=True))
         batch_op.create_index(
             "ix_sends_bad",
             ["claimed_at"],
@@ -295,6 +357,13 @@ def upgrade() -> None:
             postgresql_where=sa.text("(delivery = 'bounced' OR complained_at IS NOT NULL)"),
         )
         batch_op.create_index("ix_sends_claimed_at", ["claimed_at"], unique=False)
+        batch_op.create_index(
+            "ix_sends_unjudged",
+            ["look_again_at"],
+            unique=False,
+            sqlite_where=sa.text("look_again_at IS NOT NULL"),
+            postgresql_where=sa.text("look_again_at IS NOT NULL"),
+        )
 
     with op.batch_alter_table("sessions", schema=None) as batch_op:
         batch_op.create_index("ix_sessions_started_at", ["started_at"], unique=False)
@@ -333,12 +402,18 @@ def downgrade() -> None:
         batch_op.drop_index("ix_sessions_started_at")
 
     with op.batch_alter_table("sends", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_sends_unjudged",
+            sqlite_where=sa.text("look_again_at IS NOT NULL"),
+            postgresql_where=sa.text("look_again_at IS NOT NULL"),
+        )
         batch_op.drop_index("ix_sends_claimed_at")
         batch_op.drop_index(
             "ix_sends_bad",
             sqlite_where=sa.text("(delivery = 'bounced' OR complained_at IS NOT NULL)"),
             postgresql_where=sa.text("(delivery = 'bounced' OR complained_at IS NOT NULL)"),
         )
+        batch_op.drop_column("look_again_at")
         batch_op.drop_column("reminds")
 
     with op.batch_alter_table("review_requests", schema=None) as batch_op:
@@ -384,6 +459,11 @@ def downgrade() -> None:
         batch_op.drop_index("ix_mentions_seen_at")
         batch_op.drop_index("ix_mentions_at")
 
+    with op.batch_alter_table("mail_events", schema=None) as batch_op:
+        batch_op.drop_column("ip")
+        batch_op.drop_column("user_agent")
+        batch_op.drop_column("told")
+
     with op.batch_alter_table("footfall", schema=None) as batch_op:
         batch_op.drop_index("ix_footfall_date")
 
@@ -410,6 +490,12 @@ def downgrade() -> None:
         batch_op.drop_column("waits_for")
 
     with op.batch_alter_table("decisions", schema=None) as batch_op:
+        batch_op.drop_index("ix_decisions_playbook")
+        batch_op.drop_index(
+            "ix_decisions_not_done",
+            sqlite_where=sa.text("status <> 'done'"),
+            postgresql_where=sa.text("status <> 'done'"),
+        )
         batch_op.drop_index(
             "ix_decisions_at_the_door", sqlite_where=sa.text("step = ''"), postgresql_where=sa.text("step = ''")
         )
@@ -456,9 +542,16 @@ def downgrade() -> None:
         )
 
     op.drop_table("trigger_states")
+    op.drop_table("tombstones")
     op.drop_table("own_words")
     op.drop_table("tokens")
+    with op.batch_alter_table("stale_days", schema=None) as batch_op:
+        batch_op.drop_index("ix_stale_days_of_table")
+
+    op.drop_table("stale_days")
     op.drop_table("mailers")
+    op.drop_table("mail_days")
+    op.drop_table("log_days")
     op.drop_table("kpi_values")
     op.drop_table("changed_contacts")
     op.drop_table("alarms")

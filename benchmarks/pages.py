@@ -1,0 +1,157 @@
+"""What looking costs once very much has happened: the log by its filters, its summary, and one person explained.
+
+Fills a SQLite store with actions and events over a year, 25 playbooks, as many as asked for, and asks each question
+cold and warm. Beside the summary the same figures counted from the rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from town import NOON, conditions, seconds, settle_in, table, workspace
+
+from runner import log
+from runner.app import App
+from runner.app.looking import explained
+from runner.store import rollups
+from runner.store.rollups import Span, _decided, _mailed
+from runner.store.tables import contacts, playbooks
+
+PLAYBOOKS = 25
+DAYS = 365
+#: Times each question is asked; told are the first time and the slowest of the others.
+TIMES = 10
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--actions", type=int, default=700_000)
+    options.add_argument("--events", type=int, default=1_000_000)
+    options.add_argument("--contacts", type=int, default=100_000)
+    chosen = options.parse_args()
+    with tempfile.TemporaryDirectory() as name, App(workspace(Path(name))) as app:
+        filled = seconds(lambda: _fill(app, chosen.contacts, chosen.actions, chosen.events))
+        counted = seconds(lambda: rollups.refresh(app.store))
+        size = (Path(name) / "regulars.db").stat().st_size / 1e9
+        what = f"{chosen.actions:,} actions, {chosen.events:,} events, {chosen.contacts:,} contacts"
+        print(f"{what}: {size:.1f} GB, filled in {filled:.0f} s, all days counted in {counted:.0f} s", flush=True)
+        rows = []
+        for name_, question in _questions(app):
+            first, *others = (1000 * seconds(question) for _ in range(TIMES))
+            rows.append((name_, f"{first:.0f}", f"{max(others):.0f}"))
+        by_rows = 1000 * seconds(lambda: _by_rows(app))
+        rows.append(("the summary counted from the rows", f"{by_rows:.0f}", ""))
+    table(("milliseconds", "first", "slowest of 9"), rows)
+    conditions()
+
+
+def _questions(app: App) -> Iterator[tuple[str, Callable[[], Any]]]:
+    def newest(**filters: Any) -> Callable[[], Any]:
+        def ask() -> None:
+            with app.store.read() as connection:
+                assert list(log.rows(connection, limit=100, **filters))
+
+        return ask
+
+    with app.store.read() as connection:
+        person = connection.scalar(sa.text("SELECT contact_id FROM decisions WHERE id = 4711"))
+        rare = connection.scalar(sa.text("SELECT min(playbook) FROM decisions"))
+    yield "log, the newest 100", newest()
+    yield "log of one playbook", newest(playbook=rare)
+    yield "log of one contact", newest(contact=person)
+    yield "log, held", newest(status="held")
+    yield "log, failed (one in 10,000)", newest(status="failed")
+    yield "log of one playbook, held", newest(playbook=rare, status="held")
+    yield "summary of everything", lambda: _summary(app, None)
+    yield "summary of the last 30 days", lambda: _summary(app, 30)
+    yield "explain one person, 25 playbooks", lambda: explained(app, str(person), None, NOON)
+
+
+def _summary(app: App, days: int | None) -> None:
+    with app.store.read() as connection:
+        since = None if days is None else NOON - timedelta(days=days)
+        assert log.summary(connection, since, count_people=False)
+
+
+def _by_rows(app: App) -> None:
+    with app.store.read() as connection:
+        for count in (_decided, _mailed):
+            connection.execute(count(Span(None, None))).all()
+
+
+def _fill(app: App, people: int, actions: int, events: int) -> None:
+    """In SQL, since rows made in Python would take an hour: a passage for every three actions, one of them a letter."""
+    settle_in(app.store, people)
+    passages, names = actions // 3, [path.stem for path in sorted((app.folder / "playbooks").glob("*.yaml"))]
+    assert len(names) >= PLAYBOOKS
+    with app.store.write() as connection:
+        ids = connection.execute(sa.select(sa.func.min(contacts.c.id), sa.func.count())).one()
+        row = {"version": "v", "first_tick_at": NOON, "last_tick_at": NOON}
+        connection.execute(playbooks.insert(), [row | {"id": name} for name in names[:PLAYBOOKS]])
+        run = connection.exec_driver_sql
+        run("CREATE TEMP TABLE names (n INTEGER PRIMARY KEY, name TEXT)")
+        run("INSERT INTO names VALUES (?, ?)", list(enumerate(names[:PLAYBOOKS])))
+        values = {
+            "passages": passages,
+            "first": ids[0],
+            "people": ids[1],
+            "start": f"{NOON - timedelta(days=DAYS):%Y-%m-%d %H:%M:%S}",
+        }
+        run(_PASSAGES.format(days=DAYS, playbooks=PLAYBOOKS), values)
+        for statement in (_ENROLLMENTS, _SENDS, _DECISIONS):
+            run(statement)
+        run(_EVENTS, {"per": events // passages + 1, "events": events})
+
+
+#: Passage n is of playbook n mod 25 and a contact of a stride that is prime to their number, at an even pace.
+_PASSAGES = """
+CREATE TEMP TABLE passages AS
+WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < :passages)
+SELECT n, (SELECT name FROM names WHERE names.n = n.n % {playbooks}) AS playbook,
+  :first + (n * 7919) % :people AS contact,
+  strftime('%Y-%m-%d %H:%M:%f000', :start, (n * {days}.0 / :passages) || ' days') AS at
+FROM n
+"""
+_ENROLLMENTS = """
+INSERT INTO enrollments (id, playbook, version, contact_id, occasion, facts, arm, state, step, attempt, occurred_at,
+  step_since, due_at, entered_at)
+SELECT n, playbook, 'v', contact, 'o ' || n, '{"call": "by hand"}', 'treated', 'done', '', 0, at, at, at, at
+FROM passages
+"""
+_SENDS = """
+INSERT INTO sends (id, enrollment_id, playbook, step, part, attempt, action, contact_id, address, mailer, topic,
+  purpose, state, claimed_at, local_day, delivery, delivered_at, opened, opened_at, clicked, clicked_at)
+SELECT printf('e0-%09x', n), n, playbook, 'mail', 0, 0, 'send_email', contact, 'p' || contact || '@example.org',
+  'sendgrid', 'lifecycle', 'marketing', 'accepted', at, date(at), CASE WHEN n % 50 THEN 'delivered' ELSE 'bounced' END,
+  at, CASE n % 4 WHEN 0 THEN 'human' WHEN 1 THEN 'machine' WHEN 2 THEN 'unknown' END, at,
+  CASE WHEN n % 20 = 0 THEN 'human' END, at
+FROM passages
+"""
+_DECISIONS = """
+INSERT INTO decisions (at, playbook, version, contact_id, occasion, enrollment_id, step, action, arm, status, reason,
+  send_id)
+SELECT at, playbook, 'v', contact, 'o ' || n, n, steps.step, steps.action, 'treated',
+  CASE WHEN steps.step = 'mail' THEN 'done' WHEN n % 10000 = 0 THEN 'failed' WHEN n % 3 = 0 THEN 'held' ELSE 'done' END,
+  CASE n % 3 WHEN 0 THEN 'quiet hours' WHEN 1 THEN 'customer since 2020-05-06' ELSE 'cap: 1 a day' END,
+  CASE WHEN steps.step = 'mail' THEN printf('e0-%09x', n) END
+FROM passages, (SELECT 'mail' AS step, 'send_email' AS action UNION ALL SELECT 'pause', 'wait'
+  UNION ALL SELECT 'task', 'create_task') AS steps
+"""
+_EVENTS = """
+WITH RECURSIVE k (k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM k WHERE k < :per)
+INSERT INTO mail_events (mailer, event_id, send_id, kind, at, actor, user_agent, ip, seen_at)
+SELECT 'sendgrid', printf('%016x', (n * 31 + k) * 2654435761 % 9223372036854775807) || k, printf('e0-%09x', n),
+  CASE k % 5 WHEN 0 THEN 'processed' WHEN 1 THEN 'delivered' WHEN 4 THEN 'clicked' ELSE 'opened' END, at, 'human',
+  'Mozilla/5.0 (Macintosh)', '198.51.100.7', at
+FROM passages, k LIMIT :events
+"""
+
+
+if __name__ == "__main__":
+    main()

@@ -53,7 +53,10 @@ def main() -> None:
             print(json.dumps(measure.told()), flush=True)
             sys.stdin.readline()
         return
-    rows = [row for contacts in chosen.contacts for row in _measured(contacts, chosen)]
+    rows = []
+    for row in (row for contacts in chosen.contacts for row in _measured(contacts, chosen)):
+        print(*row, sep=", ", file=sys.stderr, flush=True)
+        rows.append(row)
     head = ("", "contacts", "calls", "least", "ratio", "over quota", "ms CPU per 100", "MB", "seconds")
     table(head, rows)
     conditions()

@@ -296,6 +296,10 @@ class LoopbackHubSpot:
             }
         }
         self._faults: list[Fault] = []
+        #: Counts whatever changes what a search finds; and the last search with what it found.
+        self._writes = 0
+        self._searched: tuple[bytes | None, int] = (None, -1)
+        self._matched: list[Thing] = []
         self._next = 1000
         self.lock = threading.RLock()
         self.closing = threading.Event()
@@ -322,6 +326,7 @@ class LoopbackHubSpot:
     def add(self, table: str, *, at: datetime | None = None, **properties: str) -> str:
         with self.lock:
             self._next += 1
+            self._writes += 1
             when = at or self.now()
             self._things[table][self._next] = Thing(self._next, properties, when, when)
             self._order[table].append(self._next)
@@ -332,6 +337,7 @@ class LoopbackHubSpot:
             thing = self._things[table][int(id)]
             thing.properties |= properties
             thing.modified = at or self.now()
+            self._writes += 1
 
     def associate(
         self, table: str, id: str, to: str, to_id: str, *, primary: bool = False, label: str | None = None
@@ -345,12 +351,14 @@ class LoopbackHubSpot:
     def archive(self, table: str, id: str) -> None:
         with self.lock:
             self._things[table][int(id)].archived = self.now()
+            self._writes += 1
 
     def purge(self, table: str, id: str) -> None:
         """Gone for good, as by a GDPR deletion: in no listing at all."""
         with self.lock:
             del self._things[table][int(id)]
             self._order[table].remove(int(id))
+            self._writes += 1
 
     def merge(self, survivor: str, other: str) -> None:
         """Merges one contact into another: the other's id leads to the survivor from now on and is not archived."""
@@ -519,16 +527,10 @@ class LoopbackHubSpot:
 
     def _search(self, table: str, body: Any) -> tuple[int, Any]:
         self._check_search(body)
-        filters = [self._test(table, group) for group in body.get("filterGroups", ())]
-        sought = self._in_order(table, above=_least_id(body), archived=False)
-        seen_until = None if self.search_lag is None else self.now() - self.search_lag
-        found = [
-            thing
-            for thing in sought
-            if (seen_until is None or thing.modified <= seen_until)
-            and (not filters or any(all(t(thing) for t in group) for group in filters))
-        ]
-        self._sort(table, found, body.get("sorts") or [])
+        above = _least_id(body)
+        found = self._matching(table, body.get("filterGroups", ()), above)
+        found = found[bisect_right(found, above, key=lambda thing: thing.id) :]
+        found = self._sorted(table, found, body.get("sorts") or [])
         start, limit = int(body.get("after") or 0), body.get("limit", 10)
         if start + limit > self.search_cap:
             raise Refused(400, f"The search is limited to {self.search_cap} results.", category="VALIDATION_ERROR")
@@ -541,6 +543,23 @@ class LoopbackHubSpot:
             told["paging"] = {"next": {"after": str(start + limit)}}
         return 200, told
 
+    def _matching(self, table: str, groups: Sequence[Any], above: int) -> list[Thing]:
+        """What a search finds, by id; those of one window one after the other look through everything once."""
+        rest = [[one for one in group["filters"] if not (above and _borders(one))] for group in groups]
+        asked = orjson.dumps([table, rest]) if self.search_lag is None else None
+        if asked is not None and self._searched == (asked, self._writes):
+            return self._matched
+        filters = [[self._filter(table, one) for one in group] for group in rest]
+        seen_until = None if self.search_lag is None else self.now() - self.search_lag
+        self._matched = [
+            thing
+            for thing in self._in_order(table, above=0, archived=False)
+            if (seen_until is None or thing.modified <= seen_until)
+            and (not filters or any(all(t(thing) for t in group) for group in filters))
+        ]
+        self._searched = (asked, self._writes)
+        return self._matched
+
     def _check_search(self, body: Any) -> None:
         groups = body.get("filterGroups", [])
         filters = [len(group["filters"]) for group in groups]
@@ -550,9 +569,6 @@ class LoopbackHubSpot:
             raise Refused(400, "too many filterGroups or filters", category="VALIDATION_ERROR")
         if len(body.get("sorts") or []) > 1:
             raise Refused(400, "only one sort is allowed", category="VALIDATION_ERROR")
-
-    def _test(self, table: str, group: Any) -> list[Callable[[Thing], bool]]:
-        return [self._filter(table, one) for one in group["filters"]]
 
     def _filter(self, table: str, one: Any) -> Callable[[Thing], bool]:
         name, operator = one["propertyName"], one["operator"]
@@ -591,13 +607,16 @@ class LoopbackHubSpot:
             return lambda thing: _number(text) if (text := thing.properties.get(name)) else None
         return lambda thing: text.lower() if (text := thing.properties.get(name)) else None
 
-    def _sort(self, table: str, found: list[Thing], sorts: Sequence[Any]) -> None:
+    def _sorted(self, table: str, found: list[Thing], sorts: Sequence[Any]) -> list[Thing]:
+        """They come in the order of ids."""
+        if [(sort["propertyName"], sort["direction"]) for sort in sorts] in ([], [("hs_object_id", "ASCENDING")]):
+            return found
+        types = {known: type for known, type, _ in self._definitions[table]}
         for sort in sorts:
-            types = {known: type for known, type, _ in self._definitions[table]}
             value = self._comparable(table, sort["propertyName"], types[sort["propertyName"]])
-            found.sort(
-                key=lambda thing: (value(thing) is None, value(thing)), reverse=sort["direction"] == "DESCENDING"
-            )
+            down = sort["direction"] == "DESCENDING"
+            found = sorted(found, key=lambda thing: (value(thing) is None, value(thing)), reverse=down)
+        return found
 
     def _batch(self, table: str, body: Any) -> tuple[int, Any]:
         if len(body["inputs"]) > 100:
@@ -919,8 +938,11 @@ def _least_id(body: Any) -> int:
     groups = body.get("filterGroups", [])
     if len(groups) != 1:
         return 0
-    borders = [f for f in groups[0]["filters"] if f["propertyName"] == "hs_object_id" and f["operator"] == "GT"]
-    return max((int(one["value"]) for one in borders), default=0)
+    return max((int(one["value"]) for one in groups[0]["filters"] if _borders(one)), default=0)
+
+
+def _borders(one: Any) -> bool:
+    return bool(one["propertyName"] == "hs_object_id" and one["operator"] == "GT")
 
 
 def _values(one: Any) -> list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from math import hypot
 from typing import Any
 
 import sqlalchemy as sa
@@ -153,10 +154,12 @@ def _moved(latest: Kpi, before: Kpi | None) -> tuple[str, str]:
 
 
 def _apart(one: Kpi, other: Kpi) -> bool:
-    """Whether neither interval reaches into the other."""
-    if one.low is None or one.high is None or other.low is None or other.high is None:
+    """Whether the interval of the difference leaves 0 out, put together from both (Newcombe; Zou and Donner)."""
+    sides = (one.value, one.low, one.high, other.value, other.low, other.high)
+    if any(side is None for side in sides):
         return False
-    return one.low > other.high or one.high < other.low
+    p, l1, u1, q, l2, u2 = (float(side) for side in sides if side is not None)
+    return p - q > hypot(p - l1, u2 - q) or q - p > hypot(u1 - p, q - l2)
 
 
 def _bars(figures: Sequence[Kpi | None], spans: Sequence[Span]) -> list[Bar]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: The scale in force, and the morning that was scored last.
 SCALE, SCORED = "churn_scale", "churn_scored"
 #: Contacts that one transaction writes: no writer shall wait long for this one.
-CHUNK = 1_000
+CHUNK = 250
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import sys
 import tempfile
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -56,7 +57,10 @@ def main() -> None:
     options.add_argument("--holdout", type=float, default=0.2)
     options.add_argument("--chances", type=int, default=4_000, help="trials without effect, to count false alarms")
     chosen = options.parse_args()
-    every = [lived(seed, chosen.contacts, chosen.holdout) for seed in range(1, chosen.seeds + 1)]
+    every = []
+    for seed in range(1, chosen.seeds + 1):
+        every.append(lived(seed, chosen.contacts, chosen.holdout))
+        print(f"{seed} of {chosen.seeds}", end="\r", file=sys.stderr, flush=True)
     told = [one for one in every if one is not None]
     inside = sum(one.inside for one in told)
     errors = [one.said - one.truth for one in told]
@@ -80,7 +84,7 @@ def lived(seed: int, people: int, held_out: float) -> Told | None:
     """None where the arms' sizes are ones that chance hardly makes, so that nothing is told."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        company = SampleCompany(seed, people, until=UNTIL, lived=WITHIN + 2, timezone=ZONE)
+        company = SampleCompany(seed, people, until=UNTIL, days=WITHIN + 3, lived=WITHIN + 2, timezone=ZONE)
         company.write_history(folder)
         who = [row["contact_id"] for row in _rows(folder, "contacts") if row["is_test"] not in ("true", "1", "yes")]
         arms = {id: "holdout" if draw_of(f"holdout:letter:shop:{id}") < held_out else "treated" for id in who}

@@ -58,7 +58,7 @@ def test_signs_are_those_of_the_morning(world: World) -> None:
         early = morning(connection, settings, date(2026, 2, 1), world.now)
         now = morning(connection, settings, date(2026, 4, 20), world.now)
     assert sorted(map(sorted, early.signs.values())) == [[], []]
-    assert list(map(sorted, now.signs.values())) == [["silent", "unpaid"]]
+    assert list(map(sorted, now.signs.values())) == [["falling", "silent", "unpaid"]]
 
 
 def test_enough_that_have_ended_weigh_the_signs() -> None:

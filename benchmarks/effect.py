@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import argparse
 import csv
+import os
 import sys
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
@@ -55,12 +58,15 @@ def main() -> None:
     options.add_argument("--seeds", type=int, default=100)
     options.add_argument("--contacts", type=int, default=1_500)
     options.add_argument("--holdout", type=float, default=0.2)
+    options.add_argument("--processes", type=int, default=os.cpu_count())
     options.add_argument("--chances", type=int, default=4_000, help="trials without effect, to count false alarms")
     chosen = options.parse_args()
+    one_life = partial(lived, people=chosen.contacts, held_out=chosen.holdout)
     every = []
-    for seed in range(1, chosen.seeds + 1):
-        every.append(lived(seed, chosen.contacts, chosen.holdout))
-        print(f"{seed} of {chosen.seeds}", end="\r", file=sys.stderr, flush=True)
+    with ProcessPoolExecutor(chosen.processes) as pool:
+        for seed, one in enumerate(pool.map(one_life, range(1, chosen.seeds + 1)), 1):
+            every.append(one)
+            print(f"{seed} of {chosen.seeds}", end="\r", file=sys.stderr, flush=True)
     told = [one for one in every if one is not None]
     inside = sum(one.inside for one in told)
     errors = [one.said - one.truth for one in told]

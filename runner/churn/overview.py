@@ -17,13 +17,12 @@ from runner.churn.histories import Floats, Histories, Ints, Snapshot, day_of, nu
 from runner.churn.keeping import reckoned, told_by_a_source
 from runner.churn.scale import Scale, Tier, scores, summary_of
 from runner.churn.subscribers import SIGNS, Morning, Weighed, morning, weighed
+from runner.kpis.customers import HIGH_RISK
 from runner.kpis.intervals import wilson
 from runner.settings import Settings
 from runner.store import Store
 from runner.store.tables import companies, contacts
 
-#: From which chance on a risk is called high, and below which low, as Klaviyo does.
-HIGH, LOW = 0.66, 0.33
 #: How much the shop's own usual gap weighs beside a customer's: as much as so many gaps.
 SHOP_GAPS = 3
 
@@ -171,7 +170,7 @@ def overview(store: Store, settings: Settings, now: datetime, *, top: int) -> Ov
     ending, weights = _subscribers(store, settings, day, now)
     counts = {"so": int((said > 0).sum()), "not": int((said == 0).sum())}
     if by.tier is not Tier.RULE:
-        counts = summary_of(known, said, HIGH)
+        counts = summary_of(known, said, HIGH_RISK)
     return Overview(
         day,
         by,

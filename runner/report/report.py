@@ -20,8 +20,6 @@ from runner.store.tables import alarms
 
 #: Periods in each row's bars.
 BARS = 6
-#: Shown where the settings name none: few, and each tied to what a shop is after.
-FEW = ("crr", "churn_rate", "repeat_purchase_rate", "nps", "csat", "email_click_rate")
 _STATUS = {
     Status.MET: "target met",
     Status.MISSED: "target missed",
@@ -96,7 +94,7 @@ def report_of(
 ) -> Report:
     """Of the last full week, month or quarter before a day."""
     spans = spans_before(day, per, BARS)
-    keys = [key for key in settings.kpis.show or FEW if key in kpis.KEYS]
+    keys = kpis.shown_by_default(settings.kpis)
     told = [_figures(connection, settings, keys, span, now) for span in spans]
     rows = [_row(key, [figures.get(key) for figures in told], spans) for key in keys if key in told[0]]
     notes = dict.fromkeys(kpi.note for kpi in told[0].values() if kpi.note and kpi.key in keys)
@@ -143,7 +141,7 @@ def _moved(latest: Kpi, before: Kpi | None) -> tuple[str, str]:
         return "", "none"
     difference = latest.value - before.value
     sign = "+" if difference > 0 else "−" if difference < 0 else "±"
-    amount = number_words(abs(difference), "score" if latest.unit is Unit.RATIO else latest.unit.value)
+    amount = number_words(abs(difference), latest.unit)
     if latest.unit is Unit.RATIO:
         amount = f"{100 * abs(difference):.1f} points"
     words = f"{sign}{amount.lstrip('+')} against the period before"

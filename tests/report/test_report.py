@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from runner.app.digests import report_on
+from runner.kpis import Unit
 from runner.kpis.words import number_words
 from runner.report.fonts import legible
 from runner.report.page import page_of, text_of
@@ -73,9 +74,9 @@ def test_an_agency_writes_a_report_a_client(world: World, tmp_path: Path) -> Non
 
 
 def test_figures_read_as_people_write_them() -> None:
-    assert number_words(0.2875, "ratio") == "28.8 %"
-    assert number_words(-12.4, "points") == "−12"
-    assert number_words(1234.5, "money") == "1,234.50"
+    assert number_words(0.2875, Unit.RATIO) == "28.8 %"
+    assert number_words(-12.4, Unit.POINTS) == "−12"
+    assert number_words(1234.5, Unit.MONEY) == "1,234.50"
 
 
 def test_a_letter_that_no_font_has_is_still_legible() -> None:

@@ -21,8 +21,8 @@ from tests.conftest import REPOSITORY
 
 COMMANDS = (
     "init check schema test backtest preview send-test sync plan run start log kpis churn effect report explain "
-    "doctor tasks approve enroll settle pause resume suppress unsuppress token import go-live demo reclassify "
-    "export erase"
+    "doctor answers calculate cohorts quality tasks approve enroll settle pause resume suppress unsuppress token "
+    "import go-live demo reclassify export erase"
 ).split()
 PEOPLE = """\
 contact_id,email,first_name,timezone,created_at,birthday,lifecycle_stage

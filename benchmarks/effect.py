@@ -93,7 +93,9 @@ def lived(seed: int, people: int, held_out: float) -> Told | None:
         company = SampleCompany(seed, people, until=UNTIL, days=WITHIN + 3, lived=WITHIN + 2, timezone=ZONE)
         company.write_history(folder)
         who = [row["contact_id"] for row in _rows(folder, "contacts") if row["is_test"] not in ("true", "1", "yes")]
-        arms = {id: "holdout" if draw_of(f"holdout:letter:shop:{id}") < held_out else "treated" for id in who}
+        # Each company draws anew: its first few people are the same in all of them.
+        held = {id for id in who if draw_of(f"holdout:letter {seed}:shop:{id}") < held_out}
+        arms = {id: "holdout" if id in held else "treated" for id in who}
         day = company.first_day
         # At the end of the day: the company's own truth counts from the day after the letter.
         at = clock.midnight(day + timedelta(days=1), ZONE) - timedelta(seconds=1)

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import argparse
 import csv
+import os
+import sys
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
@@ -54,9 +58,15 @@ def main() -> None:
     options.add_argument("--seeds", type=int, default=100)
     options.add_argument("--contacts", type=int, default=1_500)
     options.add_argument("--holdout", type=float, default=0.2)
+    options.add_argument("--processes", type=int, default=os.cpu_count())
     options.add_argument("--chances", type=int, default=4_000, help="trials without effect, to count false alarms")
     chosen = options.parse_args()
-    every = [lived(seed, chosen.contacts, chosen.holdout) for seed in range(1, chosen.seeds + 1)]
+    one_life = partial(lived, people=chosen.contacts, held_out=chosen.holdout)
+    every = []
+    with ProcessPoolExecutor(chosen.processes) as pool:
+        for seed, one in enumerate(pool.map(one_life, range(1, chosen.seeds + 1)), 1):
+            every.append(one)
+            print(f"{seed} of {chosen.seeds}", end="\r", file=sys.stderr, flush=True)
     told = [one for one in every if one is not None]
     inside = sum(one.inside for one in told)
     errors = [one.said - one.truth for one in told]
@@ -80,10 +90,12 @@ def lived(seed: int, people: int, held_out: float) -> Told | None:
     """None where the arms' sizes are ones that chance hardly makes, so that nothing is told."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        company = SampleCompany(seed, people, until=UNTIL, lived=WITHIN + 2, timezone=ZONE)
+        company = SampleCompany(seed, people, until=UNTIL, days=WITHIN + 3, lived=WITHIN + 2, timezone=ZONE)
         company.write_history(folder)
         who = [row["contact_id"] for row in _rows(folder, "contacts") if row["is_test"] not in ("true", "1", "yes")]
-        arms = {id: "holdout" if draw_of(f"holdout:letter:shop:{id}") < held_out else "treated" for id in who}
+        # Each company draws anew: its first few people are the same in all of them.
+        held = {id for id in who if draw_of(f"holdout:letter {seed}:shop:{id}") < held_out}
+        arms = {id: "holdout" if id in held else "treated" for id in who}
         day = company.first_day
         # At the end of the day: the company's own truth counts from the day after the letter.
         at = clock.midnight(day + timedelta(days=1), ZONE) - timedelta(seconds=1)

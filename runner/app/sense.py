@@ -10,7 +10,7 @@ from runner import kpis
 from runner.app.connections import sources_of
 from runner.app.currencies import CURRENCIES
 from runner.conditions import Fields
-from runner.errors import Fault
+from runner.errors import Fault, WrongUsage
 from runner.kpis.measure import Unit
 from runner.settings import SettingsFile
 from runner.sync.matching import COLUMNS
@@ -18,6 +18,8 @@ from runner.yaml_file import closest
 
 #: No share of customers or revenue, growth included, is aimed at beyond it.
 LARGEST_SHARE = 2
+#: The model that is always there.
+USUAL_MODEL = "mbg_nbd"
 
 
 def faults_of_settings(told: SettingsFile, fields: Fields) -> Iterator[Fault]:
@@ -39,6 +41,19 @@ def faults_of_settings(told: SettingsFile, fields: Fields) -> Iterator[Fault]:
     for path, words, advice in kpis.mistakes(settings.kpis):
         yield file.fault(("kpis", *path), words, advice)
     yield from _percents(told)
+    if settings.churn.model != USUAL_MODEL:
+        yield from _model(told)
+
+
+def _model(told: SettingsFile) -> Iterator[Fault]:
+    """A model that no installed package brings; numpy is loaded for this alone."""
+    from runner.churn.models import model_called
+
+    try:
+        model_called(told.settings.churn.model)
+    except WrongUsage as error:
+        words, _, advice = str(error).removeprefix("churn.model: ").partition("; ")
+        yield told.file.fault(("churn", "model"), words, advice)
 
 
 def doubts_of_settings(told: SettingsFile, workspace: Path) -> Iterator[Fault]:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from runner import clock
 from runner.settings import Settings
 from runner.store import Store
-from runner.store.tables import contact_changes, contacts, custom_fields, meta
+from runner.store.tables import contact_changes, contacts, custom_fields, facts, meta
 from runner.sync.bulk import update_rows
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: The scale in force, and the morning that was scored last.
 SCALE, SCORED = "churn_scale", "churn_scored"
 #: Contacts that one transaction writes: no writer shall wait long for this one.
-CHUNK = 1_000
+CHUNK = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +61,10 @@ def score(store: Store, settings: Settings, now: datetime) -> Scored | None:
     by, history, model = reckoned(store, settings, day, now)
     known, said = _said(by, history, model, day)
     with store.read() as connection:
-        people, new = _contacts_of(connection, settings, known, said)
+        ending, how = subscribers(connection, settings, day, now)
+        people, new = _contacts_of(connection, settings, *_joined(known, said, ending))
         differing = list(_differing(connection, people, new))
-    measure = [by.tier, by.horizon, by.model]
+    measure = [by.tier, by.horizon, by.model, *([how] if ending else ())]
     same = told is not None and told["measure"] == measure
     since = told["measured_since"] if told and same else now.isoformat()
     scored = {"day": day.isoformat(), "measure": measure, "measured_since": since}
@@ -94,6 +95,31 @@ def reckoned(store: Store, settings: Settings, day: date, now: datetime) -> tupl
     if kept and (kept["day"], kept["model"], kept["horizon"]) == (monday, name, horizon):
         return Scale.read(kept), history, model
     return scale(history, monday, horizon=horizon, name=name, model=model), history, model
+
+
+def subscribers(
+    connection: sa.Connection, settings: Settings, day: date, now: datetime
+) -> tuple[dict[int, float], str]:
+    """The scores of those who pay a subscription, and whether their signs are weighed or counted."""
+    if connection.scalar(sa.select(facts["subscriptions"].c.id).limit(1)) is None:
+        return {}, ""
+    from runner.churn.subscribers import morning, scores, weighed
+
+    by = weighed(connection, settings, day - timedelta(days=day.weekday()), now)
+    return scores(morning(connection, settings, day, now), by), "weighed" if by.coefficients else "counted"
+
+
+def _joined(customers: Ints, said: Floats, ending: Mapping[int, float]) -> tuple[Ints, Floats]:
+    """Whose subscription may end is scored by that, whatever they order; in order of the customers' numbers."""
+    import numpy as np
+
+    if not ending:
+        return customers, said
+    others = ~np.isin(customers, list(ending))
+    everybody = np.concatenate([customers[others], np.fromiter(ending, np.int64, len(ending))])
+    scores = np.concatenate([said[others], np.fromiter(ending.values(), float, len(ending))])
+    order = np.argsort(everybody)
+    return everybody[order], scores[order]
 
 
 def _said(by: Scale, history: Histories, model: Model, day: date) -> tuple[Ints, Floats]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from statistics import median
 from typing import Any
 
@@ -16,13 +16,13 @@ from runner.churn.alike import Alike, alike, bands
 from runner.churn.histories import Floats, Histories, Ints, Snapshot, day_of, number_of
 from runner.churn.keeping import reckoned, told_by_a_source
 from runner.churn.scale import Scale, Tier, scores, summary_of
+from runner.churn.subscribers import SIGNS, Morning, Weighed, morning, weighed
+from runner.kpis.customers import HIGH_RISK
 from runner.kpis.intervals import wilson
 from runner.settings import Settings
 from runner.store import Store
 from runner.store.tables import companies, contacts
 
-#: From which chance on a risk is called high, and below which low, as Klaviyo does.
-HIGH, LOW = 0.66, 0.33
 #: How much the shop's own usual gap weighs beside a customer's: as much as so many gaps.
 SHOP_GAPS = 3
 
@@ -59,6 +59,11 @@ class Overview:
     top: Sequence[AtRisk]
     currency: str
 
+    #: Those who pay a subscription: how many, and how many show each sign; and how the signs are measured.
+    subscribers: int = 0
+    signs: Mapping[str, int] = field(default_factory=dict)
+    weighed: Weighed | None = None
+
     def document(self) -> dict[str, Any]:
         """For `churn --json`."""
         by = self.scale
@@ -84,7 +89,15 @@ class Overview:
             "currency": self.currency,
             "top": [one.document() for one in self.top],
             "people_alike": shown,
+            "subscribers": self._subscribers(),
         }
+
+    def _subscribers(self) -> dict[str, Any] | None:
+        if self.weighed is None:
+            return None
+        proof = self.weighed.proof
+        told = {"count": self.subscribers, "signs": dict(self.signs), "why": self.weighed.why}
+        return told | {"weights": self.weighed.coefficients, "proof": proof and proof.document()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +167,31 @@ def overview(store: Store, settings: Settings, now: datetime, *, top: int) -> Ov
         for place in order
         if said[place] > 0
     ]
+    ending, weights = _subscribers(store, settings, day, now)
     counts = {"so": int((said > 0).sum()), "not": int((said == 0).sum())}
     if by.tier is not Tier.RULE:
-        counts = summary_of(known, said, HIGH)
-    return Overview(day, by, told, len(known), counts, listed, settings.currency)
+        counts = summary_of(known, said, HIGH_RISK)
+    return Overview(
+        day,
+        by,
+        told,
+        len(known),
+        counts,
+        listed,
+        settings.currency,
+        subscribers=len(ending.signs) if ending else 0,
+        signs={sign: sum(sign in own for own in ending.signs.values()) for sign in SIGNS} if ending else {},
+        weighed=weights,
+    )
+
+
+def _subscribers(store: Store, settings: Settings, day: date, now: datetime) -> tuple[Morning | None, Weighed | None]:
+    """Those of the morning, and what their signs weigh; None where nobody pays a subscription."""
+    with store.read() as connection:
+        at = morning(connection, settings, day, now)
+        if not at.signs:
+            return None, None
+        return at, weighed(connection, settings, day - timedelta(days=day.weekday()), now)
 
 
 def explained(store: Store, settings: Settings, now: datetime, contact: int) -> Explained | None:

@@ -45,12 +45,28 @@ def overview_lines(told: Overview) -> Iterator[RenderableType]:
             )
     yield Text()
     yield _counts(told)
+    if told.weighed is not None:
+        yield from _signs(told)
     if told.top:
         yield Text(f"\nWhom it would cost most to lose ({told.currency} in {by.horizon} days)", "bold")
         yield _top(told.top, probability=by.tier != "rule")
-    if by.cells:
+    if by.cells and any(n for row in by.cells for n, _ in row):
         yield Text("\nPast customers who did not order, by days since the last order and number of orders", "bold")
         yield _cells(by.cells)
+
+
+def _signs(told: Overview) -> Iterator[RenderableType]:
+    """Subscribers, whose end is seen: by signs, not by orders."""
+    from runner.churn.subscribers import SIGNS
+
+    assert told.weighed is not None
+    yield Text(f"\n{told.subscribers:,} pay a subscription: scored by signs, {told.weighed.why}", "bold")
+    for sign, n in told.signs.items():
+        if n:
+            yield Text(f"  {n:,}: {SIGNS[sign]}")
+    if told.weighed.proof is not None:
+        yield from _proof(told.weighed.proof, holds=told.weighed.proof.holds)
+    yield Text()
 
 
 def explained_lines(told: Explained) -> Iterator[RenderableType]:

@@ -24,9 +24,13 @@ def effect_lines(told: Effects) -> Iterator[RenderableType]:
         yield Text("No playbook has run yet.")
         return
     yield Text("Who was let in against who was held out, by assignment: also those whom no mail reached", "bold")
-    yield _table(told.playbooks, told.currency, ("let in", "held out"))
-    for one in told.playbooks:
+    proven = [one for one in told.playbooks if one.judged.verdict != "no holdout"]
+    if proven:
+        yield _table(proven, told.currency, ("let in", "held out"))
+    for one in proven:
         yield _why(one)
+    if without := [one.playbook for one in told.playbooks if one.judged.verdict == "no holdout"]:
+        yield Text("\nWithout a holdout, so that nobody can tell: ", "bold").append(", ".join(without), "not bold")
     if told.interval is not None and told.difference is not None:
         yield Text("\nAll playbooks together", "bold")
         people = _of_all(told.treated, told.difference, told.interval)

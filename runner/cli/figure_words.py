@@ -8,8 +8,9 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from runner.cli.tables import blank_table, plain, value_of, value_text
+from runner.cli.tables import blank_table, plain, value_of
 from runner.kpis import NAMES, Calculated, Cohort, Kpi, TableQuality, Trend, name_of
+from runner.kpis.words import number_words
 
 #: Eight heights of a bar, by which a line of them is a small chart.
 _BARS = "▁▂▃▄▅▆▇█"
@@ -110,10 +111,10 @@ def calculated_table(told: Sequence[Calculated]) -> Table:
     table.add_column("How", ratio=1)
     for one in told:
         figure = one.figure
-        value = "–" if figure.value is None else value_text(figure.value, one.unit)
+        value = "–" if figure.value is None else number_words(figure.value, one.unit)
         interval = ""
         if figure.low is not None and figure.high is not None:
-            interval = f"{value_text(figure.low, one.unit)} to {value_text(figure.high, one.unit)}"
+            interval = f"{number_words(figure.low, one.unit)} to {number_words(figure.high, one.unit)}"
         table.add_row(Text(one.name, "bold"), value, Text(interval, "dim"), Text(one.formula, "dim"))
     return table
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
-from decimal import ROUND_HALF_UP, Decimal
 from itertools import islice
 
 from rich.box import SIMPLE_HEAD
@@ -15,6 +14,7 @@ from rich.text import Text
 from runner import clock
 from runner.kpis import KPIS, Alarm, Kpi, Status, Unit
 from runner.kpis.intervals import wilson
+from runner.kpis.words import interval_words, number_words
 from runner.log import LoggedSend, LoggedWrite, LogRow, PlaybookSummary
 
 #: Rows of the log laid out at a time, so that a long one appears at once.
@@ -203,69 +203,30 @@ def _notes(kpis: Sequence[Kpi]) -> str | None:
 def _cells(kpi: Kpi) -> tuple[RenderableType, RenderableType, RenderableType, RenderableType]:
     if kpi.value is None:
         return Text("–", "dim"), "", _number(kpi.n) if kpi.n else "", Text(kpi.why, "dim")
-    interval = Text(_interval(kpi), "dim")
+    interval = Text(interval_words(kpi), "dim")
     cases = "" if kpi.unit is Unit.COUNT else _number(kpi.n)
-    value = Text(value_text(kpi.value, kpi.unit)).append(f" {kpi.currency}" if kpi.currency else "", "dim")
+    value = Text(number_words(kpi.value, kpi.unit)).append(f" {kpi.currency}" if kpi.currency else "", "dim")
     return value, interval, cases, _against_target(kpi)
 
 
 def value_of(kpi: Kpi) -> Text:
     """The value alone, a dash without one."""
-    return Text("–", "dim") if kpi.value is None else Text(value_text(kpi.value, kpi.unit))
+    return Text("–", "dim") if kpi.value is None else Text(number_words(kpi.value, kpi.unit))
 
 
 def _against_target(kpi: Kpi) -> Text:
     target = Text()
     if kpi.target is not None:
         bounds = (("≥", kpi.target.at_least), ("≤", kpi.target.at_most))
-        target.append(" ".join(f"{sign} {value_text(bound, kpi.unit)}" for sign, bound in bounds if bound is not None))
+        target.append(
+            " ".join(f"{sign} {number_words(bound, kpi.unit)}" for sign, bound in bounds if bound is not None)
+        )
     if kpi.warning is not None and kpi.warning.state in _ALARM_WORDS:
         target.append("  " if target else "").append(*_ALARM_WORDS[kpi.warning.state])
     if kpi.status is None:
         return target
     words, colour = _STATUS_WORDS[kpi.status]
     return target.append("  " if target else "").append(words, colour)
-
-
-def _interval(kpi: Kpi) -> str:
-    if kpi.low is None or kpi.high is None:
-        return ""
-    low, high = value_text(kpi.low, kpi.unit), value_text(kpi.high, kpi.unit)
-    return f"{low.removesuffix(' %').removesuffix(' d')} to {high}"
-
-
-def value_text(value: float, unit: Unit) -> str:
-    """The value as people read it; halves are rounded up."""
-    match unit:
-        case Unit.RATIO:
-            return f"{_rounded(100 * value, '0.1')} %".replace("-", "−")
-        case Unit.POINTS:
-            points = _rounded(value, "1")
-            return f"{points:+}".replace("-", "−") if points else "0"
-        case Unit.SCORE:
-            return str(_rounded(value, "0.01"))
-        case Unit.COUNT:
-            return _number(int(value))
-        case Unit.MONEY:
-            return f"{_rounded(value, '0.01'):,}".replace("-", "−")
-        case Unit.NUMBER:
-            return f"{_rounded(value, '0.01'):,}".replace("-", "−")
-        case Unit.DAYS:
-            return f"{_rounded(value, '0.1'):,} d"
-        case Unit.MINUTES:
-            return _minutes(value)
-
-
-def _minutes(minutes: float) -> str:
-    """`20 min`, `6.5 h`, `2.3 d`"""
-    if minutes < 120:
-        return f"{_rounded(minutes, '1')} min"
-    return f"{_rounded(minutes / 60, '0.1')} h" if minutes < 48 * 60 else f"{_rounded(minutes / 1440, '0.1')} d"
-
-
-def _rounded(value: float, to: str) -> Decimal:
-    # Twelve digits first: 100 × 0.2875 is 28.749999999999996 to a computer and 28.75 to everybody else.
-    return Decimal(f"{value:.12g}").quantize(Decimal(to), ROUND_HALF_UP)
 
 
 def _why(row: LogRow, zone: str) -> Text:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from math import ceil, erfc, exp, lgamma, log, sqrt
 from statistics import NormalDist
 
-from runner.kpis.intervals import Interval, Z, student_t, wilson
+from runner.kpis import uplift
+from runner.kpis.intervals import Interval, Z, student_t
 
 #: O'Brien and Fleming (1979): |z| that a look must pass, of five at equal steps; together 5 % of false alarms.
 BOUNDARIES = (4.562, 3.226, 2.634, 2.281, 2.040)
@@ -36,11 +37,7 @@ class Arm:
 
 def newcombe(one: Arm, other: Arm) -> Interval:
     """Of the difference of two shares: Newcombe (1998), method 10, from both Wilson intervals. Neither arm is empty."""
-    p, q = one.hits / one.n, other.hits / other.n
-    (l1, u1), (l2, u2) = wilson(one.hits, one.n), wilson(other.hits, other.n)
-    return Interval(
-        max(-1.0, p - q - sqrt((p - l1) ** 2 + (u2 - q) ** 2)), min(1.0, p - q + sqrt((u1 - p) ** 2 + (q - l2) ** 2))
-    )
+    return uplift.newcombe(one.hits, one.n, other.hits, other.n)
 
 
 def together(parts: Sequence[tuple[float, float, Interval]]) -> tuple[float, Interval]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from math import hypot
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,8 +20,6 @@ from runner.store.tables import alarms
 
 #: Periods in each row's bars.
 BARS = 6
-#: Shown where the settings name none: few, and each tied to what a shop is after.
-FEW = ("crr", "churn_rate", "repeat_purchase_rate", "nps", "csat", "email_click_rate")
 _STATUS = {
     Status.MET: "target met",
     Status.MISSED: "target missed",
@@ -95,7 +94,7 @@ def report_of(
 ) -> Report:
     """Of the last full week, month or quarter before a day."""
     spans = spans_before(day, per, BARS)
-    keys = [key for key in settings.kpis.show or FEW if key in kpis.KEYS]
+    keys = kpis.shown_by_default(settings.kpis)
     told = [_figures(connection, settings, keys, span, now) for span in spans]
     rows = [_row(key, [figures.get(key) for figures in told], spans) for key in keys if key in told[0]]
     notes = dict.fromkeys(kpi.note for kpi in told[0].values() if kpi.note and kpi.key in keys)
@@ -142,7 +141,7 @@ def _moved(latest: Kpi, before: Kpi | None) -> tuple[str, str]:
         return "", "none"
     difference = latest.value - before.value
     sign = "+" if difference > 0 else "−" if difference < 0 else "±"
-    amount = number_words(abs(difference), "score" if latest.unit is Unit.RATIO else latest.unit.value)
+    amount = number_words(abs(difference), latest.unit)
     if latest.unit is Unit.RATIO:
         amount = f"{100 * abs(difference):.1f} points"
     words = f"{sign}{amount.lstrip('+')} against the period before"
@@ -153,10 +152,12 @@ def _moved(latest: Kpi, before: Kpi | None) -> tuple[str, str]:
 
 
 def _apart(one: Kpi, other: Kpi) -> bool:
-    """Whether neither interval reaches into the other."""
-    if one.low is None or one.high is None or other.low is None or other.high is None:
+    """Whether the interval of the difference leaves 0 out, put together from both (Newcombe; Zou and Donner)."""
+    sides = (one.value, one.low, one.high, other.value, other.low, other.high)
+    if any(side is None for side in sides):
         return False
-    return one.low > other.high or one.high < other.low
+    p, l1, u1, q, l2, u2 = (float(side) for side in sides if side is not None)
+    return p - q > hypot(p - l1, u2 - q) or q - p > hypot(u1 - p, q - l2)
 
 
 def _bars(figures: Sequence[Kpi | None], spans: Sequence[Span]) -> list[Bar]:

@@ -20,8 +20,9 @@ from runner.settings import load_settings
 from tests.conftest import REPOSITORY
 
 COMMANDS = (
-    "init check schema test backtest preview send-test sync plan run start log kpis explain doctor tasks approve "
-    "enroll settle pause resume suppress unsuppress token import go-live demo reclassify export erase"
+    "init check schema test backtest preview send-test sync plan run start log kpis churn effect report explain "
+    "doctor answers calculate cohorts quality tasks approve enroll settle pause resume suppress unsuppress token "
+    "import go-live demo reclassify export erase"
 ).split()
 PEOPLE = """\
 contact_id,email,first_name,timezone,created_at,birthday,lifecycle_stage

@@ -1,0 +1,167 @@
+"""What playbooks changed, counted from the store: by assignment, each person once, over days that are over."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import sqlalchemy as sa
+
+from runner.actions import Split
+from runner.effect import Effect, Effects, Verdict, effects
+from runner.playbook import PlaybookKeys
+from runner.store.tables import contacts, decisions, enrollments, playbook_versions, playbooks, purchases
+from tests.kpis.conftest import shop
+from tests.kpis.shop import Shop, on, settings
+
+__all__ = ["shop"]
+
+GOAL = {"event": "order", "within": "30 days"}
+
+
+def playbook(id: str = "win_back", holdout: str = "50%", steps: tuple[Any, ...] = ()) -> Any:
+    written = {"name": id, "trigger": "manual", "actions": [{}], "holdout": holdout, "goal": GOAL}
+    return SimpleNamespace(id=id, keys=PlaybookKeys.model_validate(written), steps=steps)
+
+
+def begun(shop: Shop, id: str = "win_back", holdout: str = "50%", day: str = "2026-01-01") -> None:
+    row = {"id": id, "version": "v", "first_tick_at": on(day), "last_tick_at": on(day)}
+    shop.connection.execute(playbooks.insert().values(**row))
+    version = {"playbook": id, "version": "v", "body": {"holdout": holdout}, "at": on(day)}
+    shop.connection.execute(playbook_versions.insert().values(**version))
+
+
+def enter(shop: Shop, people: list[int], arm: str, day: str = "2026-01-05", id: str = "win_back") -> None:
+    times = dict.fromkeys(("occurred_at", "step_since", "due_at", "entered_at"), on(day))
+    row = {"playbook": id, "version": "v", "occasion": day, "facts": {}, "arm": arm, "state": "done", "step": "a"}
+    shop.connection.execute(enrollments.insert(), [{"contact_id": one} | times | row for one in people])
+
+
+def orders(shop: Shop, people: list[int], day: str = "2026-01-10", value: str = "50") -> None:
+    shop.orders(people, day)
+    filled = purchases.update().where(purchases.c.value.is_(None)).values(value=value)
+    shop.connection.execute(filled)
+
+
+def told(shop: Shop, *running: Any, as_of: str = "2026-03-01") -> Effects:
+    return effects(shop.connection, running or [playbook()], settings(), as_of=on(as_of))
+
+
+def one(shop: Shop, as_of: str = "2026-03-01") -> Effect:
+    (found,) = told(shop, as_of=as_of).playbooks
+    return found
+
+
+def test_who_was_assigned_counts_whether_mailed_or_not(shop: Shop) -> None:
+    begun(shop)
+    treated, held_out = shop.people(40), shop.people(40)
+    enter(shop, treated, "treated")
+    enter(shop, held_out, "holdout")
+    orders(shop, treated[:20])
+    orders(shop, held_out[:10])
+    found = one(shop)
+    assert (found.contrast.one.n, found.contrast.one.hits) == (40, 20)
+    assert (found.contrast.other.n, found.contrast.other.hits) == (40, 10)
+    assert found.contrast.difference == 0.25
+    document = found.document()
+    assert document["incremental"]["value"] == 10
+    assert document["incremental_revenue"]["value"] == 40 * (20 * 50 / 40 - 10 * 50 / 40)
+
+
+def test_only_what_comes_in_time_after_entering_counts(shop: Shop) -> None:
+    begun(shop)
+    people = shop.people(3)
+    enter(shop, people, "treated")
+    orders(shop, people[:1], "2026-01-04")
+    orders(shop, people[1:2], "2026-02-05")
+    orders(shop, people[2:], "2026-02-04")
+    assert one(shop).contrast.one.hits == 1
+
+
+def test_whose_days_are_not_over_are_told_apart(shop: Shop) -> None:
+    begun(shop)
+    enter(shop, shop.people(4), "treated")
+    enter(shop, shop.people(3), "holdout", "2026-02-10")
+    found = one(shop)
+    assert (found.contrast.one.n, found.contrast.other.n, found.unfinished) == (4, 0, 3)
+    assert found.contrast.difference is None
+
+
+def test_a_person_counts_once_by_the_first_time(shop: Shop) -> None:
+    begun(shop)
+    people = shop.people(2)
+    enter(shop, people, "treated")
+    enter(shop, people, "treated", "2026-01-25")
+    orders(shop, people, "2026-02-10")
+    assert (one(shop).contrast.one.n, one(shop).contrast.one.hits) == (2, 0)
+
+
+def test_people_merged_over_both_arms_prove_nothing(shop: Shop) -> None:
+    begun(shop)
+    kept, gone, other = shop.people(3)
+    shop.connection.execute(contacts.update().where(contacts.c.id == gone).values(merged_into=kept))
+    enter(shop, [kept, other], "treated")
+    enter(shop, [gone], "holdout")
+    assert (one(shop).contrast.one.n, one(shop).contrast.other.n) == (1, 0)
+
+
+def test_it_is_too_early_before_the_number_that_was_fixed_ahead(shop: Shop) -> None:
+    begun(shop)
+    buyers = shop.people(100)
+    orders(shop, buyers, "2025-06-01")
+    orders(shop, buyers[:40], "2025-12-20")
+    treated, held_out = shop.people(50), shop.people(50)
+    enter(shop, treated, "treated")
+    enter(shop, held_out, "holdout")
+    orders(shop, treated[:30])
+    orders(shop, held_out[:10])
+    found = one(shop)
+    assert found.judged.verdict is Verdict.TOO_EARLY
+    assert found.plan is not None
+    assert (found.plan.base, found.plan.to) == (0.4, 0.48)
+    assert "100 of 1,208 people" in found.judged.why
+
+
+def test_a_broken_assignment_tells_no_difference(shop: Shop) -> None:
+    begun(shop)
+    enter(shop, shop.people(90), "treated")
+    enter(shop, shop.people(10), "holdout")
+    found = one(shop)
+    assert found.judged.verdict is Verdict.BROKEN
+    assert found.contrast.difference is None
+
+
+def test_without_a_holdout_there_is_no_proof(shop: Shop) -> None:
+    begun(shop, holdout="0%")
+    enter(shop, shop.people(10), "treated")
+    (found,) = told(shop, playbook(holdout="0%")).playbooks
+    assert found.judged.verdict is Verdict.NO_HOLDOUT
+
+
+def test_playbooks_together_are_weighted_by_whom_they_let_in(shop: Shop) -> None:
+    for id, people, hits in (("a", 90, 45), ("b", 30, 0)):
+        begun(shop, id)
+        treated = shop.people(people)
+        enter(shop, treated, "treated", id=id)
+        enter(shop, shop.people(people), "holdout", id=id)
+        if hits:
+            orders(shop, treated[:hits])
+    found = told(shop, playbook("a"), playbook("b"))
+    assert found.treated == 120
+    assert found.difference == (90 * 0.5 + 30 * 0) / 120
+
+
+def test_the_ways_of_a_split_are_told_against_the_first(shop: Shop) -> None:
+    begun(shop, holdout="0%")
+    arms = [{"name": "plain", "share": "50%", "actions": []}, {"name": "warm", "share": "50%", "actions": []}]
+    step = SimpleNamespace(id="letter", action=Split.model_validate({"arms": arms}))
+    people = shop.people(60)
+    enter(shop, people, "treated")
+    for branch, own in (("plain", people[:30]), ("warm", people[30:])):
+        row = {"at": on("2026-01-06"), "playbook": "win_back", "version": "v", "occasion": "x", "step": "letter",
+               "action": "split", "arm": "treated", "status": "done", "reason": "", "branch": branch}  # fmt: skip
+        shop.connection.execute(sa.insert(decisions), [row | {"contact_id": who} for who in own])
+    orders(shop, people[24:45])
+    (found,) = told(shop, playbook(holdout="0%", steps=(step,))).splits
+    assert (found.step, found.arms) == ("letter", ("warm", "plain"))
+    assert (found.contrast.one.hits, found.contrast.other.hits) == (15, 6)

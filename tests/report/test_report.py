@@ -1,0 +1,84 @@
+"""A period's report: mailed once, readable without images, and a PDF."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from runner.app.digests import report_on
+from runner.kpis import Unit
+from runner.kpis.words import number_words
+from runner.report.fonts import legible
+from runner.report.page import page_of, text_of
+from tests.core.world import World, utc
+
+DIGEST = "digest: {to: [care@acme.example, boss@acme.example], every: month, at: '08:00'}\nkpis: {minimum_n: 2}"
+
+
+def sold(world: World) -> None:
+    world.people("ada", "bob", "cyd")
+    for who in ("ada", "bob", "cyd"):
+        world.order(who, utc("2025-03-05"))
+    world.order("ada", utc("2026-03-20"))
+
+
+def test_a_month_is_mailed_once_in_the_morning_after_it(world_with: Callable[[str], World]) -> None:
+    world = world_with(DIGEST)
+    sold(world)
+    for time in ("2026-04-01 07:55", "2026-04-01 08:05", "2026-04-01 09:00", "2026-04-20 09:00"):
+        world.tick(time)
+    mailed = [(mailing.subject, mailing.letters[0].to.email) for mailing in world.mailer.mailings]
+    assert mailed == [("Acme: 2026-03", "care@acme.example"), ("Acme: 2026-03", "boss@acme.example")]
+    kept = world.folder / "reports" / "2026-03.pdf"
+    assert kept.read_bytes().startswith(b"%PDF-")
+
+
+def test_a_machine_that_was_off_makes_up_for_the_last_one_only(world_with: Callable[[str], World]) -> None:
+    world = world_with(DIGEST)
+    sold(world)
+    world.tick("2026-04-01 08:05")
+    world.tick("2026-07-09 12:00")
+    assert {mailing.subject for mailing in world.mailer.mailings} == {"Acme: 2026-03", "Acme: 2026-06"}
+
+
+def test_the_page_has_figures_and_bars_and_nothing_that_readers_drop(world: World) -> None:
+    sold(world)
+    world.tick("2026-04-02 09:00")
+    report = report_on(world.app, per="month", day=utc("2026-04-02").date(), now=utc("2026-04-02 09:00"))
+    page = page_of(report)
+    assert [row.value for row in report.rows if row.key == "crr"] == ["33.3 %"]
+    assert "Customer retention rate" in page
+    assert "33.3 %" in page
+    assert not [tag for tag in ("<img", "<svg", "<script", "<style", "<link") if tag in page]
+    assert "Customer retention rate: 33.3 %" in text_of(report)
+
+
+def test_an_agency_writes_a_report_a_client(world: World, tmp_path: Path) -> None:
+    import json
+    from contextlib import redirect_stdout
+    from io import StringIO
+
+    from runner.cli.measuring import report
+
+    sold(world)
+    world.tick("2026-04-02 09:00")
+    out = StringIO()
+    with redirect_stdout(out):
+        report([world.folder, world.folder], None, "month", "2026-04-02", tmp_path / "clients", True)
+    documents = json.loads(out.getvalue())
+    assert [document["company"] for document in documents] == ["Acme", "Acme"]
+    assert sorted(path.name for path in (tmp_path / "clients").iterdir()) == [
+        "workspace-2026-03.html",
+        "workspace-2026-03.pdf",
+    ]
+
+
+def test_figures_read_as_people_write_them() -> None:
+    assert number_words(0.2875, Unit.RATIO) == "28.8 %"
+    assert number_words(-12.4, Unit.POINTS) == "−12"
+    assert number_words(1234.5, Unit.MONEY) == "1,234.50"
+
+
+def test_a_letter_that_no_font_has_is_still_legible() -> None:
+    assert legible("Zoë, 5 %") == "Zoë, 5 %"
+    assert legible("日 5") == "? 5"

@@ -66,7 +66,7 @@ def measure(store: Store, contacts: int, *, each: bool) -> None:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{contacts:,} contacts, {3 * contacts:,} orders, {10 * contacts:,} events: {told} of {len(figures)} figures")
     print(
-        f"the whole set, from the rows        {cold:8.2f} s   {cold / plain:5.1f} x a look at every order ({plain:.2f} s)"
+        f"the whole set, from the rows        {cold:8.2f} s   {cold / plain:5.1f} x a look at all orders ({plain:.2f})"
     )
     print(f"a page of kept figures, p50 and p95 {1000 * pages[10]:8.1f} ms {1000 * pages[18]:7.1f} ms")
     print(f"kept equal counted anew             {'yes' if same else 'NO':>8}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 from random import Random
 
@@ -19,8 +20,9 @@ AT = on("2026-03-01")
 
 
 @pytest.fixture
-def store(database: str) -> Store:
-    return Store(database)
+def store(database: str) -> Iterator[Store]:
+    with Store(database) as store:
+        yield store
 
 
 def _history(shop: Shop, *, seen: str = "2020-01-01") -> None:

@@ -47,7 +47,7 @@ def test_figures_stand_side_by_side_for_each_value_of_a_field(shop: Shop) -> Non
         shop.connection, "contact.country", period=JANUARY, as_of=AT, settings=settings(), keys=["aov"]
     )
     assert {value: found[0].value for value, found in told.items()} == {"PL": 10, 'say "hi"': 20}
-    with pytest.raises(WrongUsage, match="there is no field .*did you mean"):
+    with pytest.raises(WrongUsage, match=r"there is no field .*did you mean"):
         kpis.breakdown(shop.connection, "contact.cuntry", period=JANUARY, as_of=AT, settings=settings(), keys=["aov"])
 
 

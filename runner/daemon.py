@@ -19,7 +19,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from runner import clock
+from runner import clock, kpis
 from runner.app import App, tick
 from runner.app.app import PRIVATE
 from runner.app.clockwork import allow
@@ -81,6 +81,7 @@ class Daemon:
         nightly = settings.schedule.full_sync
         cron = CronTrigger(hour=nightly.hour, minute=nightly.minute, timezone=settings.timezone)
         scheduler.add_job(self.full_sync, cron, id="full_sync")
+        scheduler.add_job(self.figures, cron, id="figures")
         return scheduler
 
     def tick(self) -> None:
@@ -106,6 +107,18 @@ class Daemon:
         due = self._full_sync_due()
         following = self._full_sync_on(self._local_day(due) + timedelta(days=1))
         self._claimed(FULL_SYNC, lambda _: (following, self._local_day(due).isoformat()), full=True)
+
+    def figures(self) -> None:
+        """Once a local day, after the full sync: what pages show is counted anew and kept."""
+        now = self.app.now()
+        try:
+            run = claim_run(self.app, "figures", self._local_day(now).isoformat(), now, now + timedelta(days=1))
+            if run is not None:
+                written = kpis.refresh(self.app.store, self.app.settings, now)
+                finish_run(self.app, run, {"written": written}, self.app.now())
+                log.info("figures kept", action="figures", written=written)
+        except SQLAlchemyError as error:
+            log.error("the store failed", action="figures", error=str(getattr(error, "orig", error)))
 
     def _full_sync_due(self) -> datetime:
         """When the last one was to begin."""

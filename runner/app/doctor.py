@@ -21,6 +21,7 @@ from runner.app.filled import of_crms
 from runner.app.findings import Finding, Health
 from runner.app.preview import letters
 from runner.app.reception import reception
+from runner.app.review import review_of_figures
 from runner.app.tick import QUOTA, RECONCILED, SYNC_FAILED
 from runner.breakers import stopped
 from runner.outbox import CRM_KINDS
@@ -88,6 +89,7 @@ def examine(app: App, names: Names | None = None) -> Examined:
                 *_playbooks(connection),
                 *_deliverability(app, names or ask_dns()),
                 *_overdue(connection, last_moment(app)),
+                *review_of_figures(app.settings.kpis, clock.local(last_moment(app), app.settings.timezone).date()),
             ]
     except DatabaseError as error:
         if not is_away(error):

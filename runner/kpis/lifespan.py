@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
@@ -17,9 +17,9 @@ from runner.kpis.customers import counting, window_before
 from runner.kpis.days import EPOCH, day_number
 from runner.kpis.measure import Asked, Direction, Figure, Part, Reason, Unit, count, kpi, nothing, rate
 from runner.kpis.retention import by_subscription, movement
-from runner.kpis.rows import one, there, total, with_accounts, with_customers
+from runner.kpis.rows import delivered, one, there, total, with_accounts, with_customers, with_people
 from runner.store.functions import days_between
-from runner.store.tables import facts, purchases
+from runner.store.tables import answers, facts, purchases, sends
 
 contracts, exits = facts["contracts"], facts["exits"]
 #: What stands in the table where somebody gave no reason.
@@ -187,29 +187,44 @@ def renewal_rate(asked: Asked) -> Mapping[str, Figure]:
     name="Leavers who gave a reason",
     unit=Unit.RATIO,
     direction=Direction.CONTEXT,
-    formula="Of the customers who left in the period, the share that said why.",
+    formula="Of the customers who left in the period or were sent an exit survey in it, the share that said why.",
     needs=("exits",),
-    reads=(exits.c.seen_at,),
+    reads=(exits.c.seen_at, answers.c.seen_at),
     nothing="nobody left in the period",
     entry=12,
     parts={"none": Part("Left without a reason", Unit.COUNT, "Customers who left and said nothing; in no share.")},
     each=Part("Left because of {}", Unit.RATIO, "Of those who said why, the share that named {}."),
 )
 def exit_reasons(asked: Asked) -> Mapping[str, Figure]:
-    rows, _ = with_accounts(asked, exits)
-    reason = sa.func.lower(sa.func.trim(exits.c.reason))
     told: dict[str, int] = defaultdict(int)
-    for said, many in asked.connection.execute(
-        sa.select(reason, sa.func.count())
-        .select_from(rows)
-        .where(asked.on_a_day(exits.c.left_on), there(asked, exits))
-        .group_by(reason)
-    ):
-        told["none" if said in _NO_ANSWER else named(said)] += many
+    for said, many in [*_told_by_sources(asked), *_told_to_us(asked)]:
+        told["none" if (said or "") in _NO_ANSWER else named(said)] += many
     silent = told.pop("none", 0)
     answered = sum(told.values())
     shares = {said: rate(many, answered) for said, many in sorted(told.items(), key=lambda each: (-each[1], each[0]))}
     return {"": rate(answered, answered + silent), "none": count(silent), **shares}
+
+
+def _told_by_sources(asked: Asked) -> Sequence[Any]:
+    rows, _ = with_accounts(asked, exits)
+    reason = sa.func.lower(sa.func.trim(exits.c.reason))
+    left = asked.on_a_day(exits.c.left_on), there(asked, exits)
+    return asked.connection.execute(
+        sa.select(reason, sa.func.count()).select_from(rows).where(*left).group_by(reason)
+    ).all()
+
+
+def _told_to_us(asked: Asked) -> Sequence[Any]:
+    """Exit surveys delivered in the period, reminders aside, with the reason that was tapped."""
+    given = sa.and_(answers.c.send_id == sends.c.id, asked.known(answers.c.answered_at))
+    rows, _ = with_people(asked, sends.outerjoin(answers, given), sends.c.contact_id)
+    asked_for = sends.c.action == "survey", sends.c.about == "exit", sends.c.reminds.is_(None)
+    return asked.connection.execute(
+        sa.select(answers.c.reason, sa.func.count())
+        .select_from(rows)
+        .where(*asked_for, asked.within(sends.c.claimed_at), delivered())
+        .group_by(answers.c.reason)
+    ).all()
 
 
 def named(words: str) -> str:

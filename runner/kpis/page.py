@@ -11,12 +11,26 @@ _UNITS = {
     Unit.POINTS: "points from −100 to +100",
     Unit.COUNT: "number",
     Unit.SCORE: "points of the scale",
+    Unit.MONEY: "money, in the account's currency",
+    Unit.DAYS: "days",
+    Unit.MINUTES: "minutes",
+    Unit.NUMBER: "so many for each",
 }
 _INTERVALS = {
     Unit.RATIO: "Wilson",
     Unit.POINTS: "adjusted Wald",
     Unit.SCORE: "Student's t",
 }
+#: Figures whose interval is another one than is usual for their unit.
+_OWN_INTERVALS = {
+    **dict.fromkeys(("nrr", "grr", "revenue_churn_rate", "existing_customer_revenue_growth"), "ratio estimator"),
+    **dict.fromkeys(("aov", "arpu", "purchase_frequency"), "Student's t"),
+    **dict.fromkeys(("time_between_purchases", "first_response_time", "resolution_time", "client_response_time"),
+                    "by order statistics, whatever the distribution"),
+    "incremental_effect": "Newcombe",
+    "feature_usage_rate": "none",
+    "product_return_rate": "none, units of one order go together",
+}  # fmt: skip
 _BETTER = {
     Direction.HIGHER: "higher",
     Direction.LOWER: "lower",
@@ -34,22 +48,38 @@ def with_definitions(page: str) -> str:
     return f"{before}{BEGIN}\n\n{definitions}\n\n{END}{after}"
 
 
+def _interval(measure: Measure) -> str:
+    """By which formula; a total and what is added up of many parts have none."""
+    own = _OWN_INTERVALS.get(measure.key) or _INTERVALS.get(measure.unit, "")
+    return f"; interval: {own}" if own and not measure.certain else ""
+
+
 def _definition(measure: Measure) -> str:
     lines = [
         f"### {measure.name}",
         "",
         f"`{measure.key}`. {measure.formula}",
         "",
-        f"- Unit: {_UNITS[measure.unit]}; interval: {_INTERVALS[measure.unit]}",
+        f"- Unit: {_UNITS[measure.unit]}{_interval(measure)}",
         f"- Better: {_BETTER[measure.direction]}",
         f"- Needs: {', '.join(f'`{table}`' for table in measure.needs)}",
         f"- No value when: {measure.nothing}",
     ]
-    if measure.parts:
+    if measure.benchmark:
+        lines.append(f"- Others: {measure.benchmark}")
+    if measure.vanity:
+        lines.append(f"- It flatters: {measure.vanity}")
+    if measure.parts or measure.each:
         lines += ["", "| beside it | what it is | unit | better |", "| --- | --- | --- | --- |"]
         lines += [
             f"| `{measure.key}.{name}` | **{part.name}.** {part.formula} | {_UNITS[part.unit]} "
             f"| {_BETTER[part.direction]} |"
             for name, part in measure.parts.items()
         ]
+    if measure.each is not None:
+        part = measure.about("…")
+        lines.append(
+            f"| `{measure.key}.…` | **{part.name}.** {part.formula} One for each that occurs. | {_UNITS[part.unit]} "
+            f"| {_BETTER[part.direction]} |"
+        )
     return "\n".join(lines)

@@ -8,17 +8,14 @@ from runner.kpis.customers import bought
 from runner.kpis.measure import Asked, Direction, Figure, Part, Unit, kpi, nothing, rate
 from runner.store.tables import purchases
 
-#: Days within which no order is meant.
-HORIZON = 90
-
 
 @kpi(
     key="churn_risk",
     name="Customers at high risk",
     unit=Unit.RATIO,
     direction=Direction.LOWER,
-    formula="Of the active customers with a score, the share whose probability of no order in the next 90 days is 66 "
-    "% or more. Scores are those of today, whatever the period.",
+    formula="Of the active customers with a score, the share whose probability of no order within `churn.horizon` (90 "
+    "days) is 66 % or more. Scores are those of today, whatever the period.",
     needs=("orders",),
     reads=(purchases.c.seen_at,),
     nothing="no active customer has a score",
@@ -29,7 +26,7 @@ HORIZON = 90
         "revenue": Part(
             "Revenue at risk",
             Unit.MONEY,
-            "Each one's probability × what such a customer brings in 90 days, by the last window, added up.",
+            "Each one's probability × what they bring in that time by the last window, added up.",
             Direction.LOWER,
         ),
     },
@@ -40,7 +37,7 @@ def churn_risk(asked: Asked) -> Mapping[str, Figure]:
     told = asked.once(bought)
     if not told.scored:
         return dict.fromkeys(("", "mean", "revenue"), nothing())
-    share = HORIZON / asked.settings.kpis.repeat_window.days
+    share = asked.settings.churn.horizon.days / asked.settings.kpis.repeat_window.days
     revenue = nothing(n=told.scored) if told.unpriced_year else Figure(float(told.value_at_risk) * share, told.scored)
     return {
         "": rate(told.at_high_risk, told.scored),

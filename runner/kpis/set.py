@@ -142,17 +142,17 @@ def mistakes(settings: KpiSettings) -> Iterator[tuple[tuple[str | int, ...], str
 
 
 def _figures(measure: Measure, asked: Asked) -> Iterator[Kpi]:
-    computed = _nothing_yet(measure) if asked.start >= asked.as_of else measure.compute(asked)
-    nothing = computed[""].value in (None, 0) and computed[""].reason is not Reason.NOT_REACHED
-    never = nothing and not _has_any(measure, asked)
-    for name, figure in computed.items():
-        if never and figure.value in (None, 0):
-            figure = Figure(None, 0, reason=Reason.NO_DATA, note=figure.note)
+    for name, figure in _computed(measure, asked).items():
         yield named_figure(measure, name, figure, asked)
 
 
-def _nothing_yet(measure: Measure) -> Mapping[str, Figure]:
-    return dict.fromkeys(("", *measure.parts), Figure(None, 0, reason=Reason.NOT_REACHED))
+def _computed(measure: Measure, asked: Asked) -> Mapping[str, Figure]:
+    """What is not connected is not counted: there is nothing to count, and no 0 either."""
+    if asked.start >= asked.as_of:
+        return dict.fromkeys(("", *measure.parts), Figure(None, 0, reason=Reason.NOT_REACHED))
+    if not _has_any(measure, asked):
+        return dict.fromkeys(("", *measure.parts), Figure(None, 0, reason=Reason.NO_DATA))
+    return measure.compute(asked)
 
 
 def _has_any(measure: Measure, asked: Asked) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import accumulate
 from math import ceil, floor, sqrt
 
@@ -30,8 +31,9 @@ class Spread:
     def mean(self) -> Figure:
         if not self.n:
             return nothing()
-        deviation = intervals.deviation(self.n, self._total, self._squares)
-        return average(self._total / self.n, self.n, deviation)
+        told = average(self._total / self.n, self.n, intervals.deviation(self.n, self._total, self._squares))
+        # A mean of what is never below nothing is neither.
+        return told if told.low is None or self._values[0] < 0 else replace(told, low=max(0.0, told.low))
 
     def at(self, share: float) -> Figure:
         """The value that so many lie below, as a figure."""

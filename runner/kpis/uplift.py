@@ -28,7 +28,7 @@ WITHIN = 60
     "holds people out.",
     needs=("orders",),
     reads=(enrollments.c.entered_at,),
-    nothing="nobody was held out whose 60 days are over: without a holdout there is no proof of effect",
+    nothing="no holdout whose 60 days are over",
     entry=52,
     parts={
         "customers": Part(

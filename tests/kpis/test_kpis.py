@@ -61,6 +61,7 @@ def test_the_same_question_gets_the_same_answer(shop: Shop) -> None:
 
 
 def test_kpis_that_read_the_same_rows_read_them_once(shop: Shop) -> None:
+    shop.orders(shop.people(1), "2025-12-01")
     asked: list[str] = []
     sa.event.listen(shop.connection, "before_cursor_execute", lambda *told: asked.append(told[2]))
     shop.figures(keys=["crr", "churn_rate"])

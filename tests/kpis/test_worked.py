@@ -228,6 +228,16 @@ def test_reasons_for_leaving_are_shares_of_those_who_said_one(shop: Shop) -> Non
     assert told["exit_reasons.moved_away"].name == "Left because of moved away"
 
 
+def test_a_reason_given_on_our_own_page_counts_as_well(shop: Shop) -> None:
+    one, other = shop.people(2)
+    asked = {"action": "survey", "about": "exit"}
+    shop.answer(one, None, kind="exit", reason="price", send=shop.mail(one, **asked))
+    shop.mail(other, **asked)
+    told = shop.figures(keys=["exit_reasons"])
+    expected = {"exit_reasons": 0.5, "exit_reasons.none": 1, "exit_reasons.price": 1}
+    assert values(told, *expected) == expected
+
+
 def test_receivables_and_returns(shop: Shop) -> None:
     """30,000 of 200,000 open after 91 days: 13.65 days. 22 of 400 units came back."""
     person, quarter = shop.person(), Period(date(2026, 1, 1), date(2026, 4, 2))

@@ -152,13 +152,6 @@ class Schedule(Part):
     full_sync: Hour = time(3)
 
 
-class Reviews(Part):
-    """Where reviews are asked for."""
-
-    #: A name for each and its address: `{google: "https://…"}`.
-    sites: Mapping[str, str] = Field(default_factory=dict)
-
-
 class Webhook(Part):
     """Where messages go: an address, or these keys."""
 

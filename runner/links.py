@@ -21,6 +21,7 @@ class Kind(StrEnum):
     PREFERENCES = "preferences"
     REVIEW = "review"
     REFERRAL = "referral"
+    FRIEND = "friend"
     #: Counts a click and leads on to its target.
     CLICK = "click"
     #: A picture of one pixel that counts an open.
@@ -36,6 +37,7 @@ PATHS = {
     Kind.PREFERENCES: "u",
     Kind.REVIEW: "r",
     Kind.REFERRAL: "r",
+    Kind.FRIEND: "f",
     Kind.CLICK: "c",
     Kind.OPEN: "o",
     Kind.TRAP: "c",
@@ -114,6 +116,10 @@ class Links:
 
     def trap(self, send_id: str, contact_id: int) -> str:
         return self._url(Kind.TRAP, send_id, contact_id)
+
+    def friend(self, contact_id: int) -> str:
+        """A contact's own page, for them to pass on; it stands in no letter of ours to the friend."""
+        return self._url(Kind.FRIEND, "", contact_id)
 
     def read(self, kind: str | Sequence[str], token: str) -> Ticket:
         """The ticket of a token of this kind, or of one of these kinds. Raises BadLink for any other token."""

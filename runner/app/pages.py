@@ -10,12 +10,13 @@ from pathlib import Path
 from runner.actions.questions import STANDARD, Questionnaire
 from runner.app.starters import starters
 from runner.app.survey_page import survey_values, thanks_values
-from runner.collect import Answered, BadAnswer, Said
+from runner.collect import Answered, BadAnswer, Brought, Said, Testimonial
 from runner.collect.consent import Standing
 from runner.errors import Fault
 from runner.render.page_words import WORDS
 from runner.render.pages import FOLDER, PageTemplates
 from runner.settings import Sender
+from runner.settings.rewards import Referrals
 
 Values = Mapping[str, object]
 
@@ -78,13 +79,41 @@ def _standings() -> Iterator[Values]:
         yield {"standing": standing.value, "may_return": may_return, "preferences": "p", "unticked": unticked}
 
 
+def _programmes() -> Iterator[Referrals]:
+    for reward, disclosure in ((None, None), ("a voucher", None), ("a voucher", "We give both a voucher.")):
+        yield Referrals(landing="https://shop.example.com", reward=reward, welcome=reward, disclosure=disclosure)
+
+
+def _friends() -> Iterator[Values]:
+    for programme, (fault, kept) in product(
+        _programmes(), ((None, False), (None, True), ("address", False), ("unticked", False))
+    ):
+        named = {"name": "Ada", "code": "ACDEFGHJ", "go": "t/go", "address": "bob@example.com"}
+        yield {**named, "programme": programme, "fault": fault, "kept": kept}
+
+
+def _referrals() -> Iterator[Values]:
+    yield {"code": "ACDEFGHJ", "link": None, "programme": None, "brought": None}
+    for programme, friends in product(_programmes(), (Brought(0, 0), Brought(1, 1), Brought(3, 1, 2, 9))):
+        yield {"code": "ACDEFGHJ", "link": "https://x.example/f/t", "programme": programme, "brought": friends}
+
+
+def _testimonials() -> Iterator[Values]:
+    given = Testimonial("It came early", "https://video.example.com/1", "Ada")
+    for kept, fault in product((False, True), (None, "nothing", "long", "video", "unticked")):
+        yield {"given": given, "kept": kept, "fault": fault}
+
+
 #: By page what it may have to show.
 SAMPLES: Mapping[str, Sequence[Values]] = {
     "preferences": tuple(_standings()),
     "problem": tuple({"kind": key.split(".")[1]} for key in WORDS if key.startswith("problem.")),
-    "referral": ({"code": "ACDEFGHJ"},),
+    "friend": tuple(_friends()),
+    "referral": tuple(_referrals()),
     "review": ({"sites": {}}, {"sites": {"Google": "https://reviews.example.com"}}),
     "survey": tuple(_surveys()),
+    "testimonial": tuple(_testimonials()),
+    "testimonial_thanks": ({"withdrawn": False}, {"withdrawn": True}),
     "thanks": tuple(_thanks()),
     "unsubscribe": ({},),
 }

@@ -6,30 +6,38 @@ from runner.actions.questions import SCALES, Scale
 from runner.collect.answers import Answered, answer, given, record
 from runner.collect.asked import SurveyClosed, UnknownSend
 from runner.collect.consent import Standing, resubscribe, standing, unsubscribe
+from runner.collect.friends import BadFriend, Brought, Referrer, brought, leave_address, referrer, send_on
 from runner.collect.inbox import Drained, drain, receive
 from runner.collect.mail import Counted, events
 from runner.collect.people import language
 from runner.collect.refusals import BadAnswer, Said
 from runner.collect.telling import Told, tell
 from runner.collect.tokens import Scope, Token, holder, in_force, issue, revoke
+from runner.collect.testimonials import BadTestimonial, Testimonial, testify, testimonial, withdraw
 from runner.collect.visits import Visited, hit, referral_code, visited
 
 __all__ = [
     "SCALES",
     "Answered",
     "BadAnswer",
+    "BadFriend",
+    "BadTestimonial",
+    "Brought",
     "Counted",
     "Drained",
+    "Referrer",
     "Said",
     "Scale",
     "Scope",
     "Standing",
     "SurveyClosed",
+    "Testimonial",
     "Token",
     "Told",
     "UnknownSend",
     "Visited",
     "answer",
+    "brought",
     "drain",
     "events",
     "given",
@@ -38,13 +46,19 @@ __all__ = [
     "in_force",
     "issue",
     "language",
+    "leave_address",
     "receive",
     "record",
     "referral_code",
+    "referrer",
     "resubscribe",
     "revoke",
+    "send_on",
     "standing",
     "tell",
+    "testify",
+    "testimonial",
     "unsubscribe",
     "visited",
+    "withdraw",
 ]

@@ -42,25 +42,33 @@ def visited(store: Store, ticket: Ticket) -> Visited | None:
         return None if send is None or person is None else Visited(person, send.about)
 
 
-def hit(store: Store, ticket: Ticket, actor: Actor, user_agent: str, now: datetime) -> None:
-    """Records one visit. A GET is anybody's (`unknown`): only a POST is a person's."""
+def hit(store: Store, ticket: Ticket, actor: Actor, user_agent: str, now: datetime, *, of: str = "") -> None:
+    """Records one visit. A GET is anybody's (`unknown`): only a POST is a person's. `of` is what the page leads to."""
     with store.write() as connection:
-        record_visit(connection, store, ticket, user_agent, actor, now)
+        record_visit(connection, store, ticket, user_agent, actor, now, of=of)
 
 
 def record_visit(
-    connection: sa.Connection, store: Store, ticket: Ticket, user_agent: str, actor: Actor, now: datetime
+    connection: sa.Connection,
+    store: Store,
+    ticket: Ticket,
+    user_agent: str,
+    actor: Actor,
+    now: datetime,
+    *,
+    of: str = "",
 ) -> None:
     """The same within the caller's transaction. Repeated within the same second it counts once."""
+    what = f"{ticket.kind}:{of}" if of else str(ticket.kind)
     event = MailEvent(
-        event_id=f"{ticket.send_id}:{ticket.kind}:{actor}:{int(now.timestamp())}",
+        event_id=f"{ticket.send_id}:{what}:{actor}:{int(now.timestamp())}",
         send_id=ticket.send_id,
         kind=MailEventKind.CLICKED,
         at=now,
         actor=actor,
         # What it was classified by, so that it can be classified again.
         reason=storable(user_agent)[:_LONGEST_USER_AGENT] or None,
-        url=ticket.kind.value,
+        url=what,
     )
     mail.record(connection, store, PAGES, [event], now)
 

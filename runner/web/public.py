@@ -8,9 +8,8 @@ from fastapi import APIRouter, Depends, Request
 from starlette.datastructures import FormData
 from starlette.responses import PlainTextResponse, Response
 
-from connectors.base import Actor
 from runner import collect
-from runner.collect import Standing, UnknownSend
+from runner.collect import Standing
 from runner.links import Kind, Ticket
 from runner.web.desk import Desk
 from runner.web.pages import Pages
@@ -86,30 +85,6 @@ def _preferences_page(
     status = 422 if unticked else 200
     values = {"standing": standing.value, "may_return": may_return, "preferences": preferences, "unticked": unticked}
     return pages.show(visit_by(request, desk, ticket), "preferences", status, **values)
-
-
-# --- review and referral
-
-
-@router.api_route("/r/{token}", methods=SHOWN)
-def review_or_referral(token: str, request: Request, desk: TheDesk, pages: ThePages) -> Response:
-    ticket = desk.links.read((Kind.REVIEW, Kind.REFERRAL), token)
-    visited = collect.visited(desk.store, ticket)
-    if visited is None:
-        raise UnknownSend(ticket.send_id)
-    if request.method == "GET" and "prefetch" not in request.headers.get("sec-purpose", ""):
-        collect.hit(desk.store, ticket, Actor.UNKNOWN, request.headers.get("user-agent", ""), desk.now())
-    if ticket.kind is Kind.REVIEW:
-        return pages.show(visit_by(request, desk, ticket), "review", sites=_sites(desk, visited.site))
-    code = collect.referral_code(desk.store, visited.contact_id, desk.now())
-    return pages.show(visit_by(request, desk, ticket), "referral", code=code)
-
-
-def _sites(desk: Desk, asked: str | None) -> dict[str, str]:
-    """The site that the letter asked for, or all there are; a name in small letters gets a capital."""
-    sites = {name: url for name, url in desk.settings.reviews.sites.items() if url.startswith(("https://", "http://"))}
-    chosen = {asked: sites[asked]} if asked in sites else sites
-    return {name.title() if name.islower() else name: url for name, url in chosen.items()}
 
 
 @router.api_route("/static/pages.css", methods=SHOWN)

@@ -88,7 +88,7 @@ def _friends() -> Iterator[Values]:
     for programme, (fault, kept) in product(
         _programmes(), ((None, False), (None, True), ("address", False), ("unticked", False))
     ):
-        named = {"name": "Ada", "code": "ACDEFGHJ", "go": "t/go", "address": "bob@example.com"}
+        named = {"name": "Ada", "code": "ACDEFGHJ", "go": "t/go", "written": "bob@example.com"}
         yield {**named, "programme": programme, "fault": fault, "kept": kept}
 
 

@@ -18,6 +18,10 @@ from runner.store.tables import contacts, friends, referral_visits
 MOST_INVITED = 100
 
 
+#: Who have brought friends, before anybody is told where they stand among them.
+FEWEST = 10
+
+
 class BadFriend(ValueError):
     """The address cannot be kept. `fault` is address or unticked."""
 
@@ -102,4 +106,4 @@ def brought(store: Store, contact_id: int, *, compare: bool) -> Brought:
         each = sa.select(sa.func.count().label("number")).where(bought).group_by(f.referrer_id).subquery("each")
         more = sa.func.count().filter(each.c.number > mine)
         ahead, everybody = connection.execute(sa.select(more, sa.func.count()).select_from(each)).one()
-        return Brought(mine, rewarded, ahead + 1, everybody)
+        return Brought(mine, rewarded, ahead + 1, everybody) if everybody >= FEWEST else Brought(mine, rewarded)

@@ -118,7 +118,7 @@ def leave_address(token: str, request: Request, desk: TheDesk, pages: ThePages, 
     try:
         collect.leave_address(desk.store, whose, address, agreed=agreed, consent_words=sentence, now=desk.now())
     except BadFriend as refusal:
-        return _friends_page(visit, desk, pages, whose, token, fault=refusal.fault, address=address)
+        return _friends_page(visit, desk, pages, whose, token, fault=refusal.fault, written=address)
     return _friends_page(visit, desk, pages, whose, token, kept=True)
 
 
@@ -130,12 +130,12 @@ def _friends_page(
     token: str,
     *,
     fault: str | None = None,
-    address: str = "",
+    written: str = "",
     kept: bool = False,
 ) -> Response:
     name = _called(pages, visit, whose)
     values = {"name": name, "code": whose.code, "programme": desk.settings.referrals, "go": f"{token}/go"}
-    return pages.show(visit, "friend", 422 if fault else 200, **values, fault=fault, address=address, kept=kept)
+    return pages.show(visit, "friend", 422 if fault else 200, **values, fault=fault, written=written, kept=kept)
 
 
 def _whose(desk: Desk, token: str) -> Referrer:

@@ -157,14 +157,16 @@ def test_a_friends_address_is_kept_only_with_their_consent_and_once(shop: Desk) 
 
 
 def test_the_page_tells_what_friends_have_come_to_and_ranks_only_where_asked(shop: Desk) -> None:
-    ada, eve = person(shop.store), person(shop.store, "eve@example.org")
-    for number, whose in enumerate((ada, eve, eve)):
+    desk_store = shop.store
+    ada, eve = person(desk_store), person(desk_store, "eve@example.org")
+    others = [person(desk_store, f"p{number}@example.org") for number in range(8)]
+    for number, whose in enumerate((ada, eve, eve, *others)):
         friend = {"referrer_id": whose, "came_by": "order", "told_by": f"orders {number}", "state": "rewarded"}
         with shop.store.write() as connection:
             connection.execute(friends.insert().values(**friend, at=LATER - timedelta(days=9), seen_at=LATER))
     letter(shop.store, ada, action="request_referral", about=None)
     link = path_of(shop.links.referral("s-1", ada))
-    assert "One friend of yours has bought. That is place 2 among 2 people" in visitor(shop).get(link).text
+    assert "One friend of yours has bought. That is place 2 among 10 people" in visitor(shop).get(link).text
     quiet = with_programme(shop, leaderboard=False)
     assert "has bought." in visitor(quiet).get(link).text
     assert "place 2" not in visitor(quiet).get(link).text

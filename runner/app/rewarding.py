@@ -36,6 +36,8 @@ def _follow(app: App, now: datetime) -> Followed:
     since, news = app.remembered(REFERRALS_SINCE), app.remembered(FOLLOWED_AT)
     if since is None:
         app.remember(REFERRALS_SINCE, since := now.isoformat())
+    if app.remembered("last_tick_at") is None:
+        return Followed()  # What is told before a playbook has begun starts it for nobody.
     followed = follow(
         app.store, app.settings, pool_of(app),
         since=datetime.fromisoformat(since), news=datetime.fromisoformat(news or since), now=now,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from runner.cli import deciding, figures, looking, measuring, rehearsing, running, telling, testing, voices, writing
+from runner.cli import deciding, figures, looking, measuring, rehearsing, rewards, running, telling, testing, voices, writing
 from runner.cli.options import Folder, remember_folder
 from runner.errors import ExitCode, RegularsError
 
@@ -41,7 +41,7 @@ def regulars(
     remember_folder(folder)
 
 
-for module in (writing, testing, running, looking, voices, figures, measuring, deciding, telling, rehearsing):
+for module in (writing, testing, running, looking, voices, rewards, figures, measuring, deciding, telling, rehearsing):
     for name, command in module.COMMANDS.items():
         app.command(name)(command)
 

@@ -43,12 +43,21 @@ def follow(
     followed, programme = Followed(), settings.referrals
     if programme is None:
         return followed
-    _attribute(store, settings, programme, (since, news), now, followed)
+    with store.read() as connection:
+        told = signals(connection, programme, since, news, 1)
+        under_way = connection.scalar(_UNDER_WAY)
+    if told:
+        _attribute(store, settings, programme, (since, news), now, followed)
+    elif under_way is None:
+        return followed  # A tick without friends writes nothing.
     _buy(store, programme, now, followed)
     _lapse(store, programme, now, followed)
     _fall_due(store, programme, settings, pool, now, followed)
     _reward(store, now, followed)
     return followed
+
+
+_UNDER_WAY = sa.select(friends.c.id).where(sa.text("state IN ('invited', 'signed_up', 'bought', 'due')")).limit(1)
 
 
 # --- who has come

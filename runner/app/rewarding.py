@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import datetime
+from datetime import date, datetime
 
 from runner import clock
 from runner.app.app import App
-from runner.reward import Followed, Pool, count_points, follow, place
+from runner.reward import Followed, Pool, count_points, follow, place, turns
 from runner.sync import advance
 
 #: Since when there is a referral programme; what was before is none of it.
 REFERRALS_SINCE = "referrals_since"
 #: When friends were last followed, and points counted.
 FOLLOWED_AT, COUNTED_AT = "referrals_followed_at", "points_counted_at"
-#: The rules and the local day of the last count of everybody.
+#: The rules of the last count of everybody, and the days on which points expire.
 COUNTED_BY = "points_counted_by"
 
 
@@ -53,18 +53,21 @@ def pool_of(app: App) -> Pool | None:
 
 
 def _count(app: App, now: datetime) -> None:
-    """Of whom something is new; once a local day, and when the rules have changed, of everybody."""
+    """Of whom something is new; of everybody when the rules have changed or points expire. Tiers turn with each day."""
     counted_by, last = _counted_by(app, now), app.remembered(COUNTED_AT)
-    whole = last is None or app.remembered(COUNTED_BY) != counted_by
-    since = None if whole else datetime.fromisoformat(last)
-    count_points(app.store, app.settings, now, since=since)
-    place(app.store, app.settings, now, since=since, quietly=last is None)
+    before = None if last is None or app.remembered(COUNTED_BY) != counted_by else datetime.fromisoformat(last)
+    count_points(app.store, app.settings, now, since=before)
+    same_day = before is not None and _day(app, before) == _day(app, now)
+    place(app.store, app.settings, now, since=before if same_day else None, quietly=last is None)
     app.remember(COUNTED_BY, counted_by)
     app.remember(COUNTED_AT, now.isoformat())
+
+
+def _day(app: App, at: datetime) -> date:
+    return clock.local(at, app.settings.timezone).date()
 
 
 def _counted_by(app: App, now: datetime) -> str:
     assert app.settings.loyalty is not None
     rules = app.settings.loyalty.model_dump_json() + app.settings.timezone
-    day = clock.local(now, app.settings.timezone).date()
-    return json.dumps([hashlib.sha256(rules.encode()).hexdigest()[:16], day.isoformat()])
+    return json.dumps([hashlib.sha256(rules.encode()).hexdigest()[:16], *turns(app.settings, now)])

@@ -8,7 +8,7 @@ from __future__ import annotations
 from runner.reward.coupons import Pool
 from runner.reward.followed import Followed, follow
 from runner.reward.happenings import Happening, tell
-from runner.reward.points import count_points, grant
+from runner.reward.points import count_points, grant, turns
 from runner.reward.tiers import place
 
-__all__ = ["Followed", "Happening", "Pool", "count_points", "follow", "grant", "place", "tell"]
+__all__ = ["Followed", "Happening", "Pool", "count_points", "follow", "grant", "place", "tell", "turns"]

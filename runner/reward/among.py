@@ -1,15 +1,15 @@
-"""Whose points and tier are looked at: who changed since the last look, and once a local day everybody, in portions."""
+"""Whose points and tier are looked at, in portions: of whom something is new since the last look, or everybody."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date, datetime
 
 import sqlalchemy as sa
 
 from runner.store import Store
-from runner.store.functions import numbers_in
+from runner.store.functions import month_day, numbers_in
 from runner.store.tables import contact_sources, contacts, events, friends
 
 #: People looked at in one statement.
@@ -18,14 +18,17 @@ PORTION = 5000
 GIVEN, SPENT = "points_given", "points_spent"
 
 
-def portions(store: Store, since: datetime | None) -> Iterator[Sequence[int]]:
-    """The people of whom something is new, or all where `since` is None; nobody who was merged into somebody."""
+def portions(store: Store, since: datetime | None, anniversaries: Collection[date] = ()) -> Iterator[Sequence[int]]:
+    """The people of whom something is new, and whose day as a customer it was on one of these.
+
+    All of them where `since` is None; nobody who was merged into somebody.
+    """
     last = 0
     while True:
         with store.read() as connection:
             alive = [contacts.c.id > last, contacts.c.merged_into.is_(None)]
             if since is not None:
-                alive.append(contacts.c.id.in_(_news(since)))
+                alive.append(contacts.c.id.in_(_news(since, anniversaries)))
             chosen = sa.select(contacts.c.id).where(*alive).order_by(contacts.c.id).limit(PORTION)
             portion = list(connection.scalars(chosen))
         if portion:
@@ -35,7 +38,7 @@ def portions(store: Store, since: datetime | None) -> Iterator[Sequence[int]]:
         last = portion[-1]
 
 
-def _news(since: datetime) -> sa.CompoundSelect[tuple[int]]:
+def _news(since: datetime, anniversaries: Collection[date]) -> sa.CompoundSelect[tuple[int]]:
     """Who changed, was merged into, was given or took points, or has a friend who moved on."""
     person = sa.func.coalesce(contacts.c.merged_into, contacts.c.id)
     changed = sa.select(person).where(contacts.c.changed_at >= since)
@@ -50,7 +53,10 @@ def _news(since: datetime) -> sa.CompoundSelect[tuple[int]]:
         .join_from(friends, contacts, contacts.c.id == friends.c.referrer_id)
         .where(friends.c.seen_at >= since)
     )
-    return sa.union(changed, told, brought)
+    days = sorted({day.month * 100 + day.day for day in anniversaries})
+    # Of 29 February it is the 28th.
+    its_day = month_day(contacts.c.customer_since).in_([*days, *(229 for _ in days if 228 in days)])
+    return sa.union(changed, told, brought, *(sa.select(contacts.c.id).where(its_day) for _ in days[:1]))
 
 
 def living(people: Sequence[int]) -> sa.CTE:

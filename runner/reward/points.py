@@ -24,19 +24,39 @@ _SOME = 500
 
 
 def count_points(store: Store, settings: Settings, now: datetime, *, since: datetime | None) -> int:
-    """Brings the ledger up to the facts, for whom something is new or for all; how many rows were written."""
+    """Brings the ledger up to the facts, for whom something is new or for all; how many rows were written.
+
+    Of nobody else anything can be new as long as `turns` says the same.
+    """
     loyalty = settings.loyalty
     if loyalty is None:
         return 0
     today = clock.local(now, settings.timezone).date()
     written = 0
-    for people in portions(store, since):
+    for people in portions(store, since, _days(since, today, settings)):
         with store.read() as connection:
             rows = connection.execute(_missing(settings, loyalty, people, today)).mappings().all()
         written += _write(store, [dict(row) for row in rows], now)
         if loyalty.points.expire_after is not None:
             written += _expire(store, loyalty, people, today, now)
     return written
+
+
+def turns(settings: Settings, now: datetime) -> list[str]:
+    """When what is over is taken away, and told of: what it says changes some days a month."""
+    if settings.loyalty is None or settings.loyalty.points.expire_after is None:
+        return []
+    today = clock.local(now, settings.timezone).date()
+    ahead = today + settings.loyalty.points.remind_before.span
+    return [first_of_month(day).isoformat() for day in (today, ahead)]
+
+
+def _days(since: datetime | None, today: date, settings: Settings) -> list[date]:
+    """The local days that have come since."""
+    if since is None:
+        return []
+    last = clock.local(since, settings.timezone).date()
+    return [today - timedelta(days=ago) for ago in range(min((today - last).days, 366))]
 
 
 def grant(store: Store, contact_id: int, amount: Decimal, words: str, day: date, now: datetime) -> None:

@@ -8,11 +8,13 @@ from datetime import date, datetime
 
 from runner import clock
 from runner.app.app import App
-from runner.reward import Followed, Pool, count_points, follow, place, turns
+from runner.reward import Followed, Pool, count_points, follow, place, tell_facts, turns
 from runner.sync import advance
 
 #: Since when there is a referral programme; what was before is none of it.
 REFERRALS_SINCE = "referrals_since"
+#: When facts were last made of what we know.
+TOLD_AT = "rewards_told_at"
 #: When friends were last followed, and points counted.
 FOLLOWED_AT, COUNTED_AT = "referrals_followed_at", "points_counted_at"
 #: The rules of the last count of everybody, and the days on which points expire.
@@ -24,6 +26,7 @@ def reward(app: App, now: datetime) -> Followed:
     followed = _follow(app, now)
     if app.settings.loyalty is not None:
         _count(app, now)
+    _tell_facts(app, now)
     if followed.moved or app.settings.loyalty is not None:
         advance(app.store, None, now, app.settings)
     return followed
@@ -61,6 +64,15 @@ def _count(app: App, now: datetime) -> None:
     place(app.store, app.settings, now, since=before if same_day else None, quietly=last is None)
     app.remember(COUNTED_BY, counted_by)
     app.remember(COUNTED_AT, now.isoformat())
+
+
+def _tell_facts(app: App, now: datetime) -> None:
+    """Once a local day: figures ask for no more."""
+    last = app.remembered(TOLD_AT)
+    before = datetime.fromisoformat(last) if last is not None else None
+    if before is None or _day(app, before) != _day(app, now):
+        tell_facts(app.store, before, now)
+        app.remember(TOLD_AT, now.isoformat())
 
 
 def _day(app: App, at: datetime) -> date:

@@ -32,7 +32,7 @@ def tell(connection: sa.Connection, store: Store, happenings: Sequence[Happening
     """Writes them as events, each once; how many are new. Somebody of whom no source tells has none."""
     if not happenings:
         return 0
-    sources = _sources(connection, {one.contact_id for one in happenings})
+    sources = sources_of(connection, {one.contact_id for one in happenings})
     rows = [_row(one, sources[one.contact_id], now) for one in happenings if one.contact_id in sources]
     if not rows:
         return 0
@@ -40,7 +40,7 @@ def tell(connection: sa.Connection, store: Store, happenings: Sequence[Happening
     return len(connection.scalars(insert, rows).all())
 
 
-def _sources(connection: sa.Connection, people: set[int]) -> dict[int, Any]:
+def sources_of(connection: sa.Connection, people: set[int]) -> dict[int, Any]:
     """The first source row of each of them, to which events point."""
     s = contact_sources.c
     chosen = sa.select(s.contact_id, s.id, s.source_id).where(s.contact_id.in_(sorted(people)))

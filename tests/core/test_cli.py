@@ -21,7 +21,7 @@ from tests.conftest import REPOSITORY
 
 COMMANDS = (
     "init check schema test backtest preview send-test sync plan run start log kpis explain doctor tasks approve "
-    "enroll settle pause resume suppress unsuppress token import go-live demo"
+    "enroll settle pause resume suppress unsuppress token import go-live demo referrals points reviews"
 ).split()
 PEOPLE = """\
 contact_id,email,first_name,timezone,created_at,birthday,lifecycle_stage

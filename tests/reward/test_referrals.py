@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from connectors.records import Contact, FieldType, Refund
 from runner.collect import referral_code
 from runner.reward.verdict import mailbox
-from runner.store.tables import contacts, coupons, friends, points, referral_visits
+from runner.store.tables import contacts, coupons, facts, friends, points, referral_visits
 from tests.core.world import World, utc
 from tests.reward.given import bought, happened, person, states, told, with_settings
 
@@ -192,3 +192,23 @@ def test_addresses_of_one_mailbox_are_seen_as_one() -> None:
     same = ("Ada.Love+shop@gmail.com", "adalove@googlemail.com", "adalove@gmail.com")
     assert {mailbox(address) for address in same} == {"adalove@gmail.com"}
     assert mailbox("a.b+c@x.example") == "a.b@x.example"
+
+
+def test_friends_members_and_words_given_are_facts_for_the_figures_and_refused_ones_are_not(each_world: World) -> None:
+    world = with_settings(each_world, "loyalty: {since: 2026-01-01, points: {per_order: 10}}\n")
+    code = started(world)
+    friend(world)
+    for who in ("ada", "bob"):
+        bought(world, who, "2026-02-10 12:00", code=code)
+    for hour in ("13:00", "13:05"):
+        world.tick(f"2026-02-10 {hour}")
+    told = world.rows(sa.select(facts["referrals"]).where(facts["referrals"].c.deleted_at.is_(None)))
+    assert [(row.referrer_id, row.invited_at, row.converted_at) for row in told] == [
+        ("ada", utc("2026-02-10 12:00"), utc("2026-02-10 12:00"))
+    ]
+    members = world.rows(sa.select(facts["loyalty"]).order_by(facts["loyalty"].c.contact_id))
+    assert [(row.contact_id, row.joined_at) for row in members] == [
+        ("ada", utc("2026-02-10 13:00")),
+        ("bob", utc("2026-02-10 13:00")),
+    ]
+    assert person(world, "ada").points == 10

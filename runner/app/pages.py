@@ -16,7 +16,6 @@ from runner.errors import Fault
 from runner.render.page_words import WORDS
 from runner.render.pages import FOLDER, PageTemplates
 from runner.settings import Sender
-from runner.settings.rewards import Referrals
 
 Values = Mapping[str, object]
 
@@ -79,23 +78,22 @@ def _standings() -> Iterator[Values]:
         yield {"standing": standing.value, "may_return": may_return, "preferences": "p", "unticked": unticked}
 
 
-def _programmes() -> Iterator[Referrals]:
-    for reward, disclosure in ((None, None), ("a voucher", None), ("a voucher", "We give both a voucher.")):
-        yield Referrals(landing="https://shop.example.com", reward=reward, welcome=reward, disclosure=disclosure)
+#: What is given, and what is said of it.
+_GIVEN = ((None, None), ("a voucher", None), ("a voucher", "We give both a voucher."))
 
 
 def _friends() -> Iterator[Values]:
-    for programme, (fault, kept) in product(
-        _programmes(), ((None, False), (None, True), ("address", False), ("unticked", False))
-    ):
+    states = (None, False), (None, True), ("address", False), ("unticked", False)
+    for (reward, disclosure), (fault, kept) in product(_GIVEN, states):
         named = {"name": "Ada", "code": "ACDEFGHJ", "go": "t/go", "written": "bob@example.com"}
-        yield {**named, "programme": programme, "fault": fault, "kept": kept}
+        given = {"reward": reward, "welcome": reward, "disclosure": disclosure}
+        yield {**named, **given, "fault": fault, "kept": kept}
 
 
 def _referrals() -> Iterator[Values]:
-    yield {"code": "ACDEFGHJ", "link": None, "programme": None, "brought": None}
-    for programme, friends in product(_programmes(), (Brought(0, 0), Brought(1, 1), Brought(3, 1, 2, 9))):
-        yield {"code": "ACDEFGHJ", "link": "https://x.example/f/t", "programme": programme, "brought": friends}
+    yield {"code": "ACDEFGHJ", "link": None, "reward": None, "brought": None}
+    for reward, friends in product((None, "a voucher"), (Brought(0, 0), Brought(1, 1), Brought(3, 1, 2, 10))):
+        yield {"code": "ACDEFGHJ", "link": "https://x.example/f/t", "reward": reward, "brought": friends}
 
 
 def _testimonials() -> Iterator[Values]:

@@ -15,7 +15,7 @@ from runner.reward.happenings import Happening, tell
 from runner.reward.signals import Signal, signals
 from runner.reward.verdict import began, refusal
 from runner.settings import Settings
-from runner.settings.rewards import Referrals
+from runner.settings.rewards import Referrals, in_language
 from runner.store import Store
 from runner.store.ours import OURS
 from runner.store.tables import contacts, decisions, enrollments, friends, purchases
@@ -184,7 +184,7 @@ def _fall_due(
     owner = contacts.alias("owner")
     ripe = (
         sa.select(
-            friends.c.id, friends.c.due_at, purchases.c.value, contacts.c.first_name,
+            friends.c.id, friends.c.due_at, purchases.c.value, contacts.c.first_name, owner.c.language,
             sa.func.coalesce(owner.c.merged_into, owner.c.id).label("referrer_id"),
         )
         .join_from(friends, owner, owner.c.id == friends.c.referrer_id)
@@ -242,7 +242,11 @@ def _make_due(
         if pool is not None and row.id not in coupons:
             continue
         _set(connection, row.id, state="due", coupon=coupons.get(row.id), seen_at=now)
-        carries = {"friend": row.first_name, "coupon": coupons.get(row.id), "reward": programme.reward}
+        carries = {
+            "friend": row.first_name,
+            "coupon": coupons.get(row.id),
+            "reward": in_language(programme.reward, [row.language]),
+        }
         told.append(Happening(row.referrer_id, "referral_due", str(row.id), carries))
     tell(connection, store, told, now)
     followed.moved["due"] += len(told)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
@@ -19,6 +19,18 @@ Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 #: A contact's own field.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Amount = Annotated[Decimal, Field(ge=0, le=1_000_000_000)]
+
+
+#: Words in one language, or in several: `{en: a voucher, de: einen Gutschein}`; the first is for all others.
+Said = str | Annotated[Mapping[Annotated[str, Field(pattern=r"^[a-z]{2,3}$")], str], Field(min_length=1)]
+
+
+def in_language(said: Said | None, wishes: Iterable[str | None]) -> str | None:
+    """What is said in the first of these languages in which it is said, else as it is said first."""
+    if said is None or isinstance(said, str):
+        return said
+    tags = ((wish or "").lower().replace("_", "-").partition("-")[0] for wish in wishes)
+    return next((said[tag] for tag in tags if tag in said), next(iter(said.values())))
 
 
 class Reviews(Part):
@@ -46,12 +58,12 @@ class Referrals(Part):
 
     #: Where the friend's page leads on to; `ref=` and `visit=` are added to it.
     landing: WebAddress
-    #: What the recommender gets, in words that stand on the page: `a voucher for 10 €`. None: nothing.
-    reward: str | None = None
+    #: What the recommender gets, in words for the page: `a voucher for 10 €`, or `{en: …, de: …}`. None: nothing.
+    reward: Said | None = None
     #: What the friend gets, in words.
-    welcome: str | None = None
+    welcome: Said | None = None
     #: What the friend is told of the reward; a sentence of our own where there is none.
-    disclosure: str | None = None
+    disclosure: Said | None = None
     #: The contact's own field in which a sign-up form keeps the code.
     code_field: Name = "referred_by"
     #: How long after using the code a friend's first order counts.

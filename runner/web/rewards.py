@@ -12,6 +12,7 @@ from runner import collect
 from runner.collect import BadFriend, BadTestimonial, Referrer, Testimonial, UnknownSend
 from runner.links import BadLink, Kind, Ticket
 from runner.settings.review_sites import OWN, label_of
+from runner.settings.rewards import in_language
 from runner.web.desk import Desk
 from runner.web.pages import Pages
 from runner.web.public import SHOWN, TheDesk, TheForm, ThePages, visit_by
@@ -88,9 +89,10 @@ def _referral_page(visit: Visit, desk: Desk, pages: Pages, contact_id: int) -> R
     code = collect.referral_code(desk.store, contact_id, desk.now())
     programme = desk.settings.referrals
     if programme is None:
-        return pages.show(visit, "referral", code=code, link=None, programme=None, brought=None)
+        return pages.show(visit, "referral", code=code, link=None, reward=None, brought=None)
     brought = collect.brought(desk.store, contact_id, compare=programme.leaderboard)
-    values = {"code": code, "link": desk.links.friend(contact_id), "programme": programme, "brought": brought}
+    reward = in_language(programme.reward, visit.languages)
+    values = {"code": code, "link": desk.links.friend(contact_id), "reward": reward, "brought": brought}
     return pages.show(visit, "referral", **values)
 
 
@@ -134,7 +136,10 @@ def _friends_page(
     kept: bool = False,
 ) -> Response:
     name = _called(pages, visit, whose)
-    values = {"name": name, "code": whose.code, "programme": desk.settings.referrals, "go": f"{token}/go"}
+    programme = desk.settings.referrals
+    assert programme is not None  # or nobody's page is there
+    said = {key: in_language(getattr(programme, key), visit.languages) for key in ("reward", "welcome", "disclosure")}
+    values = {"name": name, "code": whose.code, "go": f"{token}/go", **said}
     return pages.show(visit, "friend", 422 if fault else 200, **values, fault=fault, written=written, kept=kept)
 
 

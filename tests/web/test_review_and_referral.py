@@ -19,7 +19,11 @@ from tests.web.given import LATER, letter, only, person, rows
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-PROGRAMME = {"landing": "https://shop.example/new?lang=de", "reward": "10 € off", "leaderboard": True}
+PROGRAMME = {
+    "landing": "https://shop.example/new?lang=de",
+    "reward": {"en": "10 € off", "de": "10 € Rabatt"},
+    "leaderboard": True,
+}
 
 
 def with_programme(desk: Desk, **more: Any) -> Desk:
@@ -135,6 +139,8 @@ def test_with_a_programme_it_has_a_link_that_leads_a_friend_to_the_shop_with_cod
     assert "you get 10 € off" in page
     theirs = client.get(path_of(link)).text
     assert "Ada gets 10 € off from Acme &amp; Söhne if you buy." in theirs
+    german = client.get(path_of(link), headers={"Accept-Language": "de-AT"}).text
+    assert "Ada bekommt von Acme &amp; Söhne 10 € Rabatt, wenn Sie kaufen." in german
     (go,) = re.findall(r'class="button" href="([^"]+)"', theirs)
     on = urlsplit(client.get(f"/f/{go}").headers["location"])
     visit = only(shop.store, referral_visits)

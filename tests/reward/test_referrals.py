@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from connectors.records import Contact, FieldType, Refund
+from runner.app.doctor import examine
 from runner.collect import referral_code
 from runner.reward.verdict import mailbox
 from runner.store.tables import contacts, coupons, facts, friends, points, referral_visits
@@ -150,6 +151,8 @@ def test_coupons_are_given_once_each_and_an_empty_pool_is_told(each_world: World
     assert waiting == ["referrals: coupons.txt has no coupon left, 1 rewards wait for one"]
     world.write("coupons.txt", "TEN-1\nTEN-2, twenty euros\n")
     world.tick("2026-03-01 09:05")
+    said = {finding.name: finding.message for finding in examine(world.app).checks}
+    assert (said["coupons"], said["referrals"][:32]) == ("left in coupons.txt: 0", "rewards for friends that are due")
     assert [row.code for row in world.rows(sa.select(coupons).order_by(coupons.c.friend_id))] == ["TEN-1", "TEN-2"]
     assert [state for state, _ in states(world)] == ["due", "due"]
 

@@ -6,7 +6,18 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from runner import clock
-from runner.actions import Action, AnswerOrReminder, Choose, MailAction, Reminder, RequestReview, Split, Stop, Survey, Wait
+from runner.actions import (
+    Action,
+    AnswerOrReminder,
+    Choose,
+    MailAction,
+    Reminder,
+    RequestReview,
+    Split,
+    Stop,
+    Survey,
+    Wait,
+)
 from runner.actions.wait import HAPPENED, TIMED_OUT
 from runner.circumstances import MARKETING_NOES, Circumstances, Due, Mailed
 from runner.conditions import Today

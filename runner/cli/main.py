@@ -8,7 +8,19 @@ from typing import Annotated
 
 import typer
 
-from runner.cli import deciding, figures, looking, measuring, rehearsing, rewards, running, telling, testing, voices, writing
+from runner.cli import (
+    deciding,
+    figures,
+    looking,
+    measuring,
+    rehearsing,
+    rewards,
+    running,
+    telling,
+    testing,
+    voices,
+    writing,
+)
 from runner.cli.options import Folder, remember_folder
 from runner.errors import ExitCode, RegularsError
 

@@ -12,8 +12,8 @@ from runner.collect.mail import Counted, events
 from runner.collect.people import language
 from runner.collect.refusals import BadAnswer, Said
 from runner.collect.telling import Told, tell
-from runner.collect.tokens import Scope, Token, holder, in_force, issue, revoke
 from runner.collect.testimonials import BadTestimonial, Testimonial, testify, testimonial, withdraw
+from runner.collect.tokens import Scope, Token, holder, in_force, issue, revoke
 from runner.collect.visits import Visited, hit, referral_code, visited
 
 __all__ = [

@@ -41,8 +41,8 @@ def test_orders_earn_points_once_however_often_they_are_counted(each_world: Worl
     assert count_points(world.store, world.app.settings, world.now, since=None) == 0
 
 
-def test_a_refund_takes_back_what_its_order_earned(each_world: World) -> None:
-    world = with_settings(each_world, POINTS)
+def test_a_refund_takes_back_what_its_order_earned(world: World) -> None:
+    with_settings(world, POINTS)
     world.person("ada")
     bought(world, "ada", "2026-02-01 12:00", "100", id="o1")
     world.tick("2026-02-02 12:00")
@@ -52,8 +52,8 @@ def test_a_refund_takes_back_what_its_order_earned(each_world: World) -> None:
     assert person(world, "ada").points == 70
 
 
-def test_a_second_process_that_counts_at_the_same_time_writes_nothing_twice(each_world: World) -> None:
-    world = with_settings(each_world, POINTS)
+def test_a_second_process_that_counts_at_the_same_time_writes_nothing_twice(world: World) -> None:
+    with_settings(world, POINTS)
     world.person("ada")
     bought(world, "ada", "2026-02-01 12:00")
     world.tick("2026-02-02 12:00")
@@ -103,8 +103,8 @@ def test_what_was_spent_was_the_oldest_and_only_the_rest_expires_after_a_reminde
     assert person(world, "ada").points == 100
 
 
-def test_a_merge_brings_the_points_together_and_earns_nothing_twice(each_world: World) -> None:
-    world = with_settings(each_world, "loyalty: {since: 2026-01-01, points: {per_order: 10, years: [5]}}\n")
+def test_a_merge_brings_the_points_together_and_earns_nothing_twice(world: World) -> None:
+    with_settings(world, "loyalty: {since: 2026-01-01, points: {per_order: 10, years: [5]}}\n")
     for who in ("ada", "twin"):
         world.person(who, customer_since=date(2025, 1, 20))
         bought(world, who, "2026-02-01 12:00")

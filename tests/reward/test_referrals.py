@@ -105,8 +105,8 @@ def test_the_first_who_brought_somebody_keeps_them(world: World) -> None:
     ]
 
 
-def test_what_comes_back_in_time_earns_nobody_a_reward(each_world: World) -> None:
-    world, code = each_world, started(each_world)
+def test_what_comes_back_in_time_earns_nobody_a_reward(world: World) -> None:
+    code = started(world)
     friend(world)
     bought(world, "bob", "2026-02-10 12:00", "80", id="o1", code=code)
     world.tick("2026-02-10 13:00")
@@ -139,8 +139,7 @@ def test_nobody_gets_more_than_the_cap_nor_for_less_than_the_least_order(world: 
     ]
 
 
-def test_coupons_are_given_once_each_and_an_empty_pool_is_told(each_world: World) -> None:
-    world = each_world
+def test_coupons_are_given_once_each_and_an_empty_pool_is_told(world: World) -> None:
     world.write("coupons.txt", "# for friends\nTEN-1\nTEN-1\n")
     code = started(world, ", coupons: coupons.txt")
     for who in ("bob", "eve"):

@@ -25,6 +25,7 @@ def told(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     """A command's answer in JSON, or its exit code and words."""
 
     def run(*arguments: str) -> Any:
+        capsys.readouterr()  # what ticks logged
         monkeypatch.setattr("sys.argv", ["regulars", "-C", str(world.folder), *arguments])
         try:
             main()

@@ -26,8 +26,8 @@ def ada(desk: Desk) -> int:
 
 
 def links_of(links: Links, contact_id: int) -> dict[str, str]:
-    # A page for friends is a contact's own: no letter leads to it.
-    makes = {kind: getattr(links, kind) for kind in Kind if kind is not Kind.FRIEND}
+    pages = (Kind.SURVEY, Kind.UNSUBSCRIBE, Kind.PREFERENCES, Kind.REVIEW, Kind.REFERRAL)
+    makes = {kind: getattr(links, kind) for kind in pages}
     return {kind: path_of(make("s-1", contact_id)) for kind, make in makes.items()}
 
 

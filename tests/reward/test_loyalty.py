@@ -115,8 +115,8 @@ def test_a_merge_brings_the_points_together_and_earns_nothing_twice(world: World
     assert person(world, "ada").points == 25
 
 
-def test_who_reaches_a_tier_later_than_the_programme_began_enters_the_playbook_for_it(each_world: World) -> None:
-    world = with_settings(each_world, TIERS)
+def test_who_reaches_a_tier_later_than_the_programme_began_enters_the_playbook_for_it(world: World) -> None:
+    with_settings(world, TIERS)
     world.playbook("welcome", "trigger: {event: {kind: tier_up, where: event.tier == 'silver'}}\n")
     world.people("old", "ada")
     for day in ("05", "06"):

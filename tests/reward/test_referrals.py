@@ -71,8 +71,8 @@ def test_an_event_a_visit_and_a_sign_up_form_attribute_as_well(each_world: World
     ]
 
 
-def test_nobody_recommends_themselves_their_household_or_an_old_customer(each_world: World) -> None:
-    world, code = each_world, started(each_world)
+def test_nobody_recommends_themselves_their_household_or_an_old_customer(world: World) -> None:
+    code = started(world)
     world.person("old", created_at=utc("2020-01-01"))
     bought(world, "old", "2025-06-01 12:00")
     friend(world, "tagged", email="ada+friend@x.example")

@@ -135,6 +135,8 @@ class Order(Record):
     currency: str | None = None
     total: Decimal
     units: Decimal | None = None
+    #: The code of whoever recommended us, as the buyer gave it.
+    referral_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,18 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from runner import clock
-from runner.actions import Action, AnswerOrReminder, Choose, MailAction, Reminder, Split, Stop, Survey, Wait
+from runner.actions import (
+    Action,
+    AnswerOrReminder,
+    Choose,
+    MailAction,
+    Reminder,
+    RequestReview,
+    Split,
+    Stop,
+    Survey,
+    Wait,
+)
 from runner.actions.wait import HAPPENED, TIMED_OUT
 from runner.circumstances import MARKETING_NOES, Circumstances, Due, Mailed
 from runner.conditions import Today
@@ -190,7 +201,7 @@ def _mail(
     if (no := _may_not(mail, facts, settings) or _had(due, playbook, facts, mailed, now)) is not None:
         return no
     lateness = playbook.keys.max_lateness or settings.max_lateness
-    wait = _wait(playbook, mail, facts, mailed, now, settings)
+    wait = _wait(due, playbook, mail, facts, mailed, now, settings)
     if now - due.step_since > lateness.span:
         held = f"{wait.reason}, " if wait else ""
         return End(f"{TOO_LATE}: {held}due since {due.step_since:%Y-%m-%d}, max_lateness is {lateness}")
@@ -270,10 +281,31 @@ def _staged(mail: MailAction, facts: Circumstances, settings: Settings) -> Skip 
     return Skip("mail.only_to: this address is not among them")
 
 
+def _asked(
+    mail: RequestReview, due: Due, facts: Circumstances, mailed: Mailed, now: datetime, settings: Settings
+) -> Skip | None:
+    """Whether this address was asked for a review already within the time in which one request is enough."""
+    days = mailed.reviews.get(facts.address or "", ())
+    if due.attempt or not days:
+        return None
+    today, every = clock.local(now, facts.zone).date(), settings.reviews.ask_every
+    if max(days) + timedelta(days=every.days) <= today:
+        return None
+    return Skip(f"was asked for a review on {max(days)}; once in {every}")
+
+
 def _wait(
-    playbook: Playbook, mail: MailAction, facts: Circumstances, mailed: Mailed, now: datetime, settings: Settings
+    due: Due,
+    playbook: Playbook,
+    mail: MailAction,
+    facts: Circumstances,
+    mailed: Mailed,
+    now: datetime,
+    settings: Settings,
 ) -> Hold | Skip | None:
     """Quiet hours and caps: when it may go out, where not now."""
+    if isinstance(mail, RequestReview) and (asked := _asked(mail, due, facts, mailed, now, settings)) is not None:
+        return asked
     if mail.purpose == "service":
         return None
     if settings.quiet_hours is not None and (end := quiet_until(now, facts.zone, settings.quiet_hours)) is not None:

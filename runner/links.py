@@ -21,6 +21,7 @@ class Kind(StrEnum):
     PREFERENCES = "preferences"
     REVIEW = "review"
     REFERRAL = "referral"
+    FRIEND = "friend"
     #: Counts a click and leads on to its target.
     CLICK = "click"
     #: A picture of one pixel that counts an open.
@@ -36,6 +37,7 @@ PATHS = {
     Kind.PREFERENCES: "u",
     Kind.REVIEW: "r",
     Kind.REFERRAL: "r",
+    Kind.FRIEND: "f",
     Kind.CLICK: "c",
     Kind.OPEN: "o",
     Kind.TRAP: "c",
@@ -115,16 +117,15 @@ class Links:
     def trap(self, send_id: str, contact_id: int) -> str:
         return self._url(Kind.TRAP, send_id, contact_id)
 
+    def friend(self, contact_id: int) -> str:
+        """A contact's own page, for them to pass on; it stands in no letter of ours to the friend."""
+        return f"{self.public_url}/{PATHS[Kind.FRIEND]}/{self._signers[Kind.FRIEND].sign(str(contact_id)).decode()}"
+
     def read(self, kind: str | Sequence[str], token: str) -> Ticket:
         """The ticket of a token of this kind, or of one of these kinds. Raises BadLink for any other token."""
         for one in (kind,) if isinstance(kind, str) else kind:
             if (said := self._verified(Kind(one), token)) is not None:
-                contact_id, what, send_id = said.split("~", 2)
-                if one == Kind.CLICK:
-                    return Ticket(Kind.CLICK, send_id, int(contact_id), target=_plain(what))
-                score = int(what) if what.isdigit() else None
-                choice = what if score is None and what else None
-                return Ticket(Kind(one), send_id, int(contact_id), score, choice=choice)
+                return _ticket(Kind(one), said)
         raise BadLink
 
     def _made(self, kind: Kind, send_id: str, contact_id: int, what: object = "") -> str:
@@ -144,6 +145,16 @@ def _in_path(target: str) -> str:
 
 def _plain(in_path: str) -> str:
     return base64.urlsafe_b64decode(in_path + "=" * (-len(in_path) % 4)).decode()
+
+
+def _ticket(kind: Kind, said: str) -> Ticket:
+    if kind is Kind.FRIEND:
+        return Ticket(kind, "", int(said))
+    contact_id, what, send_id = said.split("~", 2)
+    if kind is Kind.CLICK:
+        return Ticket(kind, send_id, int(contact_id), target=_plain(what))
+    score = int(what) if what.isdigit() else None
+    return Ticket(kind, send_id, int(contact_id), score, choice=what if score is None and what else None)
 
 
 def _signer(keys: Sequence[str], salt: str) -> Signer:

@@ -20,7 +20,7 @@ from runner.render.page_words import WORDS
 FAMILIES = {
     "survey": ("survey", "thanks"),
     "mail": ("unsubscribe", "preferences"),
-    "rewards": ("review", "referral"),
+    "rewards": ("review", "referral", "friend", "testimonial"),
     "problems": ("problem",),
 }
 

@@ -122,6 +122,8 @@ class OrderTold(Happening):
     #: `paid` unless given; cancelled ones, drafts and tests do not count.
     status: Literal["paid", "fulfilled", "cancelled", "draft", "test"] | None = None
     units: Amount | None = None
+    #: The code of whoever recommended the shop, as the buyer gave it.
+    referral_code: Annotated[str, Field(max_length=100)] | None = None
 
     def records(self, *, customers: str) -> Iterator[Record]:
         yield Order(
@@ -132,6 +134,7 @@ class OrderTold(Happening):
             currency=self.currency,
             total=self.total,
             units=self.units,
+            referral_code=self.referral_code,
         )
 
 

@@ -32,6 +32,7 @@ __all__ = [
     "MailAction",
     "Notify",
     "Reminder",
+    "RequestReview",
     "Split",
     "Stop",
     "Survey",

@@ -18,6 +18,7 @@ from runner.app.app import PRIVATE, App
 from runner.app.clockwork import last_moment
 from runner.app.entering import windows
 from runner.app.looking import contact_called, must_be_known, person
+from runner.app.rewarding import FOLLOWED_AT, TOLD_AT
 from runner.brake import Released, braked_plan, release, turn_away
 from runner.circumstances import ALL_PAUSED
 from runner.collect.consent import PAGE
@@ -28,12 +29,15 @@ from runner.enroll import register
 from runner.errors import Faults, NeedsPerson, WrongUsage
 from runner.playbook import Playbook
 from runner.store import changed
+from runner.store.ours import OURS
 from runner.store.tables import (
     REHEARSED,
     answers,
     consents,
     contacts,
     enrollments,
+    events,
+    facts,
     meta,
     metadata,
     playbooks,
@@ -289,11 +293,15 @@ def _forget_rehearsal(app: App, connection: sa.Connection, now: datetime) -> Non
     clicked = contacts.update().where(contacts.c.last_click_at.is_not(None))
     connection.execute(clicked.values(last_click_at=None, changed_at=now))
     connection.execute(consents.delete().where(consents.c.source == PAGE, consents.c.answer == "yes"))
+    of_friends = events.c.connector == OURS, events.c.kind.like("refer%")
+    connection.execute(events.delete().where(*of_friends))
+    for name in ("referrals", "review_requests"):
+        connection.execute(facts[name].delete().where(facts[name].c.connector == OURS))
     paused = connection.execute(sa.select(playbooks).where(playbooks.c.paused_at.is_not(None))).mappings().all()
     for table in reversed(metadata.sorted_tables):
         if table in REHEARSED:
             connection.execute(table.delete())
-    connection.execute(meta.delete().where(meta.c.key.in_(["clock", "last_tick_at", "epoch"])))
+    connection.execute(meta.delete().where(meta.c.key.in_(["clock", "last_tick_at", "epoch", FOLLOWED_AT, TOLD_AT])))
     if paused:  # Whoever stopped one did not ask for it to begin.
         afresh = {"first_tick_at": now, "last_tick_at": now, "braked_at": None, "braked_people": None}
         connection.execute(playbooks.insert(), [{**row, **afresh, "braked_hash": None} for row in paused])

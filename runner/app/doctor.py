@@ -22,6 +22,7 @@ from runner.app.findings import Finding, Health
 from runner.app.preview import letters
 from runner.app.reception import reception
 from runner.app.review import review_of_figures
+from runner.app.rewarding import pool_of
 from runner.app.tick import QUOTA, RECONCILED, SYNC_FAILED
 from runner.breakers import stopped
 from runner.outbox import CRM_KINDS
@@ -33,6 +34,7 @@ from runner.store.tables import (
     contacts,
     cursors,
     enrollments,
+    friends,
     inbox,
     playbooks,
     sends,
@@ -90,6 +92,7 @@ def examine(app: App, names: Names | None = None) -> Examined:
                 *_deliverability(app, names or ask_dns()),
                 *_overdue(connection, last_moment(app)),
                 *review_of_figures(app.settings.kpis, clock.local(last_moment(app), app.settings.timezone).date()),
+                *_rewards(app, connection),
             ]
     except DatabaseError as error:
         if not is_away(error):
@@ -97,6 +100,26 @@ def examine(app: App, names: Names | None = None) -> Examined:
         found.append(Finding("store", Health.FAULT, f"cannot be reached: {store_words(error)}"))
         return Examined(tuple(found), {})
     return Examined(tuple(found), invalid, quota_of(app))
+
+
+#: Coupons of a pool with which somebody should think of more.
+FEW_COUPONS = 10
+
+
+def _rewards(app: App, connection: sa.Connection) -> Iterator[Finding]:
+    """Rewards that wait to be handed over, and the coupons that are left for the next ones."""
+    due = connection.scalar(sa.select(sa.func.count()).select_from(friends).where(friends.c.state == "due")) or 0
+    if due:
+        words = f"rewards for friends that are due: {due}; `regulars referrals --state due` lists them"
+        yield Finding("referrals", Health.WARNING, words)
+    if (pool := pool_of(app)) is not None:
+        try:
+            left = len(pool.left(connection))
+        except (OSError, UnicodeDecodeError) as error:
+            yield Finding("coupons", Health.WARNING, f"cannot be read: {error}")
+            return
+        health = Health.OK if left > FEW_COUPONS else Health.WARNING
+        yield Finding("coupons", health, f"left in {pool.file.name}: {left}")
 
 
 def _settings(app: App) -> Iterator[Finding]:

@@ -21,7 +21,7 @@ from runner.errors import Fault, NeedsPerson, WrongUsage
 from runner.explain import Explained, explain, find_contact
 from runner.log import LogRow
 from runner.plan import plan
-from runner.store.tables import contact_sources, contacts, playbooks, tasks
+from runner.store.tables import contact_sources, contacts, friends, playbooks, tasks
 from runner.sync import advance, out_of_date
 from runner.yaml_file import closest
 
@@ -108,8 +108,19 @@ def person(connection: sa.Connection, contact: int) -> dict[str, Any]:
         "email": row["email"],
         "name": name or None,
         "zone": row["zone"],
+        **_earned(connection, row),
         "no_mail": f"{NOES[no[0]]} on {no[1]:%Y-%m-%d}" if no else _no_address(row),
     }
+
+
+def _earned(connection: sa.Connection, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Points, tier and friends of those who have any."""
+    f = friends.c
+    bought = f.referrer_id == row["id"], f.state.in_(("bought", "due", "rewarded"))
+    brought = connection.scalar(sa.select(sa.func.count()).where(*bought)) or 0
+    points = None if row["points"] is None else float(row["points"])
+    told = {"points": points, "tier": row["tier"], "friends": brought or None}
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def _no_address(row: Mapping[str, Any]) -> str | None:

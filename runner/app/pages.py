@@ -10,7 +10,7 @@ from pathlib import Path
 from runner.actions.questions import STANDARD, Questionnaire
 from runner.app.starters import starters
 from runner.app.survey_page import survey_values, thanks_values
-from runner.collect import Answered, BadAnswer, Said
+from runner.collect import Answered, BadAnswer, Brought, Said, Testimonial
 from runner.collect.consent import Standing
 from runner.errors import Fault
 from runner.render.page_words import WORDS
@@ -88,13 +88,40 @@ def _standings() -> Iterator[Values]:
 _TOPICS = [{"field": "topic.news", "says": "News", "wanted": wanted} for wanted in (True, False)]
 
 
+#: What is given, and what is said of it.
+_GIVEN = ((None, None), ("a voucher", None), ("a voucher", "We give both a voucher."))
+
+
+def _friends() -> Iterator[Values]:
+    states = (None, False), (None, True), ("address", False), ("unticked", False)
+    for (reward, disclosure), (fault, kept) in product(_GIVEN, states):
+        named = {"name": "Ada", "code": "ACDEFGHJ", "go": "t/go", "written": "bob@example.com"}
+        given = {"reward": reward, "welcome": reward, "disclosure": disclosure}
+        yield {**named, **given, "fault": fault, "kept": kept}
+
+
+def _referrals() -> Iterator[Values]:
+    yield {"code": "ACDEFGHJ", "link": None, "reward": None, "brought": None}
+    for reward, friends in product((None, "a voucher"), (Brought(0, 0), Brought(1, 1), Brought(3, 1, 2, 10))):
+        yield {"code": "ACDEFGHJ", "link": "https://x.example/f/t", "reward": reward, "brought": friends}
+
+
+def _testimonials() -> Iterator[Values]:
+    given = Testimonial("It came early", "https://video.example.com/1", "Ada")
+    for kept, fault in product((False, True), (None, "nothing", "long", "video", "unticked")):
+        yield {"given": given, "kept": kept, "fault": fault}
+
+
 #: By page what it may have to show.
 SAMPLES: Mapping[str, Sequence[Values]] = {
     "preferences": tuple(_standings()),
     "problem": tuple({"kind": key.split(".")[1]} for key in WORDS if key.startswith("problem.")),
-    "referral": ({"code": "ACDEFGHJ"},),
+    "friend": tuple(_friends()),
+    "referral": tuple(_referrals()),
     "review": ({"sites": {}}, {"sites": {"Google": "https://reviews.example.com"}}),
     "survey": tuple(_surveys()),
+    "testimonial": tuple(_testimonials()),
+    "testimonial_thanks": ({"withdrawn": False}, {"withdrawn": True}),
     "thanks": tuple(_thanks()),
     "unsubscribe": tuple({"preferences": preferences} for preferences in ("p", None)),
 }

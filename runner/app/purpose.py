@@ -52,6 +52,9 @@ class SampleLinks:
     def referral(self, send_id: str, contact_id: int) -> str:
         return f"{_HOST}/referral"
 
+    def friend(self, contact_id: int) -> str:
+        return f"{_HOST}/friend"
+
 
 def with_purpose(readings: Sequence[Reading], folder: Path, settings: Settings | None, fields: Fields) -> list[Reading]:
     """The readings with the faults of mails that can be made and are of no use, or against the law."""

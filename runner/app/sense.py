@@ -58,6 +58,12 @@ def _model(told: SettingsFile) -> Iterator[Fault]:
 
 def doubts_of_settings(told: SettingsFile, workspace: Path) -> Iterator[Fault]:
     """What may be so and hardly is meant."""
+    for site, why in told.settings.reviews.off.items():
+        yield told.file.fault(("reviews", "sites", site), f"is off, and nobody is asked there: {why}", value=False)
+    programme = told.settings.referrals
+    if programme is not None and programme.coupons and not (workspace / programme.coupons).is_file():
+        words, advice = f"there is no file {programme.coupons!r}: rewards would wait", "write one coupon a line into it"
+        yield told.file.fault(("referrals", "coupons"), words, advice)
     for name, keys in sources_of(told).items():
         if isinstance(keys, CsvSettings) and not (folder := workspace / keys.path).is_dir():
             advice = f"make {folder} and put contacts.csv there, or write where the files are"

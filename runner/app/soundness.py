@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from runner.actions import AutoReply, MailAction, Notify, UpdateContact, Webhook, Work
+from runner.actions import AutoReply, MailAction, Notify, RequestReview, UpdateContact, Webhook, Work
 from runner.actions.base import texts
 from runner.actions.notify import OWNER
 from runner.actions.update_contact import fitting
@@ -22,6 +22,7 @@ from runner.links import Links
 from runner.playbook import Draft, Reading
 from runner.render import Templates
 from runner.settings import Sender, Settings
+from runner.settings.review_sites import OWN, why_off
 from runner.steps import KeyPath, questions_of
 from runner.yaml_file import closest
 
@@ -141,14 +142,8 @@ def _mail_faults(
     found += [_placed(draft, fault, path) for fault in told]
     if settings is not None and mail.mailer is not None:
         found += _mailer_faults(draft, path, mail.mailer, settings)
-    if settings is not None and mail.name == "request_review" and mail.about not in settings.reviews.sites:
-        advice = (
-            closest(str(mail.about), settings.reviews.sites)
-            or f"add its address to reviews: sites: {mail.about}: https://…"
-        )
-        found.append(
-            draft.file.fault((*path, "site"), f"there is no review site {mail.about!r} in regulars.yaml", advice)
-        )
+    if settings is not None and isinstance(mail, RequestReview):
+        found += _site_faults(draft, path, mail, settings)
     return found
 
 
@@ -158,6 +153,19 @@ def _mailer_faults(draft: Draft, path: KeyPath, mailer: str, settings: Settings)
         return []
     advice = closest(mailer, settings.mailers) or "write it below mail: with its type and keys"
     return [draft.file.fault((*path, "mailer"), f"there is no mailer {mailer!r} in regulars.yaml", advice)]
+
+
+def _site_faults(draft: Draft, path: KeyPath, mail: RequestReview, settings: Settings) -> Iterator[Fault]:
+    """Sites that the settings do not have, and those on which nobody may be asked."""
+    reviews = settings.reviews
+    for index, site in enumerate(mail.in_turn):
+        place = (*path, "sites", index) if mail.sites else (*path, "site")
+        if (why := reviews.off.get(site) or why_off(site)) is not None:
+            advice = "ask for another site; a link to it on your own pages is all that it allows"
+            yield draft.file.fault(place, f"nobody is asked on {site}: {why}", advice)
+        elif site not in reviews.sites and site != OWN:
+            advice = closest(site, reviews.sites) or f"add its address to reviews: sites: {site}: https://…"
+            yield draft.file.fault(place, f"there is no review site {site!r} in regulars.yaml", advice)
 
 
 def _placed(draft: Draft, fault: Fault, path: tuple[str | int, ...]) -> Fault:

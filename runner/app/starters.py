@@ -80,6 +80,7 @@ consent: CONSENT                     # required: marketing mail only to who said
 caps: {per_day: 1, per_week: 3, survey_every: 30 days, when_over: defer}
 quiet_hours: {from: "20:00", to: "08:00", weekends: quiet}
 business_hours: {mon-fri: "09:00-17:00"}   # for tasks due "in 1 business hour"; holidays: DE or DE-BY, say
+referrals: {landing: "https://www.acme.example/"}   # where a friend goes who was recommended
 reviews:
   sites: {google: "https://search.google.com/local/writereview?placeid=YOUR_PLACE"}
 """

@@ -20,6 +20,7 @@ from runner.app.digests import send_digest
 from runner.app.entering import all_paused, enroll_all, night_has_come
 from runner.app.hearing import sources_today
 from runner.app.reconciling import reconcile
+from runner.app.rewarding import reward
 from runner.app.stuck import stuck
 from runner.breakers import stopped, trip
 from runner.churn import keeping
@@ -144,6 +145,7 @@ def tick(app: App, now: datetime, *, full: bool = False, stop: Callable[[], bool
         _score(app, now, ticked)
         _drain(app, now)
         ticked.failures += reconcile(app, mailers(app), now)
+        ticked.waiting += reward(app, now).waiting
         _run_playbooks(app, now, ticked, stop, all_over=full or night_has_come(app, now))
     if app.measures and not stop():
         ticked.failures += send_digest(app, now)

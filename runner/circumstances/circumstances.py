@@ -51,6 +51,8 @@ class Circumstances:
     #: What the counts, sums and lasts of the step's conditions come to, by their text.
     measured: Mapping[str, Any] = field(default_factory=dict)
     passage: Passage = Passage()
+    #: The review site whose turn it is, where a step asks for one.
+    site: str | None = None
 
     @property
     def zone(self) -> str:

@@ -23,6 +23,8 @@ class Mailed:
     def __init__(self) -> None:
         self.days: dict[str, list[date]] = {}
         self.surveys: dict[str, date] = {}
+        #: The days on which each address was asked for a review, whatever became of it.
+        self.reviews: dict[str, list[date]] = {}
         #: What each step of an enrollment has sent: the address, the day, and whether it was a survey.
         self._by_step: dict[tuple[int, str], list[tuple[str, date, bool]]] = {}
         #: Address, local day, playbook, step and occasion → the contact that had this letter.
@@ -44,6 +46,13 @@ class Mailed:
             self.add(address, day, survey=action == "survey")
             self._by_step.setdefault((enrollment, step), []).append((address, day, action == "survey"))
 
+    def load_reviews(self, connection: sa.Connection, addresses: Iterable[str]) -> None:
+        """Every review that these addresses were asked for; a letter that is sent again is asked for once."""
+        wanted = sorted(set(addresses) - self.reviews.keys())
+        self.reviews |= {address: [] for address in wanted}
+        for address, day, _, _ in connection.execute(_REVIEWS, {"addresses": wanted}) if wanted else ():
+            self.reviews[address].append(day)
+
     def for_(self, due: Due) -> Mailed:
         """What counts for this one: a letter that is sent again is still one letter."""
         earlier = self._by_step.get((due.id, due.step), ())
@@ -52,6 +61,7 @@ class Mailed:
         others = Mailed()
         others.days = {address: list(days) for address, days in self.days.items()}
         others.surveys, others._letters = dict(self.surveys), self._letters
+        others.reviews = self.reviews
         for address, day, survey in earlier:
             others.days[address].remove(day)
             if survey and others.surveys.get(address) == day:
@@ -99,6 +109,17 @@ _LETTERS = (
         sends.c.step == sa.bindparam("at"),
         sends.c.state.in_(OUT),
     )
+)
+
+
+_REVIEWS = (
+    sa.select(sends.c.address, sa.func.max(sends.c.local_day), sends.c.enrollment_id, sends.c.step)
+    .where(
+        sends.c.address.in_(sa.bindparam("addresses", expanding=True)),
+        sends.c.action == "request_review",
+        sends.c.state.in_(OUT),
+    )
+    .group_by(sends.c.address, sends.c.enrollment_id, sends.c.step)
 )
 
 

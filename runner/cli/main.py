@@ -15,6 +15,7 @@ from runner.cli import (
     looking,
     measuring,
     rehearsing,
+    rewards,
     running,
     telling,
     testing,
@@ -53,7 +54,10 @@ def regulars(
     remember_folder(folder)
 
 
-for module in (writing, testing, running, looking, voices, figures, measuring, deciding, keeping, telling, rehearsing):
+for module in (
+    *(writing, testing, running, looking, voices, rewards, figures, measuring),
+    *(deciding, keeping, telling, rehearsing),
+):
     for name, command in module.COMMANDS.items():
         app.command(name)(command)
 

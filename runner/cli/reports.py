@@ -220,6 +220,8 @@ def explain_lines(person: Mapping[str, Any], told: Sequence[Explained], *, zone:
     name = person["name"] or person["email"] or person["source_id"]
     address = "" if name == person["email"] else f"  {person['email'] or 'no address'}"
     yield Text.assemble((str(name), "bold"), f"{address}  source id {person['source_id']}  zone {person['zone']}")
+    if earned := _earned(person):
+        yield Text(earned, "dim")
     if person["no_mail"]:
         yield Text(f"gets no mail: {person['no_mail']}", "yellow")
     for one in told:
@@ -233,6 +235,16 @@ def explain_lines(person: Mapping[str, Any], told: Sequence[Explained], *, zone:
             yield Padding(Text.assemble(mark, "  ", plain(clause.text), (value, "dim")), (0, 0, 0, 2))
         if one.decisions:
             yield Padding(log_table(one.decisions, zone=zone, show_header=False), (0, 0, 0, 2))
+
+
+def _earned(person: Mapping[str, Any]) -> str:
+    """`tier silver, 120 points, 2 friends brought`"""
+    parts = [f"tier {person['tier']}"] if person.get("tier") else []
+    if person.get("points") is not None:
+        parts.append(f"{person['points']:,.0f} points")
+    if friends := person.get("friends"):
+        parts.append(f"{friends} {'friend' if friends == 1 else 'friends'} brought")
+    return ", ".join(parts)
 
 
 def _state_colour(state: str) -> str:

@@ -48,12 +48,16 @@ def hit(
     user_agent: str,
     now: datetime,
     *,
+    of: str = "",
     ip: str | None = None,
     machines: Machines = KNOWN,
 ) -> None:
-    """Records one visit. A GET is anybody's (`unknown`), to be judged by its evidence: only a POST is a person's."""
+    """Records one visit. A GET is anybody's (`unknown`), to be judged by its evidence: only a POST is a person's.
+
+    `of` is what the page leads to.
+    """
     with store.write() as connection:
-        record_visit(connection, store, ticket, user_agent, actor, now, ip=ip, machines=machines)
+        record_visit(connection, store, ticket, user_agent, actor, now, of=of, ip=ip, machines=machines)
 
 
 def record_visit(
@@ -66,15 +70,17 @@ def record_visit(
     *,
     ip: str | None = None,
     machines: Machines = KNOWN,
+    of: str = "",
 ) -> None:
     """The same within the caller's transaction. Repeated within the same second it counts once."""
+    what = f"{ticket.kind}:{of}" if of else str(ticket.kind)
     event = MailEvent(
-        event_id=f"{ticket.send_id}:{ticket.kind}:{actor}:{int(now.timestamp())}:{_mark(ticket.target)}",
+        event_id=f"{ticket.send_id}:{what}:{actor}:{int(now.timestamp())}:{_mark(ticket.target)}",
         send_id=ticket.send_id,
         kind=MailEventKind.OPENED if ticket.kind is Kind.OPEN else MailEventKind.CLICKED,
         at=now,
         actor=actor,
-        url=ticket.target or ticket.kind.value,
+        url=ticket.target or what,
         user_agent=user_agent or None,
         ip=ip,
     )

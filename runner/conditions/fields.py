@@ -16,6 +16,7 @@ from sqlalchemy.sql.visitors import InternalTraversal
 from connectors.records import FieldType
 from runner.store.custom import is_kind
 from runner.store.distinct import distinct_values
+from runner.store.ours import CARRIES
 from runner.store.tables import (
     alarms,
     answers,
@@ -230,11 +231,11 @@ def known_fields(connection: sa.Connection | None, currency: str = "EUR") -> Fie
     """The columns of `contact` and `company`, and the custom fields that a sync has found."""
     found = dict(_columns("contact", contacts)) | dict(_columns("company", companies))
     if connection is None:
-        return Fields(found, complete=False, currency=currency)
+        return Fields(found, complete=False, event_fields=_OF_OURS, currency=currency)
     rows = connection.execute(sa.select(custom_fields.c.of_table, custom_fields.c.name, custom_fields.c.type)).all()
-    of_events: dict[str, Kind] = {}
+    of_events = dict(_OF_OURS)
     for table, name, kind in rows:
-        if table == "events" and name.isidentifier():
+        if table == "events" and name.isidentifier() and name not in CARRIES:
             of_events[name] = _CUSTOM_KINDS[FieldType(kind)]
         owner = {"contacts": ("contact", contacts), "companies": ("company", companies)}.get(table)
         if owner is None or not name.isidentifier() or f"{owner[0]}.{name}" in found:
@@ -245,6 +246,8 @@ def known_fields(connection: sa.Connection | None, currency: str = "EUR") -> Fie
     return Fields(found, somebody is not None, of_events, frozenset(connection.scalars(_EVENT_KINDS)), currency)
 
 
+#: What our own events carry is known before the first of them.
+_OF_OURS = {name: _CUSTOM_KINDS[kind] for name, kind in CARRIES.items()}
 #: The kinds of events there are.
 _EVENT_KINDS = distinct_values(events.c.kind)
 

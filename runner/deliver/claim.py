@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from runner.actions import MailAction, Reminder, Survey, Work
+from runner.actions import MailAction, Reminder, RequestReview, Survey, Work
 from runner.circumstances import (
     Circumstances,
     Due,
@@ -92,6 +92,8 @@ def judge(
         if lock:
             _lock(office, connection, addresses)
         mailed.load(connection, addresses, caps_since(office.settings, now))
+        if isinstance(step.action, RequestReview):
+            mailed.load_reviews(connection, addresses)
         mailed.recall(connection, playbook.id, step.id, addresses, now)
     asking = [branch.when for branch in step.branches if branch.when is not None]
     known = look_at(connection, playbook, people, topic=topic, now=now, zones=office.zones, asking=asking)
@@ -99,16 +101,26 @@ def judge(
     judged = []
     for one in due:
         facts = replace(known[one.contact_id], passage=passed[one.id])
+        if isinstance(step.action, RequestReview):
+            facts = replace(facts, site=_turn(step.action, facts, mailed))
         decision = decide(one, playbook, step, facts, mailed.for_(one), now, office.settings)
         if isinstance(decision, Do) and topic is not None and facts.address:
             day = local_day(now, facts.zone)
             mailed.note(facts.address, day, playbook.id, step.id, one.occasion, one.contact_id)
+            if isinstance(step.action, RequestReview):
+                mailed.reviews.setdefault(facts.address, []).append(day)
+                decision = replace(decision, reason=f"{decision.reason}; asks for {facts.site}")
             if _counts(step):
                 mailed.add(facts.address, day, survey=step.action.name == "survey")
         judged.append((one, facts, decision))
     if isinstance(step.action, Work):
         return works.judged(office, connection, playbook, step.action, judged)
     return judged
+
+
+def _turn(review: RequestReview, facts: Circumstances, mailed: Mailed) -> str:
+    """The site that this person has not been asked for the longest."""
+    return review.turn(facts.contact["draw"], len(mailed.reviews.get(facts.address or "", ())))
 
 
 def _counts(step: Step) -> bool:
@@ -202,7 +214,7 @@ def _row(
         "part": 0,
         "attempt": claim.due.attempt,
         "action": mail.name,
-        "about": mail.about,
+        "about": claim.facts.site or mail.about,
         "contact_id": claim.due.contact_id,
         "address": claim.facts.address,
         "mailer": office.mailer_of(mail),

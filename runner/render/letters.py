@@ -45,10 +45,11 @@ class Links(Protocol):
     def preferences(self, send_id: str, contact_id: int) -> str: ...
     def review(self, send_id: str, contact_id: int) -> str: ...
     def referral(self, send_id: str, contact_id: int) -> str: ...
+    def friend(self, contact_id: int) -> str: ...
 
 
 #: The functions that a template may call for a link.
-LINK_FUNCTIONS = ("survey", "answer_link", "review", "referral", "unsubscribe", "preferences")
+LINK_FUNCTIONS = ("survey", "answer_link", "review", "referral", "friend_link", "unsubscribe", "preferences")
 #: What every template may name besides the person's context.
 ALWAYS_KNOWN = (*LINK_FUNCTIONS, "sender", "subject", "preheader")
 
@@ -362,6 +363,7 @@ class Templates:
             "answer_link": partial(self._links.answer, *ids),
             "review": partial(self._links.review, *ids),
             "referral": partial(self._links.referral, *ids),
+            "friend_link": partial(self._links.friend, ids[1]),
             "unsubscribe": partial(self._links.unsubscribe, *ids),
             "preferences": partial(self._links.preferences, *ids),
         }

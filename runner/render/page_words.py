@@ -103,6 +103,58 @@ WORDS: Mapping[str, str | tuple[str, str]] = {
     "referral.message": "I buy from {company} and thought of you. If you try it, mention my code: {code}",
     "referral.subject": "Try {company}",
     "referral.mail": "Pass it on by mail",
+    "referral.link": "Your link",
+    "referral.invitation": "I buy from {company} and thought of you. Have a look: {link}",
+    "referral.reward": "When a friend of yours buys for the first time and keeps it, you get {reward}.",
+    "referral.disclosure": "Please tell your friends that you get something for it. The page behind your link says so.",
+    "referral.brought": ("One friend of yours has bought.", "{count} friends of yours have bought."),
+    "referral.place": "That is place {place} among {of} people who have brought friends.",
+    # The page that a contact passes on to friends
+    "friend.title": "{name} recommends {company}",
+    "friend.somebody": "A friend",
+    "friend.text": "Have a look around. If you order, give this code, so that {company} knows who sent you.",
+    "friend.welcome": "With your first order you get {welcome}.",
+    "friend.code": "The code",
+    "friend.go": "Go to {company}",
+    "friend.disclosure": "{name} gets {reward} from {company} if you buy.",
+    "friend.later": "Not today?",
+    "friend.later.text": (
+        "Leave your address, and your first order counts for {name} without the code. It brings you no mail."
+    ),
+    "friend.address": "Your mail address",
+    "friend.agree": "{company} may keep my address to know my first order by it, and forgets it if I do not order.",
+    "friend.send": "Remember my address",
+    "friend.kept": "Thank you. Your first order with this address counts for {name}.",
+    "friend.fault.address": "Please look at the address again: no mail could reach it.",
+    "friend.fault.unticked": "Please tick the box, so that we know that we may keep it.",
+    # Words or a video to show
+    "testimonial.title": "In your own words",
+    "testimonial.heading": "How was it with {company}?",
+    "testimonial.text": (
+        "Good or bad: tell others in your own words or with a short video. "
+        "{company} may show it, and gives nothing for it."
+    ),
+    "testimonial.kept": "This is what you gave us. You can change it here, or take it back.",
+    "testimonial.words": "Your words",
+    "testimonial.video": "Link to a video of yours",
+    "testimonial.shown_as": "The name to show with it",
+    "testimonial.agree": (
+        "{company} may show this on its website and in its mails, with the name given above. "
+        "I can take it back at any time."
+    ),
+    "testimonial.send": "Send",
+    "testimonial.withdraw": "Take it back",
+    "testimonial.fault": "Nothing has been kept yet",
+    "testimonial.fault.nothing": "Please write a few words, or give the link to a video.",
+    "testimonial.fault.long": "Please shorten your words.",
+    "testimonial.fault.video": "The link to a video begins with https://.",
+    "testimonial.fault.unticked": "Please tick the box, so that we know that we may show it.",
+    "testimonial.thanks.title": "Thank you",
+    "testimonial.thanks.text": (
+        "{company} has your words and may show them. With the link in the mail you can change them or take them back."
+    ),
+    "testimonial.withdrawn.title": "It is taken back",
+    "testimonial.withdrawn.text": "{company} has deleted what you gave, and shows it no more.",
     # Problems: what happened, and what to do.
     "problem.link.title": "This link does not work",
     "problem.link.text": (

@@ -23,11 +23,11 @@ from runner.settings.parts import (
     KpiSettings,
     MachinesSettings,
     QuietHours,
-    Reviews,
     Schedule,
     Sender,
     WrittenWebhook,
 )
+from runner.settings.rewards import Loyalty, Referrals, Reviews
 from runner.yaml_file import closest
 from runner.yaml_types import Part, without_password
 
@@ -80,10 +80,14 @@ class Settings(Part):
     digest: Digest | None = None
     #: When the daemon works.
     schedule: Schedule = Schedule()
-    #: Where reviews are asked for.
+    #: Where reviews are asked for, and how often.
     reviews: Reviews = Reviews()
     #: Whose opens and clicks are no person's; after a change `regulars reclassify` judges anew.
     machines: MachinesSettings = MachinesSettings()
+    #: Where friends come to, how they are counted, and what is given for them.
+    referrals: Referrals | None = None
+    #: Points and tiers.
+    loyalty: Loyalty | None = None
     #: Where `webhook` and `notify` may send messages, each by a name: its address, or its keys.
     webhooks: Mapping[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], WrittenWebhook] = Field(default_factory=dict)
     # Named by the design, not in yet: `check` says so.

@@ -153,13 +153,6 @@ class Schedule(Part):
     full_sync: Hour = time(3)
 
 
-class Reviews(Part):
-    """Where reviews are asked for."""
-
-    #: A name for each and its address: `{google: "https://…"}`.
-    sites: Mapping[str, str] = Field(default_factory=dict)
-
-
 class MachinesSettings(Part):
     """What counts as a machine that opens mails and follows links, besides what Regulars knows."""
 

@@ -71,6 +71,8 @@ _LOOKED_UP: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "order_lines": (("order_id",),),
     "refunds": (("order_id",),),
 }
+#: Columns that few rows have, and by which those are looked for.
+_RARE: Mapping[str, str] = {"orders": "referral_code"}
 #: Tables whose late arrivals must be found: a row that happened long before it was seen.
 _ARRIVALS = ("surveys", "events", "carts", "tickets", "messages", "mentions")
 
@@ -111,6 +113,9 @@ def _fact_table(metadata: sa.MetaData, record: type[Record]) -> sa.Table:
         sa.Index(f"ix_{record.table}_{name}", table.c[name])
     for names in _LOOKED_UP.get(record.table, ()):
         sa.Index(f"ix_{record.table}_{names[0]}", *(table.c[name] for name in names))
+    if (rare := _RARE.get(record.table)) is not None:
+        there = sa.text(f"{rare} IS NOT NULL")
+        sa.Index(f"ix_{record.table}_{rare}", table.c[rare], sqlite_where=there, postgresql_where=there)
     if record.table in _ARRIVALS:
         sa.Index(f"ix_{record.table}_seen_at", table.c.seen_at)
     return table

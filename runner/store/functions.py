@@ -118,6 +118,40 @@ class month_day_of_text(FunctionElement[int]):
     name = "month_day_of_text"
 
 
+@spelled(sqlite="CAST(substr({0}, 1, 4) AS INTEGER)", postgresql="CAST(extract(year from {0}) AS INTEGER)")
+class year_of(FunctionElement[int]):
+    """A date's year."""
+
+    type = sa.Integer()
+    inherit_cache = True
+    name = "year_of"
+
+
+@spelled(
+    sqlite="(CAST(substr({0}, 1, 4) AS INTEGER) * 12 + CAST(substr({0}, 6, 2) AS INTEGER))",
+    postgresql="(CAST(extract(year from {0}) * 12 + extract(month from {0}) AS INTEGER))",
+)
+class month_count(FunctionElement[int]):
+    """The months since the year 0, of a date: those that follow one another differ by one."""
+
+    type = sa.Integer()
+    inherit_cache = True
+    name = "month_count"
+
+
+@spelled(
+    sqlite="(printf('%04d', {1}) || CASE WHEN substr({0}, 5) = '-02-29' THEN '-02-28' ELSE substr({0}, 5) END)",
+    postgresql="make_date({1}, CAST(extract(month from {0}) AS INTEGER),"
+    " CASE WHEN to_char({0}, 'MMDD') = '0229' THEN 28 ELSE CAST(extract(day from {0}) AS INTEGER) END)",
+)
+class day_in_year(FunctionElement[Any]):
+    """A date's day in another year; 29 February is the 28th there."""
+
+    type = sa.Date()
+    inherit_cache = True
+    name = "day_in_year"
+
+
 # --- texts and columns
 
 

@@ -74,9 +74,14 @@ def _row(pull: Pull, table: str, record: Record) -> Row:
     return Row(f"{digest.hexdigest()}-{ordinal}", digest.hexdigest(), record)
 
 
+#: Fields that came after the first stores: where they say nothing, a row is what it was.
+_LATER = frozenset({"referral_code"})
+
+
 def _content(record: Record) -> str:
     """Everything the record says, as ASCII text."""
-    values = [getattr(record, name) for name in _names(record.table)]
+    told = ((name, getattr(record, name)) for name in _names(record.table))
+    values = [value for name, value in told if value is not None or name not in _LATER]
     return ascii([sorted(value.items()) if isinstance(value, Mapping) else value for value in values])
 
 

@@ -28,6 +28,7 @@ from runner.store.tables import (
 from runner.sync.basis import Basis, basis_of
 from runner.sync.bulk import CHUNK, chunks, update_rows
 from runner.sync.changes import changes
+from runner.sync.earned import earned_of
 from runner.sync.mapped import fill
 from runner.sync.money import Rates
 from runner.sync.netting import Purchase
@@ -199,6 +200,7 @@ def _refresh(
     rest = rest_of(connection, of, settings, now)
     mapped = _mapped(connection, of)
     told = _risk_is_told(connection)
+    earned = earned_of(connection, of, settings)
     updates: list[dict[str, Any]] = []
     history: list[dict[str, Any]] = []
     without_rate = 0
@@ -212,6 +214,7 @@ def _refresh(
         fill(after, person["custom"], settings.timezone)
         if not told:
             after["churn_risk"] = person["churn_risk"]  # The night's score, which no fact changes at once.
+        after |= earned.get(person["id"], {})
         if any(after[name] != person[name] for name in _SUMMARY):
             updates.append({"number": person["id"], **after, "changed_at": now})
             history += changes(person["id"], person, _scores(after), known_fields=None, now=now)

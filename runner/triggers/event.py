@@ -112,7 +112,7 @@ class Event(Arrival):
         number = sa.func.coalesce(o.order_id, p.order_key)
         told = {"event_id": number, "at": p.at, "value": p.total, "currency": p.currency}
         order = {"order_id": number, "ordered_at": p.at, "status": o.status, "currency": p.currency}
-        order |= {"total": p.total, "units": o.units}
+        order |= {"total": p.total, "units": o.units, "referral_code": o.referral_code}
         return self._columns(p.contact_id, p.order_key, p.at, told, order).join_from(
             purchases, orders, same, isouter=True
         )

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 
 from runner.collect import SurveyClosed, UnknownSend
 from runner.links import BadLink
-from runner.web import api, preferences, public, surveys, tracking, webhooks
+from runner.web import api, preferences, public, rewards, surveys, tracking, webhooks
 from runner.web.desk import Desk
 from runner.web.guard import BodyLimit, Edge, RateLimit
 from runner.web.pages import Pages
@@ -24,6 +24,7 @@ def create_app(desk: Desk) -> FastAPI:
     app.include_router(public.router)
     app.include_router(preferences.router)
     app.include_router(tracking.router)
+    app.include_router(rewards.router)
     app.include_router(webhooks.router)
     app.include_router(api.router)
     app.add_exception_handler(BadLink, _no_such_link)

@@ -27,6 +27,10 @@ class Pages:
         page = self._templates.render(template, visit.languages, **values, root=root)
         return HTMLResponse(page, status, {"Vary": "Accept-Language"})
 
+    def say(self, visit: Visit, key: str, /, **values: object) -> str:
+        """The words of a key as the page of this visit says them."""
+        return self._templates.say(key, visit.languages, **values)
+
     def problem(self, visit: Visit, kind: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
         """Says what went wrong and what to do: a page to people, a line to machines."""
         if visit.path.startswith("/api/"):

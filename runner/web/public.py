@@ -10,8 +10,7 @@ from starlette.responses import Response
 
 from connectors.base import Actor
 from runner import collect
-from runner.collect import UnknownSend
-from runner.links import Kind, Ticket
+from runner.links import Ticket
 from runner.web.desk import Desk
 from runner.web.pages import Pages
 from runner.web.visit import Visit
@@ -50,35 +49,17 @@ def icon() -> Response:
     return Response(status_code=204)
 
 
-def note_visit(request: Request, desk: Desk, ticket: Ticket) -> None:
+def is_visit(request: Request) -> bool:
+    """Whether somebody, or some machine, looks; a browser that fetches what may be wanted next does not."""
+    return request.method == "GET" and "prefetch" not in request.headers.get("sec-purpose", "")
+
+
+def note_visit(request: Request, desk: Desk, ticket: Ticket, *, of: str = "") -> None:
     """Keeps that a link was opened, with the evidence of who it was. A HEAD, or fetching ahead, opens nothing."""
-    if request.method != "GET" or "prefetch" in request.headers.get("sec-purpose", ""):
+    if not is_visit(request):
         return
     agent, ip = request.headers.get("user-agent", ""), request.client.host if request.client else None
-    collect.hit(desk.store, ticket, Actor.UNKNOWN, agent, desk.now(), ip=ip, machines=desk.machines)
-
-
-# --- review and referral
-
-
-@router.api_route("/r/{token}", methods=SHOWN)
-def review_or_referral(token: str, request: Request, desk: TheDesk, pages: ThePages) -> Response:
-    ticket = desk.links.read((Kind.REVIEW, Kind.REFERRAL), token)
-    visited = collect.visited(desk.store, ticket)
-    if visited is None:
-        raise UnknownSend(ticket.send_id)
-    note_visit(request, desk, ticket)
-    if ticket.kind is Kind.REVIEW:
-        return pages.show(visit_by(request, desk, ticket), "review", sites=_sites(desk, visited.site))
-    code = collect.referral_code(desk.store, visited.contact_id, desk.now())
-    return pages.show(visit_by(request, desk, ticket), "referral", code=code)
-
-
-def _sites(desk: Desk, asked: str | None) -> dict[str, str]:
-    """The site that the letter asked for, or all there are; a name in small letters gets a capital."""
-    sites = {name: url for name, url in desk.settings.reviews.sites.items() if url.startswith(("https://", "http://"))}
-    chosen = {asked: sites[asked]} if asked in sites else sites
-    return {name.title() if name.islower() else name: url for name, url in chosen.items()}
+    collect.hit(desk.store, ticket, Actor.UNKNOWN, agent, desk.now(), of=of, ip=ip, machines=desk.machines)
 
 
 @router.api_route("/static/pages.css", methods=SHOWN)

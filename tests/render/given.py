@@ -19,6 +19,7 @@ LINKS = Links("https://hello.acme.example", ["s3cret"])
 SENDER = Sender(name="Acme & Sons", email="hello@acme.example", address="1 Main St, Springfield")
 
 CONTACT: Mapping[str, Any] = {
+    "points": Decimal(120),
     "id": 1,
     "email": "ada@example.com",
     "first_name": "Ada",
@@ -37,6 +38,11 @@ INVOICE: Mapping[str, Any] = {"invoice_id": "2026-118", "due_on": date(2026, 11,
 TICKET: Mapping[str, Any] = {"subject": "Where is it?", "message_id": "<q1@example.org>"}
 EXPECTED: Mapping[str, Any] = {"words": "3 working hours", "hours": 3, "by": datetime(2026, 11, 23, 12, tzinfo=UTC)}
 
+EVENT: Mapping[str, Any] = {
+    "tier": "gold", "tier_before": "silver", "falls_on": date(2026, 12, 22), "points": 120.0,
+    "expires_on": date(2026, 12, 1), "friend": "Bob", "coupon": "TEN-7Q4K", "reward": "a voucher for 10 €",
+}  # fmt: skip
+
 
 def person(number: int = 1, *, language: str | None = None, answer: Any = ANSWER, **contact: Any) -> Person:
     context = {
@@ -47,6 +53,7 @@ def person(number: int = 1, *, language: str | None = None, answer: Any = ANSWER
         "invoice": INVOICE,
         "ticket": TICKET,
         "expected": EXPECTED,
+        "event": EVENT,
         "now": datetime(2026, 11, 22, 9, tzinfo=UTC),
         "today": date(2026, 11, 22),
         "currency": "EUR",

@@ -13,6 +13,7 @@ from runner.conditions.fields import known_fields
 from runner.links import Kind as LinkKind
 from runner.playbook import Reading, read_playbooks
 from runner.render import Templates
+from runner.store.ours import CARRIES
 from tests.render.given import CART, EXPECTED, INVOICE, LINKS, REPOSITORY, SENDER, TICKET, person, without_tags
 
 TEMPLATES = Templates(REPOSITORY / "templates", LINKS, SENDER)
@@ -21,7 +22,7 @@ STARTERS = {
     "csat_after_order", "exit_question", "high_score_thanks", "lapsed_audience", "low_score_followup", "mention_task",
     "onboarding", "payment_reminder", "quarterly_nps", "received", "referral_invitation", "renewal_notice",
     "renewal_run", "report_unopened", "restock", "review_request", "ten_orders", "ticket_followup",
-    "usage_drop", "win_back",
+    "points_expiring", "referral_reward", "tier_ending", "tier_reached", "usage_drop", "win_back",
 }  # fmt: skip
 #: What need not be in a shop, and is off until it is: everybody else may leave a starter as it is.
 ON = {
@@ -46,20 +47,20 @@ def known() -> dict[str, Any]:
     for name in fields().names:
         word, field = name.split(".", 1)
         words[word] = [*(words.get(word) or []), field]
-    named = {"ticket": list(TICKET), "expected": list(EXPECTED)}
+    named = {"ticket": list(TICKET), "expected": list(EXPECTED), "event": list(CARRIES)}
     return words | {"answer": ["kind", "score", "comment"], "cart": list(CART), "invoice": list(INVOICE), **named}
 
 
 def sample(**contact: Any) -> dict[str, Any]:
     everything = {name.split(".", 1)[1]: None for name in fields().names if name.startswith("contact.")}
     told = dict(person(1, **{**everything, "id": 1, **contact}).context)
-    empty = {"cart": CART, "invoice": INVOICE, "ticket": TICKET, "expected": EXPECTED}
+    empty = {"cart": CART, "invoice": INVOICE, "ticket": TICKET, "expected": EXPECTED, "event": CARRIES}
     return told | {"enrollment": {}} | {word: dict.fromkeys(names) for word, names in empty.items()}
 
 
-def test_the_twenty_six_starters_are_there_and_check_without_a_word() -> None:
+def test_the_thirty_starters_are_there_and_check_without_a_word() -> None:
     found = readings()
-    assert len(STARTERS) == 26
+    assert len(STARTERS) == 30
     assert {reading.id for reading in found} == STARTERS
     assert [str(fault) for reading in found for fault in (*reading.faults, *reading.warnings)] == []
 

@@ -200,3 +200,10 @@ def test_what_was_read_is_forgotten_after_a_week(client: TestClient, desk: Desk,
         heard(desk, at)
     with desk.store.inbox.begin() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(inbox)) == 2
+
+
+def test_an_order_keeps_the_code_of_whoever_recommended_the_shop(client: TestClient, desk: Desk, token: str) -> None:
+    told(client, token, order(1, referral_code="ACDEFGHJ"))
+    heard(desk)
+    (kept,) = rows(desk.store, facts["orders"])
+    assert kept["referral_code"] == "ACDEFGHJ"

@@ -13,6 +13,7 @@ from runner.app.advice.ground import Ground
 from runner.app.advice.happenings import unknown_events
 from runner.app.advice.promises import missed_promises
 from runner.app.advice.reviews import gated_reviews, rewarded_reviews
+from runner.app.advice.rewards import silent_expiry, uncounted_friends, unpaid_rewards, unseen_households
 from runner.app.advice.surveys import gated_thanks, survey_closes_first, surveys_too_often
 from runner.app.advice.variables import missing_values
 from runner.app.advice.ways import beyond_the_goal, unreachable
@@ -25,6 +26,10 @@ Rule = Callable[[Ground], Iterator[Fault]]
 RULES: Sequence[Rule] = (
     gated_reviews,
     rewarded_reviews,
+    unpaid_rewards,
+    uncounted_friends,
+    unseen_households,
+    silent_expiry,
     surveys_too_often,
     survey_closes_first,
     gated_thanks,

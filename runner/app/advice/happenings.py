@@ -10,10 +10,11 @@ from runner.errors import Fault
 from runner.playbook import Playbook
 from runner.steps import KeyPath
 from runner.store.activity import KEPT
+from runner.store.ours import KINDS
 from runner.yaml_file import closest
 
 #: What happens without an event of the kind.
-_OURS = ("order", "any", *KEPT)
+_OURS = ("order", "any", *KEPT, *KINDS)
 #: Kinds told of where none is like the one written.
 _MOST = 8
 

@@ -84,7 +84,8 @@ def _score_in_text(source: str) -> str | None:
 #: What is given to people, in the languages that mails are written in.
 _REWARDS = re.compile(
     r"""\b(
-    discounts? | vouchers? | coupons? | gift\ cards? | gifts? | rewards? | cashback | prize\ draws? | raffles?
+    (bonus|loyalty)\ points? | (bonus|treue)punkte?n?
+    | discounts? | vouchers? | coupons? | gift\ cards? | gifts? | rewards? | cashback | prize\ draws? | raffles?
     | rabatte? | gutscheine?n? | geschenke?n? | belohnung(en)? | prämien? | gewinnspiele?
     | rabat(u|y|em)? | zniżk(a|ę|i|ą) | kupon(u|y|em)? | bon(u|em)?\ podarunkow\w+ | prezent(u|y|em)?
     | nagrod(a|ę|y|ą) | upomin(ek|ku|ki)

@@ -57,6 +57,7 @@ from runner.store.tables.people import (
     contacts,
     own_words,
 )
+from runner.store.tables.rewarding import coupons, friends, memberships, points, referral_visits, testimonials
 from runner.store.tables.rollups import log_days, mail_days, stale_days
 from runner.store.tables.schema import metadata
 from runner.store.tables.telling import inbox_keys, tokens
@@ -93,6 +94,7 @@ __all__ = [
     "contact_companies",
     "contact_sources",
     "contacts",
+    "coupons",
     "cursors",
     "custom_fields",
     "deal_changes",
@@ -102,6 +104,7 @@ __all__ = [
     "enrollments",
     "events",
     "facts",
+    "friends",
     "inbox",
     "inbox_keys",
     "inbox_metadata",
@@ -110,14 +113,17 @@ __all__ = [
     "mail_days",
     "mail_events",
     "mailers",
+    "memberships",
     "meta",
     "metadata",
     "orders",
     "own_words",
     "playbook_versions",
     "playbooks",
+    "points",
     "purchases",
     "recipients",
+    "referral_visits",
     "refunds",
     "runs",
     "schedules",
@@ -129,6 +135,7 @@ __all__ = [
     "suppressions",
     "surveys",
     "tasks",
+    "testimonials",
     "tickets",
     "tokens",
     "tombstones",
@@ -138,12 +145,13 @@ __all__ = [
 
 #: What mail to nobody brought about: `go-live` forgets it. A test holds that every table is here or below.
 REHEARSED = (
-    alarms, answers, decisions, enrollments, mail_events, mailers, playbooks, sends, skeletons, tasks, trigger_states,
-    writes, log_days, mail_days, stale_days,
+    alarms, answers, coupons, decisions, enrollments, friends, mail_events, mailers, playbooks, referral_visits, sends,
+    skeletons, tasks, testimonials, trigger_states, writes, log_days, mail_days, stale_days,
 )  # fmt: skip
 #: What was told, what was said no to, and what the store knows of itself.
 KEPT = (
     meta, contacts, contact_sources, companies, company_sources, contact_companies, deal_contacts, *facts.values(),
     contact_changes, changed_contacts, purchases, cursors, stale_contacts, set_aside, custom_fields, playbook_versions,
     recipients, suppressions, consents, schedules, runs, deal_changes, own_words, kpi_values, tokens, tombstones,
+    points, memberships,
 )  # fmt: skip

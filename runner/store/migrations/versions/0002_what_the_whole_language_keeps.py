@@ -131,6 +131,64 @@ def upgrade() -> None:
         sa.UniqueConstraint("digest", name=op.f("uq_tokens_digest")),
     )
     op.create_table(
+        "friends",
+        sa.Column("id", types.Id, nullable=False),
+        sa.Column("referrer_id", types.Id, nullable=False),
+        sa.Column("contact_id", types.Id, nullable=True),
+        sa.Column("address", sa.Text(), nullable=True),
+        sa.Column("consent_at", types.Instant(), nullable=True),
+        sa.Column("consent_words", sa.Text(), nullable=True),
+        sa.Column("came_by", sa.Text(), nullable=False),
+        sa.Column("told_by", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("at", types.Instant(), nullable=False),
+        sa.Column("order_key", sa.Text(), nullable=True),
+        sa.Column("bought_at", types.Instant(), nullable=True),
+        sa.Column("due_at", types.Instant(), nullable=True),
+        sa.Column("coupon", sa.Text(), nullable=True),
+        sa.Column("rewarded_at", types.Instant(), nullable=True),
+        sa.Column("rewarded_by", sa.Text(), nullable=True),
+        sa.Column("seen_at", types.Instant(), nullable=False),
+        sa.CheckConstraint("came_by IN ('order', 'event', 'visit', 'field', 'page')", name=op.f("ck_friends_came_by")),
+        sa.CheckConstraint(
+            "state IN ('invited', 'signed_up', 'bought', 'due', 'rewarded', 'lapsed', 'refused')",
+            name=op.f("ck_friends_state"),
+        ),
+        sa.ForeignKeyConstraint(["contact_id"], ["contacts.id"], name=op.f("fk_friends_contact_id_contacts")),
+        sa.ForeignKeyConstraint(["referrer_id"], ["contacts.id"], name=op.f("fk_friends_referrer_id_contacts")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_friends")),
+        sa.UniqueConstraint("told_by", name=op.f("uq_friends_told_by")),
+    )
+    with op.batch_alter_table("friends", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_friends_open",
+            ["state", "due_at"],
+            unique=False,
+            sqlite_where=sa.text("state IN ('invited', 'signed_up', 'bought', 'due')"),
+            postgresql_where=sa.text("state IN ('invited', 'signed_up', 'bought', 'due')"),
+        )
+        batch_op.create_index("ix_friends_referrer_id", ["referrer_id", "state"], unique=False)
+        batch_op.create_index(
+            "uq_friends_counts",
+            ["contact_id"],
+            unique=True,
+            sqlite_where=sa.text("contact_id IS NOT NULL AND state NOT IN ('refused', 'lapsed')"),
+            postgresql_where=sa.text("contact_id IS NOT NULL AND state NOT IN ('refused', 'lapsed')"),
+        )
+
+    op.create_table(
+        "memberships",
+        sa.Column("contact_id", types.Id, nullable=False),
+        sa.Column("tier", sa.Text(), nullable=True),
+        sa.Column("since", types.Instant(), nullable=False),
+        sa.Column("falls_to", sa.Text(), nullable=True),
+        sa.Column("falls_on", sa.Date(), nullable=True),
+        sa.Column("change", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["contact_id"], ["contacts.id"], name=op.f("fk_memberships_contact_id_contacts")),
+        sa.PrimaryKeyConstraint("contact_id", name=op.f("pk_memberships")),
+    )
+    op.create_table(
         "own_words",
         sa.Column("contact_id", types.Id, nullable=False),
         sa.Column("field", sa.Text(), nullable=False),
@@ -141,6 +199,35 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["contact_id"], ["contacts.id"], name=op.f("fk_own_words_contact_id_contacts")),
         sa.PrimaryKeyConstraint("contact_id", "field", name=op.f("pk_own_words")),
     )
+    op.create_table(
+        "points",
+        sa.Column("id", types.Id, nullable=False),
+        sa.Column("contact_id", types.Id, nullable=False),
+        sa.Column("rule", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("part", sa.Integer(), nullable=False),
+        sa.Column("points", types.Exact(4), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("at", types.Instant(), nullable=False),
+        sa.Column("words", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["contact_id"], ["contacts.id"], name=op.f("fk_points_contact_id_contacts")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_points")),
+        sa.UniqueConstraint("key", "part", name=op.f("uq_points_key_part")),
+    )
+    with op.batch_alter_table("points", schema=None) as batch_op:
+        batch_op.create_index("ix_points_contact_id", ["contact_id", "rule", "day"], unique=False)
+
+    op.create_table(
+        "referral_visits",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("referrer_id", types.Id, nullable=False),
+        sa.Column("at", types.Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["referrer_id"], ["contacts.id"], name=op.f("fk_referral_visits_referrer_id_contacts")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_referral_visits")),
+    )
+    with op.batch_alter_table("referral_visits", schema=None) as batch_op:
+        batch_op.create_index("ix_referral_visits_referrer_id", ["referrer_id"], unique=False)
+
     op.create_table(
         "tombstones",
         sa.Column("hash", sa.Text(), nullable=False),
@@ -169,6 +256,14 @@ def upgrade() -> None:
             postgresql_where=sa.text("holds"),
         )
 
+    op.create_table(
+        "coupons",
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("friend_id", types.Id, nullable=False),
+        sa.Column("at", types.Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["friend_id"], ["friends.id"], name=op.f("fk_coupons_friend_id_friends")),
+        sa.PrimaryKeyConstraint("code", name=op.f("pk_coupons")),
+    )
     op.create_table(
         "writes",
         sa.Column("id", sa.Text(), nullable=False),
@@ -231,6 +326,25 @@ def upgrade() -> None:
         batch_op.create_index("ix_deal_changes_seen_at", ["seen_at"], unique=False)
         batch_op.create_index("ix_deal_changes_stage", ["stage", "at"], unique=False)
 
+    op.create_table(
+        "testimonials",
+        sa.Column("id", types.Id, nullable=False),
+        sa.Column("send_id", sa.Text(), nullable=False),
+        sa.Column("contact_id", types.Id, nullable=False),
+        sa.Column("words", sa.Text(), nullable=True),
+        sa.Column("video", sa.Text(), nullable=True),
+        sa.Column("shown_as", sa.Text(), nullable=True),
+        sa.Column("consent_at", types.Instant(), nullable=False),
+        sa.Column("consent_words", sa.Text(), nullable=False),
+        sa.Column("withdrawn_at", types.Instant(), nullable=True),
+        sa.ForeignKeyConstraint(["contact_id"], ["contacts.id"], name=op.f("fk_testimonials_contact_id_contacts")),
+        sa.ForeignKeyConstraint(["send_id"], ["sends.id"], name=op.f("fk_testimonials_send_id_sends")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_testimonials")),
+        sa.UniqueConstraint("send_id", name=op.f("uq_testimonials_send_id")),
+    )
+    with op.batch_alter_table("testimonials", schema=None) as batch_op:
+        batch_op.create_index("ix_testimonials_contact_id", ["contact_id"], unique=False)
+
     with op.batch_alter_table("answers", schema=None) as batch_op:
         batch_op.add_column(sa.Column("reason", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("details", types.Json, nullable=True))
@@ -249,6 +363,13 @@ def upgrade() -> None:
             unique=False,
             sqlite_where=sa.text("company_id IS NOT NULL"),
             postgresql_where=sa.text("company_id IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_contacts_referral_code",
+            ["referral_code"],
+            unique=False,
+            sqlite_where=sa.text("referral_code IS NOT NULL"),
+            postgresql_where=sa.text("referral_code IS NOT NULL"),
         )
 
     with op.batch_alter_table("decisions", schema=None) as batch_op:
@@ -317,6 +438,16 @@ def upgrade() -> None:
 
     with op.batch_alter_table("order_lines", schema=None) as batch_op:
         batch_op.create_index("ix_order_lines_order_id", ["order_id"], unique=False)
+
+    with op.batch_alter_table("orders", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("referral_code", sa.Text(), nullable=True))
+        batch_op.create_index(
+            "ix_orders_referral_code",
+            ["referral_code"],
+            unique=False,
+            sqlite_where=sa.text("referral_code IS NOT NULL"),
+            postgresql_where=sa.text("referral_code IS NOT NULL"),
+        )
 
     with op.batch_alter_table("playbooks", schema=None) as batch_op:
         batch_op.add_column(sa.Column("salt", sa.Text(), nullable=True))
@@ -446,6 +577,14 @@ def downgrade() -> None:
         batch_op.drop_column("stopped_why")
         batch_op.drop_column("salt")
 
+    with op.batch_alter_table("orders", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_orders_referral_code",
+            sqlite_where=sa.text("referral_code IS NOT NULL"),
+            postgresql_where=sa.text("referral_code IS NOT NULL"),
+        )
+        batch_op.drop_column("referral_code")
+
     with op.batch_alter_table("order_lines", schema=None) as batch_op:
         batch_op.drop_index("ix_order_lines_order_id")
 
@@ -505,6 +644,11 @@ def downgrade() -> None:
 
     with op.batch_alter_table("contacts", schema=None) as batch_op:
         batch_op.drop_index(
+            "ix_contacts_referral_code",
+            sqlite_where=sa.text("referral_code IS NOT NULL"),
+            postgresql_where=sa.text("referral_code IS NOT NULL"),
+        )
+        batch_op.drop_index(
             "ix_contacts_company_id",
             sqlite_where=sa.text("company_id IS NOT NULL"),
             postgresql_where=sa.text("company_id IS NOT NULL"),
@@ -521,6 +665,10 @@ def downgrade() -> None:
         batch_op.drop_column("details")
         batch_op.drop_column("reason")
 
+    with op.batch_alter_table("testimonials", schema=None) as batch_op:
+        batch_op.drop_index("ix_testimonials_contact_id")
+
+    op.drop_table("testimonials")
     with op.batch_alter_table("deal_changes", schema=None) as batch_op:
         batch_op.drop_index("ix_deal_changes_stage")
         batch_op.drop_index("ix_deal_changes_seen_at")
@@ -536,6 +684,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_writes_contact_id")
 
     op.drop_table("writes")
+    op.drop_table("coupons")
     with op.batch_alter_table("trigger_states", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_trigger_states_since", sqlite_where=sa.text("holds = 1"), postgresql_where=sa.text("holds")
@@ -543,7 +692,30 @@ def downgrade() -> None:
 
     op.drop_table("trigger_states")
     op.drop_table("tombstones")
+    with op.batch_alter_table("referral_visits", schema=None) as batch_op:
+        batch_op.drop_index("ix_referral_visits_referrer_id")
+
+    op.drop_table("referral_visits")
+    with op.batch_alter_table("points", schema=None) as batch_op:
+        batch_op.drop_index("ix_points_contact_id")
+
+    op.drop_table("points")
     op.drop_table("own_words")
+    op.drop_table("memberships")
+    with op.batch_alter_table("friends", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_friends_counts",
+            sqlite_where=sa.text("contact_id IS NOT NULL AND state NOT IN ('refused', 'lapsed')"),
+            postgresql_where=sa.text("contact_id IS NOT NULL AND state NOT IN ('refused', 'lapsed')"),
+        )
+        batch_op.drop_index("ix_friends_referrer_id")
+        batch_op.drop_index(
+            "ix_friends_open",
+            sqlite_where=sa.text("state IN ('invited', 'signed_up', 'bought', 'due')"),
+            postgresql_where=sa.text("state IN ('invited', 'signed_up', 'bought', 'due')"),
+        )
+
+    op.drop_table("friends")
     op.drop_table("tokens")
     with op.batch_alter_table("stale_days", schema=None) as batch_op:
         batch_op.drop_index("ix_stale_days_of_table")

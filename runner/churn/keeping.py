@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from runner import clock
 from runner.settings import Settings
 from runner.store import Store
-from runner.store.tables import contact_changes, contacts, custom_fields, facts, meta
+from runner.store.tables import contact_changes, contacts, facts, meta
+from runner.sync import risk_is_told
 from runner.sync.bulk import update_rows
 
 if TYPE_CHECKING:
@@ -42,12 +43,6 @@ def measured_since(connection: sa.Connection) -> datetime | None:
     return datetime.fromisoformat(told["measured_since"]) if told else None
 
 
-def told_by_a_source(connection: sa.Connection) -> bool:
-    """Whether a source tells the score: then nobody else does."""
-    c = custom_fields.c
-    return connection.scalar(sa.select(c.name).where(c.of_table == "contacts", c.name == "churn_risk")) is not None
-
-
 def score(store: Store, settings: Settings, now: datetime) -> Scored | None:
     """The scores as of this local midnight; None where they are there, or a source tells them.
 
@@ -56,7 +51,7 @@ def score(store: Store, settings: Settings, now: datetime) -> Scored | None:
     day = clock.local(now, settings.timezone).date()
     with store.read() as connection:
         told = connection.scalar(sa.select(meta.c.value).where(meta.c.key == SCORED))
-        if (told and date.fromisoformat(told["day"]) >= day) or told_by_a_source(connection):
+        if (told and date.fromisoformat(told["day"]) >= day) or risk_is_told(connection):
             return None
     by, history, model = reckoned(store, settings, day, now)
     known, said = _said(by, history, model, day)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from runner import clock
 from runner.churn.alike import Alike, alike, bands
 from runner.churn.histories import Floats, Histories, Ints, Snapshot, day_of, number_of
-from runner.churn.keeping import reckoned, told_by_a_source
+from runner.churn.keeping import reckoned
 from runner.churn.scale import Scale, Tier, scores, summary_of
 from runner.churn.subscribers import SIGNS, Morning, Weighed, morning, weighed
 from runner.kpis.customers import HIGH_RISK
@@ -22,6 +22,7 @@ from runner.kpis.intervals import wilson
 from runner.settings import Settings
 from runner.store import Store
 from runner.store.tables import companies, contacts
+from runner.sync import risk_is_told
 
 #: How much the shop's own usual gap weighs beside a customer's: as much as so many gaps.
 SHOP_GAPS = 3
@@ -153,7 +154,7 @@ def overview(store: Store, settings: Settings, now: datetime, *, top: int) -> Ov
         at_stake = worth * said
         order = np.argsort(-np.nan_to_num(at_stake, nan=-1.0), kind="stable")[:top]
         names = _names(connection, settings, [int(known.customers[place]) for place in order])
-        told = told_by_a_source(connection)
+        told = risk_is_told(connection)
     listed = [
         AtRisk(
             customer=(id := int(known.customers[place])),

@@ -27,7 +27,7 @@ from runner.sync.gone import TooManyGone
 from runner.sync.heard import Heard, those_heard
 from runner.sync.intake import Intake, Progress
 from runner.sync.kinds import kept_kinds
-from runner.sync.mapped import unused
+from runner.sync.mapped import risk_is_told, unused
 from runner.sync.meant import pages_with_known
 from runner.sync.own import holders
 from runner.sync.rows import Pull
@@ -44,6 +44,7 @@ __all__ = [
     "advance",
     "out_of_date",
     "refresh",
+    "risk_is_told",
     "sync",
     "those_heard",
     "unset",

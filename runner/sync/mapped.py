@@ -7,9 +7,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import sqlalchemy as sa
+
 from connectors.base import SetAside
 from connectors.records import Contact, CustomValue, Record
 from runner import clock
+from runner.store.tables import custom_fields
 from runner.sync.money import Rates
 from runner.sync.scales import STANDARD, is_point
 
@@ -109,3 +112,9 @@ _READ: Mapping[str, Callable[[CustomValue, str], Any]] = {
     "points": _amount,
     "tier": _text,
 }
+
+
+def risk_is_told(connection: sa.Connection) -> bool:
+    """Whether a source tells the churn risk: then nobody else does."""
+    c = custom_fields.c
+    return connection.scalar(sa.select(c.name).where(c.of_table == "contacts", c.name == "churn_risk")) is not None

@@ -20,7 +20,6 @@ from runner.store.tables import (
     contact_changes,
     contact_sources,
     contacts,
-    custom_fields,
     facts,
     meta,
     stale_contacts,
@@ -29,7 +28,7 @@ from runner.sync.basis import Basis, basis_of
 from runner.sync.bulk import CHUNK, chunks, update_rows
 from runner.sync.changes import changes
 from runner.sync.earned import earned_of
-from runner.sync.mapped import fill
+from runner.sync.mapped import fill, risk_is_told
 from runner.sync.money import Rates
 from runner.sync.netting import Purchase
 from runner.sync.purchases import keep_purchases, purchases_of
@@ -199,7 +198,7 @@ def _refresh(
     keep_purchases(connection, store, of, bought)
     rest = rest_of(connection, of, settings, now)
     mapped = _mapped(connection, of)
-    told = _risk_is_told(connection)
+    told = risk_is_told(connection)
     earned = earned_of(connection, of, settings)
     updates: list[dict[str, Any]] = []
     history: list[dict[str, Any]] = []
@@ -212,7 +211,7 @@ def _refresh(
             values["customer_since"] = person["customer_since"]
         after = {**values, **rest[person["id"]]}
         fill(after, person["custom"], settings.timezone)
-        if not told:
+        if not told and "churn_risk" not in person["custom"]:
             after["churn_risk"] = person["churn_risk"]  # The night's score, which no fact changes at once.
         after |= earned.get(person["id"], {})
         if any(after[name] != person[name] for name in _SUMMARY):
@@ -255,12 +254,6 @@ def _spent(own: Sequence[Purchase], zone: str) -> tuple[dict[str, Any], int]:
         "revenue": Rates.rounded(sum(priced)) if priced else None,
     }
     return values, len(own) - len(priced)
-
-
-def _risk_is_told(connection: sa.Connection) -> bool:
-    """Whether a source tells the churn risk; else it is ours, and written at night."""
-    c = custom_fields.c
-    return connection.scalar(sa.select(c.name).where(c.of_table == "contacts", c.name == "churn_risk")) is not None
 
 
 def _mapped(connection: sa.Connection, of: Whose) -> set[int]:

@@ -137,9 +137,9 @@ def _takes(annotation: Any, key: str = "") -> str:
     return "text, kept secret" if "Secret" in str(annotation) else "keys"
 
 
-def _parts(model: type[BaseModel]) -> str:
+def _parts(model: type[BaseModel], heading: str = "###") -> str:
     """The keys that have keys of their own, however deep."""
-    return "\n".join(f"### {name}\n\n{_doc(part)}\n\n{keys(part)}" for name, part in _parts_of(model).items())
+    return "\n".join(f"{heading} {name}\n\n{_doc(part)}\n\n{keys(part)}" for name, part in _parts_of(model).items())
 
 
 def _parts_of(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
@@ -201,9 +201,12 @@ def _listed_model(field: FieldInfo) -> type[BaseModel] | None:
 
 
 def _connectors(known: Mapping[str, str], find: Callable[[str], Any]) -> str:
-    return "\n".join(
-        f"### {name}\n\n{_doc(find(name))}\n\n{keys(find(name).settings_model, without=['type'])}" for name in known
-    )
+    return "\n".join(_connector(name, find(name)) for name in known)
+
+
+def _connector(name: str, kind: Any) -> str:
+    told = f"### {name}\n\n{_doc(kind)}\n\n{keys(kind.settings_model, without=['type'])}"
+    return f"{told}\n{parts}" if (parts := _parts(kind.settings_model, "####")) else told
 
 
 def _not_in_yet() -> list[str]:

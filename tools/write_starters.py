@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +127,7 @@ def _fields() -> Fields:
     """Those of a store whose contacts have a renewal_date."""
     known = known_fields(None)
     renewal = Field("contact.renewal_date", Kind.DATE, known["contact.birthday"].column)
-    return Fields({**known.by_name, renewal.name: renewal})
+    return replace(known, by_name={**known.by_name, renewal.name: renewal})
 
 
 if __name__ == "__main__":

@@ -126,6 +126,7 @@ class Loyalty(Part):
 
     #: Orders and anniversaries from this day on earn points.
     since: date
+    #: What earns points.
     points: Points = Points()
     #: The lowest first.
     tiers: tuple[Tier, ...] = ()

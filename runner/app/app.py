@@ -53,6 +53,7 @@ class App:
         self.now = now or clock.machine_now
         self._read: tuple[Any, list[Reading]] | None = None
         self._known_fields: Fields | None = None
+        self._recollected: dict[str, Any] | None = None
         #: Makes the daemon's next tick come soon; without a daemon nobody need be told.
         self.look_sooner: Callable[[], None] = lambda: None
 
@@ -207,15 +208,31 @@ class App:
 
     def remembered(self, key: str) -> Any:
         """A word the store keeps about itself; None where it was never told."""
+        if self._recollected is not None:
+            return self._recollected.get(key)
         with self.store.read() as connection:
             return recalled(connection, key).get(key)
 
+    @contextmanager
+    def recollecting(self) -> Iterator[None]:
+        """Within, all that is remembered is as at the beginning, save what this process tells: it is read once."""
+        with self.store.read() as connection:
+            self._recollected = dict(connection.execute(sa.select(meta.c.key, meta.c.value)).all())
+        try:
+            yield
+        finally:
+            self._recollected = None
+
     def remember(self, key: str, value: Any) -> None:
+        if self._recollected is not None:
+            self._recollected[key] = value
         with self.store.write() as connection:
             upsert = self.store.insert(meta).values(key=key, value=value)
             connection.execute(upsert.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
 
     def forget(self, key: str) -> None:
+        if self._recollected is not None:
+            self._recollected.pop(key, None)
         with self.store.write() as connection:
             connection.execute(meta.delete().where(meta.c.key == key))
 

@@ -140,17 +140,18 @@ def tick(app: App, now: datetime, *, full: bool = False, stop: Callable[[], bool
         return ticked
     news = sync_all(app, now, full=full)
     ticked.synced, ticked.failures, ticked.waiting = news.synced, news.failures, news.waiting
-    ticked.waiting += all_paused(app)
-    if not stop():
-        _score(app, now, ticked)
-        _drain(app, now)
-        ticked.failures += reconcile(app, mailers(app), now)
-        ticked.waiting += reward(app, now).waiting
-        _run_playbooks(app, now, ticked, stop, all_over=full or night_has_come(app, now))
-    if app.measures and not stop():
-        ticked.failures += send_digest(app, now)
-    rollups.refresh(app.store)
-    app.remember("last_tick_at", now.isoformat())
+    with app.recollecting():
+        ticked.waiting += all_paused(app)
+        if not stop():
+            _score(app, now, ticked)
+            _drain(app, now)
+            ticked.failures += reconcile(app, mailers(app), now)
+            ticked.waiting += reward(app, now).waiting
+            _run_playbooks(app, now, ticked, stop, all_over=full or night_has_come(app, now))
+        if app.measures and not stop():
+            ticked.failures += send_digest(app, now)
+        rollups.refresh(app.store)
+        app.remember("last_tick_at", now.isoformat())
     ticked.waiting += _unsettled(app)
     return ticked
 

@@ -17,6 +17,7 @@ from runner.store.tables import (
     answers,
     contacts,
     enrollments,
+    friends,
     inbox,
     inbox_metadata,
     metadata,
@@ -24,6 +25,7 @@ from runner.store.tables import (
     purchases,
     sends,
     suppressions,
+    testimonials,
 )
 from tests.web.given import LATER, NOON, MailEventKind, event, letter, only, rows, ticket
 
@@ -63,13 +65,20 @@ def app(database: str, tmp_path: Path) -> Iterator[App]:
 
 
 def ada_lives(app: App) -> int:
-    """She gets a letter, opens, answers, bounces; a raw body names her."""
+    """She gets a letter, opens, answers, bounces, has words to show, was brought by Bob; a raw body names her."""
     ada = next(row["id"] for row in rows(app.store, contacts) if row["address"] == "ada@example.org")
     letter(app.store, ada, texts={"%1%": "Ada"}, reason="ada@example.org is slow")
     hit = event(MailEventKind.OPENED, event_id="e-1", user_agent="Mozilla/5.0 (X11)", ip="198.51.100.7", at=LATER)
     bounce = event(MailEventKind.BOUNCED, event_id="e-2", reason="no ada@example.org here")
     collect.events(app.store, "sendgrid", [hit, bounce], LATER)
     collect.answer(app.store, ticket(ada), 3, "too slow, says Ada", LATER)
+    with app.store.write() as connection:
+        agreed = {"consent_at": NOON, "consent_words": "You may show this.", "shown_as": "Ada Lovelace"}
+        shown = {"send_id": "s-1", "contact_id": ada, "words": "Violets in a day", **agreed}
+        connection.execute(testimonials.insert().values(shown))
+        brought = {"came_by": "page", "told_by": "page 1", "state": "signed_up", "at": NOON, "seen_at": NOON}
+        friend = {"referrer_id": ada + 1, "contact_id": ada, "address": "ada@example.org", **brought}
+        connection.execute(friends.insert().values(friend))
     with app.store.inbox.begin() as connection:
         body = b'[{"email": "ada@example.org"}]'
         connection.execute(inbox.insert().values(connector="x", body=body, received_at=NOON, drained_at=NOON))

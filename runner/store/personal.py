@@ -18,7 +18,10 @@ from runner.store.tables import contact_sources, contacts, facts, metadata, send
 ERASED = "erased"
 
 #: Rows that go altogether.
-GOES = ("contact_changes", "own_words", "consents", "contact_companies", "deal_contacts", "trigger_states", "tasks")
+GOES = (
+    *("contact_changes", "own_words", "consents", "contact_companies", "deal_contacts", "trigger_states", "tasks"),
+    *("memberships", "testimonials"),
+)
 
 #: Of these a text tells of the matter and not of the person. Every other text of a fact is emptied.
 _MATTER = frozenset(
@@ -107,6 +110,9 @@ def _ours() -> Mapping[str, Mapping[str, Any]]:
         "answers": {"comment": None},
         "writes": {"payload": {}, "target": None, "reason": ERASED},
         "purchases": {},
+        "points": {"words": None},
+        # That somebody was brought, and what was given for it, is the other's.
+        "friends": dict.fromkeys(("address", "consent_words", "reason")),
         "suppressions": {},  # its address becomes a hash of it
     }
 

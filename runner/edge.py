@@ -1,4 +1,4 @@
-"""The edge of a playbook: whatever goes wrong within one is logged and told, and stops no other."""
+"""The edge of a playbook, or of a night's work: what goes wrong within is logged and told, and stops nothing else."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ class Edge:
 
     @contextmanager
     def of(self, playbook: str, action: str) -> Iterator[None]:
-        """Around what is done for one playbook."""
+        """Around what is done for one playbook, or for something that no playbook waits for."""
         try:
             yield
         except sa.exc.SQLAlchemyError as error:
             # Not the whole error: it shows the parameters, and so people's addresses.
             told = str(getattr(error, "orig", None) or type(error).__name__)
-            log.error("a playbook failed in the store", action=action, playbook=playbook, error=told)
+            log.error("failed in the store", action=action, playbook=playbook, error=told)
             self._failed[playbook] = told
         except Exception as error:
-            log.exception("a playbook failed", action=action, playbook=playbook)
+            log.exception("failed", action=action, playbook=playbook)
             self._failed[playbook] = f"{type(error).__name__}: {error}"
 
     def has_failed(self, playbook: str) -> bool:

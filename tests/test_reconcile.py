@@ -92,7 +92,7 @@ def test_what_was_taken_back_since_does_not_bind_anew(app: App, sendgrid: Loopba
 def test_a_key_that_may_only_send_is_no_failure_and_one_that_fails_is(app: App, sendgrid: LoopbackSendGrid) -> None:
     sendgrid.only_sends = True
     assert look(app, NOON) == []
-    assert "access forbidden" in app.remembered("reconciled:sendgrid")["refused"]
+    assert "access forbidden" in app.remembered("lists_read:sendgrid")["refused"]
     del sendgrid.groups[7]
     sendgrid.only_sends = False
     assert "could not be read" in look(app, NOON + DAY)[0]

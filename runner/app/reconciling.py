@@ -15,7 +15,7 @@ from runner.app.app import App
 log = structlog.get_logger()
 
 #: The key in `meta` of how far each mailer's lists were read, and of what came of it.
-RECONCILED = "reconciled:"
+LISTS_READ = "lists_read:"
 EVERY = timedelta(days=1)
 #: Entries may come on a list some time after what they stand for.
 OVERLAP = timedelta(days=2)
@@ -25,7 +25,7 @@ def reconcile(app: App, mailers: Mapping[str, Mailer], now: datetime) -> list[st
     """Reads what is due to be read. The mailers that could not be asked, in words."""
     failures = []
     for name, mailer in mailers.items():
-        last = app.remembered(f"{RECONCILED}{name}") or {}
+        last = app.remembered(f"{LISTS_READ}{name}") or {}
         if not mailer.real or ("asked" in last and now - datetime.fromisoformat(last["asked"]) < EVERY):
             continue
         until = last.get("until")
@@ -40,5 +40,5 @@ def reconcile(app: App, mailers: Mapping[str, Mailer], now: datetime) -> list[st
         except ConnectorError as error:
             failures.append(f"{name}: its suppression lists could not be read: {error}")
             continue
-        app.remember(f"{RECONCILED}{name}", told)
+        app.remember(f"{LISTS_READ}{name}", told)
     return failures

@@ -140,18 +140,24 @@ def tick(app: App, now: datetime, *, full: bool = False, stop: Callable[[], bool
         return ticked
     news = sync_all(app, now, full=full)
     ticked.synced, ticked.failures, ticked.waiting = news.synced, news.failures, news.waiting
+    edge = Edge()
     with app.recollecting():
         ticked.waiting += all_paused(app)
         if not stop():
-            _score(app, now, ticked)
+            with edge.of("churn scores", "score"):
+                _score(app, now, ticked)
             _drain(app, now)
             ticked.failures += reconcile(app, mailers(app), now)
-            ticked.waiting += reward(app, now).waiting
-            _run_playbooks(app, now, ticked, stop, all_over=full or night_has_come(app, now))
+            with edge.of("rewards", "reward"):
+                ticked.waiting += reward(app, now).waiting
+            _run_playbooks(app, now, ticked, stop, edge, all_over=full or night_has_come(app, now))
         if app.measures and not stop():
-            ticked.failures += send_digest(app, now)
-        rollups.refresh(app.store)
+            with edge.of("the digest", "digest"):
+                ticked.failures += send_digest(app, now)
+        with edge.of("what the log comes to", "roll_up"):
+            rollups.refresh(app.store)
         app.remember("last_tick_at", now.isoformat())
+    ticked.waiting += edge.told()
     ticked.waiting += _unsettled(app)
     return ticked
 
@@ -220,12 +226,13 @@ def _note_found(app: App, name: str, done: Synced, now: datetime) -> None:
         app.remember(f"{RECONCILED}{name}", {"at": now.isoformat(), "tables": found})
 
 
-def _run_playbooks(app: App, now: datetime, ticked: Ticked, stop: Callable[[], bool], *, all_over: bool) -> None:
+def _run_playbooks(
+    app: App, now: datetime, ticked: Ticked, stop: Callable[[], bool], edge: Edge, *, all_over: bool
+) -> None:
     fields = app.fields()
     readings = app.readings(fields)
     ticked.faults = sorted(fault for reading in readings for fault in reading.faults)
     running = [reading.playbook for reading in readings if reading.playbook and reading.playbook.keys.enabled]
-    edge = Edge()
     register(app.store, running, now)
     raise_alarms(app, running, now, edge)
     ticked.entered = enroll_all(app, running, now, edge, fields=fields, all_over=all_over)
@@ -238,7 +245,6 @@ def _run_playbooks(app: App, now: datetime, ticked: Ticked, stop: Callable[[], b
         ticked.waiting += ticked.delivered.waiting
         for found in stuck(app.store, readings, office.versions):
             (ticked.waiting if found.needs_person else ticked.notes).append(str(found))
-    ticked.waiting += edge.told()
     ticked.waiting += stopped_by_breakers(app)
 
 

@@ -85,3 +85,17 @@ def test_a_playbook_whose_question_the_database_cannot_answer_stops_no_other(wor
     ticked = world.tick("2026-05-04 09:00")
     assert [letter.playbook for letter in world.got()] == ["b"]
     assert ticked.waiting == ["a: could not go on, the others did: malformed JSON"]
+
+
+def test_points_that_cannot_be_counted_keep_no_mail_back(world: World) -> None:
+    world.person("ada", birthday=date(1990, 5, 4))
+    world.playbook("b", WISH)
+    settings = (world.folder / "regulars.yaml").read_text()
+    world.write("regulars.yaml", settings + "loyalty: {since: 2026-01-01, points: {per_order: 1}}\n")
+    world.reopen()
+    world.order("ada", utc("2026-05-03 08:00"))
+    refuse = "CREATE TRIGGER no BEFORE INSERT ON points BEGIN SELECT RAISE(ABORT, 'out of order'); END"
+    world.do(sa.text(refuse))
+    ticked = world.tick("2026-05-04 09:00")
+    assert [letter.playbook for letter in world.got()] == ["b"]
+    assert ticked.waiting == ["rewards: could not go on, the others did: out of order"]

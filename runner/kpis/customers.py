@@ -173,7 +173,7 @@ def customers(asked: Asked) -> sa.Subquery:
         sa.func.max(c.last).label("last"),
         sa.func.max(c.last_before).label("last_before"),
     )
-    risk = sa.func.max(_risk(customer)) if asked.settings.customers == "contact" else sa.null()
+    risk = sa.func.max(_risk(customer)) if asked.settings.customers == "contact" else sa.cast(sa.null(), sa.Float)
     said = {"contact_id", *(each.name for each in times)}
     summed = (total(column).label(column.name) for column in c if column.name not in said)
     columns = customer.label("customer"), risk.label("risk"), *times, *summed

@@ -37,7 +37,7 @@ def swept_by_another(world: World) -> int:
         fields = other.fields()
         running = [reading.playbook for reading in other.readings(fields) if reading.playbook]
         later = clock.machine_now() + timedelta(hours=1)
-        office = replace(other.office(running, fields), mailer=Postbox(), machine_now=lambda: later)
+        office = replace(other.office(running, fields), mailers={"outbox": Postbox()}, machine_now=lambda: later)
         return sweep(office, world.now)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -53,7 +54,10 @@ def test_contacts_come_from_hubspot_mails_reach_sendgrid_and_the_log_tells_what_
         "One question",
     ]
     wishes = next(mail for mail in sendgrid.to("ann@acme.example") if mail.subject.startswith("Happy"))
-    body = json.dumps(sendgrid.events_for(wishes, "delivered", "open", "click")).encode()
+    ten_minutes_ago = int(time.time()) - 600
+    happened = sendgrid.events_for(wishes, "delivered", at=ten_minutes_ago)
+    happened += sendgrid.events_for(wishes, "open", "click", at=ten_minutes_ago + 300)
+    body = json.dumps(happened).encode()
     with daemon(folder) as running:
         assert running.post_body("/webhooks/sendgrid", body, {**sendgrid.sign(body), "x-forged": "no"})[0] == 200
         assert running.post_body("/webhooks/sendgrid", body + b" ", sendgrid.sign(body))[0] == 401
@@ -62,7 +66,7 @@ def test_contacts_come_from_hubspot_mails_reach_sendgrid_and_the_log_tells_what_
     assert regulars(folder, "run").returncode == 0
     (row,) = [row for row in log(folder) if row["contact"]["email"] == "ann@acme.example" and row["step"] == "wishes"]
     assert (row["status"], row["send"]["state"], row["send"]["delivery"]) == ("done", "accepted", "delivered")
-    assert (row["send"]["opened"], row["send"]["clicked"]) == ("human", "unknown")
+    assert (row["send"]["opened"], row["send"]["clicked"]) == ("human", "human")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.memory import in_memory
 from tests.postgres import PostgresServer, running_server
 
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED = REPOSITORY.parent / "shared"
+
+# Where `tmp_path` lies: every commit of a store waits for its disk.
+if (memory := in_memory()) is not None:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", memory)
 
 #: A developer's own keys and colours must not reach a test.
 PRIVATE_VARIABLES = ("HUBSPOT_TOKEN", "SENDGRID_API_KEY", "SENDGRID_WEBHOOK_KEY", "REGULARS_SECRET", "FORCE_COLOR")

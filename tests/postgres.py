@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg.sql import SQL, Identifier
 
+from tests.memory import in_memory
+
 #: PostgreSQL refuses to run as root, so root's server runs as this user.
 UNPRIVILEGED = "nobody"
 #: The data is thrown away, so nothing waits for the disk.
@@ -34,7 +36,8 @@ class PostgresServer:
         """The URL of a new database, empty or like the one at `model`; dropped even while connections are open."""
         name = f"regulars_{next(self.numbers)}"
         template = self._name_in(model) if model else "template0"
-        self.admin.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(template)))
+        create = SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
+        self.admin.execute(create.format(Identifier(name), Identifier(template)))
         yield f"postgresql://postgres@/{name}?host={self.socket_folder}"
         self.admin.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
 
@@ -46,7 +49,7 @@ class PostgresServer:
 @contextmanager
 def running_server() -> Iterator[PostgresServer]:
     # Not pytest's own folder: that one is closed to other users, and its path may be too long for a socket.
-    folder = Path(tempfile.mkdtemp(prefix="regulars-pg-"))
+    folder = Path(tempfile.mkdtemp(prefix="regulars-pg-", dir=in_memory()))
     try:
         binaries, as_user = _binaries_and_user(folder)
         cluster = folder / "cluster"

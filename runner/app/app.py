@@ -193,7 +193,7 @@ class App:
         fresh = secrets.token_hex(4)
         with self.store.write() as connection:
             connection.execute(self.store.insert(meta).values(key="epoch", value=fresh).on_conflict_do_nothing())
-        return str(self.remembered("epoch"))
+            return str(recalled(connection, "epoch")["epoch"])
 
     @contextmanager
     def trial(self) -> Iterator[None]:

@@ -15,7 +15,7 @@ from runner.store import Store, changed
 from runner.store.activity import activity
 from runner.store.distinct import distinct_values
 from runner.store.marks import Marks, read_by
-from runner.store.tables import LISTENS, enrollments, sends
+from runner.store.tables import ANSWERED_SENDS, CLICKED_SENDS, LISTENS, enrollments, sends
 from runner.store.types import Instant
 
 
@@ -57,10 +57,9 @@ def woken(connection: sa.Connection, now: datetime) -> list[tuple[str, str, Due]
 
 def _concerned(connection: sa.Connection, kind: str, now: datetime, fresh: Fresh | None) -> list[int] | None:
     """Of whom there is news that may be what is waited for; None: of anybody."""
-    what, _, event = kind.partition(":")
-    if fresh is None or what != "event":
+    if fresh is None:
         return None
-    lately = connection.scalars(_lately(event), {"since": fresh.since, "now": now})
+    lately = connection.scalars(_lately(kind), {"since": fresh.since, "now": now})
     return sorted(fresh.marks.concerning(_read_for(kind)).union(lately))
 
 
@@ -68,16 +67,21 @@ def _values(now: datetime, among: list[int] | None) -> dict[str, Any]:
     return {"now": now} if among is None else {"now": now, "people": json.dumps(among)}
 
 
-_NOW = sa.bindparam("now", type_=Instant())
+_NOW, _SINCE = (sa.bindparam(name, type_=Instant()) for name in ("now", "since"))
 #: What anybody waits for: `event:order`, `click`, `answer`.
 _WAITED_FOR = distinct_values(enrollments.c.waits_for, where=LISTENS)
 
 
 # Built once: at every tick that would take longer than the answers.
 @lru_cache(maxsize=256)
-def _lately(event: str) -> sa.Select[Any]:
-    done = activity(event).subquery("lately")
-    return sa.select(done.c.contact_id).where(done.c.at >= sa.bindparam("since", type_=Instant()), done.c.at <= _NOW)
+def _lately(kind: str) -> sa.Select[Any]:
+    """Who did what is waited for at an instant that has come since the last tick, however long it is known."""
+    what, _, event = kind.partition(":")
+    if what == "event":
+        done = activity(event).subquery("lately")
+        return sa.select(done.c.contact_id).where(done.c.at >= _SINCE, done.c.at <= _NOW)
+    at, came = _came_back(what)
+    return sa.select(living(sends.c.contact_id)).where(came, at >= _SINCE, at <= _NOW)
 
 
 @lru_cache(maxsize=256)
@@ -116,7 +120,12 @@ def _what_came(kind: str) -> sa.Select[Any]:
             done.c.at > enrollments.c.step_since,
             done.c.at <= _NOW,
         )
-    mine = sa.select(sends.c.id).where(sends.c.enrollment_id == enrollments.c.id)
+    at, came = _came_back(what)
+    return sa.select(at).where(sends.c.enrollment_id == enrollments.c.id, came, at <= _NOW)
+
+
+def _came_back(what: str) -> tuple[sa.Column[Any], Any]:
+    """When a mail was answered or clicked by a person, and that it was."""
     if what == "click":
-        return mine.where(sends.c.clicked == "human", sends.c.clicked_at <= _NOW)
-    return mine.where(sends.c.answered_at <= _NOW)
+        return sends.c.clicked_at, sa.and_(CLICKED_SENDS, sends.c.clicked == "human")
+    return sends.c.answered_at, ANSWERED_SENDS

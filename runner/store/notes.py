@@ -50,40 +50,44 @@ _WATCHED: Mapping[str, Mapping[str, str]] = {
     for name, table in facts.items()
     if name != "fx"
 }
+#: What comes back on a mail, for those who wait for it. Only these are noted: a mail that goes out is no news.
+_CAME_BACK = ("answered_at", "clicked", "clicked_at")
 #: Tables of which a row says nothing by itself: it matters when it comes to lead to somebody else.
 _IDENTITIES = ("contact_sources", "company_sources")
 
 
 def install(connection: sa.Connection) -> None:
     """Makes the triggers anew, as they are written here."""
+    on_sqlite = connection.dialect.name == "sqlite"
+    make, differs = (_on_sqlite, "IS NOT") if on_sqlite else (_on_postgresql, "IS DISTINCT FROM")
+    for table, event, noted in _triggers(differs):
+        for statement in make(f"mark_{table}_{event[:6].lower()}", table, event, "; ".join(noted)):
+            connection.exec_driver_sql(statement)
+
+
+def _triggers(differs: str) -> Iterator[tuple[str, str, Iterator[str]]]:
+    """Tables, what happens to their rows, and the INSERTs that note it."""
     for table, columns in _WATCHED.items():
         if columns:
-            make = _on_sqlite if connection.dialect.name == "sqlite" else _on_postgresql
-            for statement in make(table, columns):
-                connection.exec_driver_sql(statement)
+            for event in ("INSERT", "UPDATE", "DELETE"):
+                yield table, event, _notes(table, columns, event, differs)
+    yield "sends", f"UPDATE OF {', '.join(_CAME_BACK)}", _what_came_back(differs)
 
 
-def _on_sqlite(table: str, columns: Mapping[str, str]) -> Iterator[str]:
-    for event in ("INSERT", "UPDATE", "DELETE"):
-        name = f"mark_{table}_{event.lower()}"
-        body = "; ".join(_notes(table, columns, event, differs="IS NOT"))
-        yield f"DROP TRIGGER IF EXISTS {name}"
-        yield f"CREATE TRIGGER {name} AFTER {event} ON {table} BEGIN {body}; END"
+def _on_sqlite(name: str, table: str, event: str, body: str) -> Iterator[str]:
+    yield f"DROP TRIGGER IF EXISTS {name}"
+    yield f"CREATE TRIGGER {name} AFTER {event} ON {table} BEGIN {body}; END"
 
 
-def _on_postgresql(table: str, columns: Mapping[str, str]) -> Iterator[str]:
-    for event in ("INSERT", "UPDATE", "DELETE"):
-        name = f"mark_{table}_{event.lower()}"
-        body = "; ".join(_notes(table, columns, event, differs="IS DISTINCT FROM"))
-        yield f"DROP TRIGGER IF EXISTS {name} ON {table}"
-        yield (
-            f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql"
-            f" AS $$ BEGIN {body}; RETURN NULL; END $$"
-        )
-        yield f"CREATE TRIGGER {name} AFTER {event} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"
+def _on_postgresql(name: str, table: str, event: str, body: str) -> Iterator[str]:
+    yield f"DROP TRIGGER IF EXISTS {name} ON {table}"
+    yield (
+        f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body}; RETURN NULL; END $$"
+    )
+    yield f"CREATE TRIGGER {name} AFTER {event} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"
 
 
-def _notes(table: str, columns: Mapping[str, str], event: str, *, differs: str) -> Iterator[str]:
+def _notes(table: str, columns: Mapping[str, str], event: str, differs: str) -> Iterator[str]:
     """INSERTs that note whom a row led to before and leads to now, each once."""
     for column, kind in columns.items():
         moved = f"old.{column} {differs} new.{column}"
@@ -108,6 +112,14 @@ def _what_changed(differs: str) -> str:
     return (
         "INSERT INTO changed_contacts (what, contact_id)"
         f" SELECT changed.what, changed.id FROM {changed} WHERE changed.what <> ''"
+    )
+
+
+def _what_came_back(differs: str) -> Iterator[str]:
+    moved = " OR ".join(f"old.{name} {differs} new.{name}" for name in _CAME_BACK)
+    yield (
+        "INSERT INTO changed_contacts (what, contact_id) SELECT 'sends', coalesce(merged_into, id)"
+        f" FROM contacts WHERE id = new.contact_id AND ({moved})"
     )
 
 

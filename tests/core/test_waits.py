@@ -186,6 +186,27 @@ def test_a_person_who_clicked_goes_another_way_and_a_machine_does_not(
     assert [letter.step for letter in world.got()] == ["first", step]
 
 
+def test_a_click_that_is_told_ahead_of_time_counts_when_its_time_has_come(world: World) -> None:
+    """A tick's time is that of its beginning: whoever clicks while it lasts is ahead of it."""
+    world.person("ada", customer_since=utc("2026-03-01").date())
+    world.playbook("p", MAIL_FIRST)
+    world.ticks("2026-03-01 00:00", "2026-03-02 09:00")
+    world.do(sa.update(sends).values(clicked="human", clicked_at=utc("2026-03-02 12:00")))
+    assert world.ticks("2026-03-02 11:59") == []
+    assert [letter.step for letter in world.ticks("2026-03-02 12:00")] == ["clicked"]
+
+
+def test_a_click_of_somebody_who_has_been_merged_since_counts(world: World) -> None:
+    ada = world.person("ada", customer_since=utc("2026-03-01").date())
+    world.playbook("p", MAIL_FIRST)
+    world.ticks("2026-03-01 00:00", "2026-03-02 09:00")
+    world.person("lovelace")
+    world.person(ada, merged_into="lovelace", customer_since=utc("2026-03-01").date())
+    world.tick("2026-03-02 09:30")
+    world.do(sa.update(sends).values(clicked="human", clicked_at=utc("2026-03-02 10:00")))
+    assert [letter.step for letter in world.ticks("2026-03-02 10:05")] == ["clicked"]
+
+
 def test_a_plan_says_what_it_waits_for_and_until_when(world: World) -> None:
     waiting(world, FOR_ORDER)
     (row,) = world.plan("2026-03-02 09:00")

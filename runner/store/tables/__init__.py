@@ -13,7 +13,9 @@ from runner.store.tables.collecting import (
     tombstones,
 )
 from runner.store.tables.delivering import (
+    ANSWERED_SENDS,
     BAD_SENDS,
+    CLICKED_SENDS,
     OPEN_SENDS,
     OPEN_WRITES,
     UNJUDGED,
@@ -74,8 +76,10 @@ from runner.store.tables.upkeep import (
 
 __all__ = [
     "ACCOUNT",
+    "ANSWERED_SENDS",
     "AT_THE_DOOR",
     "BAD_SENDS",
+    "CLICKED_SENDS",
     "IN_HAND",
     "KEPT",
     "LISTENS",

@@ -66,7 +66,13 @@ sa.Index("ix_sends_address", sends.c.address, sends.c.local_day)
 sa.Index("ix_sends_playbook", sends.c.playbook, sends.c.claimed_at)
 sa.Index("ix_sends_claimed_at", sends.c.claimed_at)
 sa.Index("ix_sends_contact_id", sends.c.contact_id)
-#: Sends whose outcome is not written down. SQLite takes a part's index only where the query has the part's own words.
+#: Sends that were answered, and clicked: what waits look for. SQLite takes a part's index only where the query has the
+#: part's own words.
+ANSWERED_SENDS, CLICKED_SENDS = (sa.text(f"sends.{name} IS NOT NULL") for name in ("answered_at", "clicked_at"))
+for _name in ("answered_at", "clicked_at"):
+    _came = sa.text(f"{_name} IS NOT NULL")
+    sa.Index(f"ix_sends_{_name}", sends.c[_name], sqlite_where=_came, postgresql_where=_came)
+#: Sends whose outcome is not written down; in words, as above.
 OPEN_SENDS = sa.text("sends.state IN ('claimed', 'unsure')")
 _OPEN = sa.text("state IN ('claimed', 'unsure')")
 sa.Index("ix_sends_open", sends.c.state, sqlite_where=_OPEN, postgresql_where=_OPEN)

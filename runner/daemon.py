@@ -37,6 +37,7 @@ def serve(app: App, pages: Callable[[], Any], *, host: str, port: int) -> None:
         with daemon.doors(pages(), host, port) as address:
             daemon.announce(address)
             daemon.run()
+        log.info("stopped", action="stopped", pid=os.getpid())
 
 
 class Daemon:

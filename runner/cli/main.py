@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Annotated
@@ -64,6 +65,7 @@ for module in (
 
 def main() -> None:
     """Runs one command; expected failures are a message and an exit code, never a traceback."""
+    _write_what_can_be_shown()
     try:
         app(standalone_mode=False)
         sys.stdout.flush()
@@ -79,6 +81,13 @@ def main() -> None:
         _leave_quietly()
     except Exception as error:
         sys.exit(_told(error))
+
+
+def _write_what_can_be_shown() -> None:
+    """A terminal that lacks a letter of somebody's name shows a question mark, and the rest."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _leave_quietly() -> None:

@@ -349,6 +349,18 @@ def test_help_needs_neither_the_database_nor_a_connector() -> None:
     assert told.stdout.splitlines()[-1] == "heavy: []"
 
 
+def test_a_terminal_without_a_letter_shows_the_rest(call: Call, folder: Path) -> None:
+    people = folder / "data/contacts.csv"
+    people.write_text(people.read_text("utf-8").replace("Cyd", "Ář"), "utf-8")
+    call("sync")
+    told = subprocess.run(
+        [sys.executable, "-c", "from runner.cli import main; main()", "-C", str(folder), "explain", "cyd@x.example"],
+        cwd=REPOSITORY, env={**os.environ, "PYTHONIOENCODING": "latin-1"}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert (told.returncode, told.stderr) == (0, b"")
+    assert told.stdout.startswith("Á?".encode("latin-1"))
+
+
 def test_enroll_calls_somebody_in_and_the_next_tick_writes(call: Call, folder: Path) -> None:
     call("run", "--at", "2026-05-10T09:00")
     called = call("enroll", "birthday", "ada@x.example", "--json")

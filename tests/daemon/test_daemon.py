@@ -38,6 +38,7 @@ def test_when_told_to_stop_it_finishes_the_batch_in_hand(tmp_path: Path) -> None
         with daemon(workspace(tmp_path, mail=mail)) as running:
             until(lambda: sendgrid.mails("acme.example"), of="the first mail")
             assert running.stop() == 0
+            assert running.records("stopped")
         accepted = [row["step"] for row in log(tmp_path) if row["send"] and row["send"]["state"] == "accepted"]
         assert accepted == ["wishes"] * 3
         assert len(sendgrid.mails("acme.example")) == 3

@@ -41,7 +41,8 @@ def test_a_crontab_is_read_on_the_contacts_own_wall(each_world: World) -> None:
     each_world.person("there", timezone="America/New_York")
     each_world.playbook("weekly", 'trigger: {schedule: {cron: "0 9 * * mon"}}')
     each_world.tick("2026-03-01 12:00")
-    for hour in range(24 * 8):
+    # Every hour of two days, then only around the next Monday.
+    for hour in (*range(1, 48), *range(24 * 7 + 18, 24 * 8)):
         each_world.tick(utc("2026-03-01 12:00") + timedelta(hours=hour))
     assert [(letter.who, letter.at) for letter in each_world.got()] == [
         ("here", utc("2026-03-02 08:00")),

@@ -128,7 +128,9 @@ def test_the_pauses_between_tries_grow(one: World, receiver: LoopbackHooks) -> N
     one.playbook("wish", step(POST))
     receiver.answers += ["403"] * 99
     tried: list[str] = []
-    for minute in range(0, 60 * 24, 5):
+    # Every five minutes of the first hour; of each later try the moment, and five minutes before it.
+    later = (minute - early for minute in (160, 460, 1060) for early in (5, 0))
+    for minute in (*range(0, 60, 5), *later):
         at, before = utc(DAY) + timedelta(minutes=minute), len(receiver.received)
         one.tick(at)
         tried += [f"{at:%H:%M}"] if len(receiver.received) > before else []

@@ -91,7 +91,10 @@ def _instead(text: str, business: bool) -> str:
     word = text.strip().lower().rstrip("s")
     if "business" in word or "work" in word:
         return "; write 2 business days, or business hours" if business else "; write 2 days"
-    return "; write 30 days" if word.endswith("month") else "; write 365 days" if word.endswith("year") else ""
+    count = re.search(r"\d+", word)
+    many = int(count.group()[:4]) if count else 1
+    days = next((days for unit, days in (("month", 30), ("year", 365)) if word.endswith(unit)), None)
+    return "" if days is None else f"; write {days * many} days"
 
 
 def whole_days(duration: Duration) -> Duration:

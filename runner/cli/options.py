@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any, TextIO, cast
 
 import typer
 
@@ -100,6 +102,26 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
+class _Trimmed(io.TextIOBase):
+    """What is piped on: lines without the blanks that fill a column at their end."""
+
+    def __init__(self, behind: TextIO) -> None:
+        self._behind = behind
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._behind.encoding
+
+    def write(self, text: str) -> int:
+        self._behind.write(_FILLING.sub("\n", text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._behind.flush()
+
+
+_FILLING = re.compile(r" +\n")
+
 #: Columns of what is piped on: nothing is cut that another program may look for.
 PIPED_WIDTH = 200
 
@@ -108,9 +130,11 @@ def console() -> Console:
     from rich.console import Console
 
     screen = Console(highlight=False, soft_wrap=False)
-    if not screen.is_terminal and "COLUMNS" not in os.environ:
-        screen.width = PIPED_WIDTH
-    return screen
+    if screen.is_terminal:
+        return screen
+    width = None if "COLUMNS" in os.environ else PIPED_WIDTH
+    trimmed = cast("IO[str]", _Trimmed(sys.stdout))
+    return Console(highlight=False, soft_wrap=False, width=width, file=trimmed)
 
 
 def program() -> str:

@@ -181,7 +181,7 @@ def backtest_lines(told: Backtest) -> Iterator[RenderableType]:
 
 def _numbers(first: str, heads: Sequence[str], rows: Mapping[str, Sequence[int]]) -> Table:
     table = blank_table()
-    table.add_column(first, ratio=1)
+    table.add_column(first)
     for head in heads:
         table.add_column(head, justify="right", no_wrap=True)
     for name, numbers in rows.items():

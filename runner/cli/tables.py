@@ -7,7 +7,7 @@ from datetime import date, datetime
 from itertools import islice
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -114,7 +114,7 @@ def summary_table(playbooks: Sequence[PlaybookSummary]) -> RenderableType:
         return Text("Nothing has been decided yet.")
     statuses = [status for status in _COLOURS if any(playbook.counts.get(status) for playbook in playbooks)]
     table = blank_table()
-    table.add_column("Playbook", ratio=1, min_width=20)
+    table.add_column("Playbook", min_width=20)
     for head in ("People", "Sent", "Opened", "Answered", *(status.capitalize() for status in statuses)):
         table.add_column(head, justify="right", no_wrap=True)
     for playbook in playbooks:
@@ -135,7 +135,7 @@ def mail_table(playbooks: Sequence[PlaybookSummary]) -> RenderableType:
     if not mailing:
         return Text("No mail has gone out yet.")
     table = blank_table()
-    table.add_column("Playbook", ratio=1, min_width=16)
+    table.add_column("Playbook", min_width=16)
     for head in ("Delivered", "By people", "95 % interval", "Machines", "Unknown", "Clicked", "Stopped", "Spam"):
         table.add_column(head, justify="right", no_wrap=True)
     for playbook in mailing:
@@ -178,10 +178,16 @@ def _reasons(playbooks: Sequence[PlaybookSummary]) -> Table:
     return table
 
 
+class _Sheet(Table):
+    """As wide as what stands in it, unless one of its columns takes the room that is left."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        self.expand = any(column.ratio is not None for column in self.columns)
+        yield from super().__rich_console__(console, options)
+
+
 def blank_table(*, show_header: bool = True) -> Table:
-    return Table(
-        box=SIMPLE_HEAD, expand=True, pad_edge=False, show_header=show_header, show_edge=False, padding=(0, 1, 0, 0)
-    )
+    return _Sheet(box=SIMPLE_HEAD, pad_edge=False, show_header=show_header, show_edge=False, padding=(0, 1, 0, 0))
 
 
 def _heading(kpi: Kpi, zone: str) -> Text:

@@ -349,6 +349,13 @@ def test_help_needs_neither_the_database_nor_a_connector() -> None:
     assert told.stdout.splitlines()[-1] == "heavy: []"
 
 
+def test_what_is_piped_on_has_no_blanks_at_the_ends_of_its_lines(call: Call) -> None:
+    call("run", "--at", AT)
+    shown = [*call("log").out.splitlines(), *call("log", "--summary").out.splitlines()]
+    assert any("birthday" in line for line in shown)
+    assert [line for line in shown if line.endswith(" ")] == []
+
+
 def test_a_terminal_without_a_letter_shows_the_rest(call: Call, folder: Path) -> None:
     people = folder / "data/contacts.csv"
     people.write_text(people.read_text("utf-8").replace("Cyd", "Ář"), "utf-8")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from connectors.crm.hubspot_errors import SYSTEM
 from connectors.errors import Temporary
@@ -32,8 +32,7 @@ INLINE_TYPES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One object as HubSpot tells it: every value is text."""
 
     id: str
@@ -90,8 +89,8 @@ def in_order(links: Iterable[Link]) -> tuple[Link, ...]:
 
 
 def rows(answer: Answer, links: Sequence[str] = ()) -> Rows:
-    told = answer["results"]
-    read = [_row(one, links) for one in told if isinstance(one, dict) and one.get("id")]
+    told, nothing = answer["results"], dict.fromkeys(links, ())
+    read = [_row(one, links, nothing) for one in told if isinstance(one, dict) and one.get("id")]
     return Rows(read, _after(answer), len(told) - len(read))
 
 
@@ -108,12 +107,19 @@ def found(answer: Answer) -> Rows:
     return Rows(page.rows, str(ids[-1]) if more else None, page.unreadable)
 
 
-def _row(one: Answer, links: Sequence[str]) -> Row:
-    told = one.get("associations") or {}
-    inline = {to: all_of_them for to in links if (all_of_them := _inline(told.get(to))) is not None}
+def _row(one: Answer, links: Sequence[str], nothing: Mapping[str, tuple[Link, ...]]) -> Row:
+    told = one.get("associations")
     return Row(
-        str(one["id"]), _texts(one.get("properties") or {}), one.get("createdAt"), one.get("updatedAt") or "", inline
+        str(one["id"]),
+        _texts(one.get("properties") or {}),
+        one.get("createdAt"),
+        one.get("updatedAt") or "",
+        _all_inline(told, links) if told else nothing,
     )
+
+
+def _all_inline(told: Mapping[str, Answer], links: Sequence[str]) -> Mapping[str, tuple[Link, ...]]:
+    return {to: all_of_them for to in links if (all_of_them := _inline(told.get(to))) is not None}
 
 
 def _texts(properties: Mapping[str, Any]) -> Mapping[str, str | None]:

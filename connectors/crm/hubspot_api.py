@@ -6,9 +6,9 @@ Every question here only reads, POST or not, so each may be asked again after an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
+from urllib.parse import urlencode
 
 import orjson
 import urllib3
@@ -26,6 +26,7 @@ from connectors.records import Link
 
 T = TypeVar("T")
 Query: TypeAlias = "Sequence[tuple[str, str]]"
+Send: TypeAlias = "Callable[[], urllib3.BaseHTTPResponse]"
 
 LIST_PAGE, SEARCH_PAGE, OBJECT_BATCH, ASSOCIATION_BATCH = 100, 200, 100, 1_000
 
@@ -49,11 +50,15 @@ class HubSpotApi:
     ) -> None:
         # `host` is read by the generated classes, `base_url` by api_request: with one of them missing, some calls
         # would go to the real HubSpot. `retry=False`: urllib3 would retry GETs by itself and sleep for hours.
-        client = HubSpot(access_token="", host=base_url, base_url=base_url, retry=False)
+        hubspot = HubSpot(access_token="", host=base_url, base_url=base_url, retry=False)
         # One held ApiClient of the SDK takes any path (dated ones too), a timeout, and gives the raw body, at a tenth
-        # of the models' CPU. `client.api_request` has no timeout, prints errors and obeys proxies; every attribute
-        # access such as `client.crm.contacts` opens connections of its own.
-        self._client = client.crm.objects.basic_api.api_client
+        # of the models' CPU: its own HTTP client is asked, since `call_api` walks through each value of a body before
+        # it encodes it. `client.api_request` has no timeout, prints errors and obeys proxies; every attribute access
+        # such as `client.crm.contacts` opens connections of its own.
+        client = hubspot.crm.objects.basic_api.api_client
+        self._http = client.rest_client
+        self._url = base_url
+        self._as_usual = {**client.default_headers, "Accept": "application/json"}
         self._token = token
         self._version = version
         self._quota = quota
@@ -62,7 +67,7 @@ class HubSpotApi:
         self._on_call = on_call
 
     def close(self) -> None:
-        self._client.rest_client.pool_manager.clear()
+        self._http.pool_manager.clear()
 
     @property
     def quota(self) -> Quota:
@@ -156,7 +161,7 @@ class HubSpotApi:
         """The same page with all properties, where their names do not fit a URL or a search."""
         told = self.read(table, [row.id for row in page.rows], properties)
         # What went missing between the two questions was archived: the next full listing tells.
-        rows = [replace(row, properties=told[row.id]) for row in page.rows if row.id in told]
+        rows = [row._replace(properties=told[row.id]) for row in page.rows if row.id in told]
         return Rows(rows, page.after, page.unreadable)
 
     def total(self, table: str, modified: str | None = None, *, since_ms: int = 0) -> int:
@@ -168,14 +173,14 @@ class HubSpotApi:
     def write(self, question: str, table: str, body: Answer, *, read: Callable[[Answer], T], query: Query = ()) -> T:
         """Asks for something to be done. Raises Lost where nobody knows whether it was: it is not asked for twice."""
         path = path_of(question, self._version, table=table)
-        self._sign()
-        return self._caller.call(partial(self._once_only, path, query, body, read), bucket="general")
+        send = partial(self._send, "POST", path, self._signed(), query=query, body=body)
+        return self._caller.call(partial(self._once_only, f"POST {path}", send, read), bucket="general")
 
     def grant(self, form: Sequence[tuple[str, str]]) -> Mapping[str, Any]:
         """An access token for these credentials."""
         path = path_of("token", self._version)
-        headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
-        send = partial(self._call, "POST", path, headers, post_params=list(form), auth_settings=[])
+        headers = {**self._as_usual, "Content-Type": "application/x-www-form-urlencoded"}
+        send = partial(self._send, "POST", path, headers, form=form)
         raw, _ = self._caller.call(partial(self._raw, f"POST {path}", send), bucket="general")
         granted: Mapping[str, Any] = orjson.loads(raw)
         return granted
@@ -193,35 +198,23 @@ class HubSpotApi:
         bucket: str = "general",
     ) -> T:
         path = path_of(question, self._version, table=table, to=to)
-        self._sign()
-        return self._caller.call(partial(self._once, method, path, query, body, read), bucket=bucket)
+        send = partial(self._send, method, path, self._signed(), query=query, body=body)
+        return self._caller.call(partial(self._once, f"{method} {path}", send, read), bucket=bucket)
 
-    def _sign(self) -> None:
+    def _signed(self) -> Mapping[str, str]:
         """Before the tries: a key that cannot be had is no doubt about what was asked for."""
-        self._client.configuration.access_token = self._token(self)
+        return {**self._as_usual, "Content-Type": "application/json", "Authorization": f"Bearer {self._token(self)}"}
 
-    def _once_only(self, path: str, query: Query, body: Answer, read: Callable[[Answer], T]) -> T:
+    def _once_only(self, request: str, send: Send, read: Callable[[Answer], T]) -> T:
         try:
-            return self._once("POST", path, query, body, read, parts=True)
+            return self._once(request, send, read, parts=True)
         except Temporary as error:
             if certain(error):
                 raise
             raise Lost(error.words, system=SYSTEM, request=error.request, status=error.status) from error
 
-    def _once(
-        self,
-        method: str,
-        path: str,
-        query: Query,
-        body: Answer | None,
-        read: Callable[[Answer], T],
-        *,
-        parts: bool = False,
-    ) -> T:
+    def _once(self, request: str, send: Send, read: Callable[[Answer], T], *, parts: bool = False) -> T:
         """`parts`: the answer tells of each part of a batch what became of it, and `read` looks at them."""
-        request = f"{method} {path}"
-        headers = {"Accept": "application/json", "Content-Type": "application/json"}
-        send = partial(self._call, method, path, headers, query=query, body=body, auth_settings=["oauth2"])
         raw, kind = self._raw(request, send)
         try:
             answer = orjson.loads(raw)
@@ -236,7 +229,7 @@ class HubSpotApi:
             words = f"answered with {kind or 'something'} that is not what was asked for: {said!r}"
             raise Temporary(words, system=SYSTEM, request=request, status=200) from error
 
-    def _raw(self, request: str, send: Callable[[], urllib3.BaseHTTPResponse]) -> tuple[bytes, str]:
+    def _raw(self, request: str, send: Send) -> tuple[bytes, str]:
         self._quota.may_call()
         self._on_call()
         try:
@@ -246,33 +239,25 @@ class HubSpotApi:
         except ApiException as error:
             self._quota.hear(error.headers or {})
             raise refusal(error, request) from error
-        except (AttributeError, UnicodeDecodeError) as error:
-            # The SDK stumbles over the body of its own error: none after a failed TLS handshake, or not UTF-8.
-            if isinstance(error.__context__, ApiException):
-                raise refusal(error.__context__, request) from error
-            raise
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Temporary(_why(error), system=SYSTEM, request=request) from error
 
-    def _call(
+    def _send(
         self,
         method: str,
         path: str,
         headers: Mapping[str, str],
         *,
-        auth_settings: Sequence[str],
         query: Query = (),
         body: Answer | None = None,
-        post_params: Sequence[tuple[str, str]] = (),
+        form: Query = (),
     ) -> urllib3.BaseHTTPResponse:
-        response: urllib3.BaseHTTPResponse = self._client.call_api(
-            path,
+        response: urllib3.BaseHTTPResponse = self._http.request(
             method,
-            query_params=list(query),
-            header_params=dict(headers),
+            f"{self._url}{path}?{urlencode(query)}" if query else f"{self._url}{path}",
+            headers=dict(headers),
             body=body,
-            post_params=list(post_params) or None,
-            auth_settings=auth_settings,
+            post_params=list(form),
             _preload_content=False,
             _request_timeout=self._timeout,
         )

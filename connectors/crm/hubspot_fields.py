@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 from zoneinfo import available_timezones
 
 from connectors.base import SetAside
@@ -79,15 +79,17 @@ NOT_MAPPED = frozenset(
 Convert = Callable[[str], Any]
 
 
+#: A property, our field, and the conversion; None: text as it is.
+Reading: TypeAlias = "tuple[str, str, Convert | None]"
+
+
 @dataclass(frozen=True, slots=True)
 class Fields:
     """One table's plan of reading."""
 
     table: str
-    #: (property, our column, conversion; None: text as it is).
-    columns: Sequence[tuple[str, str, Convert | None]]
-    #: The same for custom fields.
-    custom: Sequence[tuple[str, str, Convert | None]]
+    columns: Sequence[Reading]
+    custom: Sequence[Reading]
     custom_types: Mapping[str, FieldType]
     warnings: Sequence[str] = ()
     #: Asked for besides.
@@ -101,22 +103,20 @@ class Fields:
 
     def read(self, row: Row) -> tuple[dict[str, Any], dict[str, CustomValue], list[SetAside]]:
         """The row's columns and custom fields that have a value, and those whose value makes no sense."""
-        aside: list[SetAside] = []
-        return self._read(row, self.columns, aside), self._read(row, self.custom, aside), aside
-
-    def _read(self, row: Row, plan: Sequence[tuple[str, str, Convert | None]], aside: list[SetAside]) -> dict[str, Any]:
-        values: dict[str, Any] = {}
         told = row.properties.get
-        for name, ours, convert in plan:
-            text = told(name)
-            # A value that was cleared reads "", one that never was reads null.
-            if text is None or text == "":
-                continue
-            try:
-                values[ours] = text if convert is None else convert(text)
-            except ValueError as error:
-                aside.append(SetAside(f"{self.table}/{row.id}", ours, text, f"is {error} (property {name})"))
-        return values
+        values: dict[str, Any] = {}
+        custom: dict[str, CustomValue] = {}
+        aside: list[SetAside] = []
+        for kept, readings in ((values, self.columns), (custom, self.custom)):
+            for name, ours, convert in readings:
+                # A value that was cleared reads "", one that never was reads null.
+                if text := told(name):
+                    try:
+                        kept[ours] = text if convert is None else convert(text)
+                    except ValueError as error:
+                        words = f"is {error} (property {name})"
+                        aside.append(SetAside(f"{self.table}/{row.id}", ours, text, words))
+        return values, custom, aside
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,9 +197,7 @@ def truth(text: str) -> bool:
 def moment(text: str) -> datetime:
     """ISO 8601 or epoch milliseconds, as aware UTC."""
     try:
-        if _is_epoch(text):
-            return EPOCH + timedelta(milliseconds=int(text))
-        parsed = datetime.fromisoformat(text)
+        parsed = EPOCH + timedelta(milliseconds=int(text)) if _is_epoch(text) else datetime.fromisoformat(text)
         if parsed.tzinfo is UTC:
             return parsed
         return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)

@@ -28,6 +28,10 @@ class Account:
         self.scales = {"nps": "0-10", "csat": csat_scale, "ces": "1-7"}
         self.warnings: list[str] = []
 
+    def opted_out_of(self, contact: Row) -> tuple[str, ...]:
+        """The topics of ours that the contact wants no mail about."""
+        return tuple(topic for topic, name in self.topics.items() if contact.properties.get(name) == "true")
+
     def owner(self, id: str) -> str:
         """The owner's address; the id where HubSpot does not tell."""
         return self._owners.get(id, id)
@@ -72,12 +76,12 @@ def _contacts(
         contact_id=row.id,
         company_id=companies[0].id if companies else None,
         companies=companies,
-        opted_out_of=tuple(topic for topic, name in account.topics.items() if row.properties.get(name) == "true"),
+        opted_out_of=account.opted_out_of(row) if account.topics else (),
         custom=custom,
         **values,
     )
-    stones = [Contact(contact_id=id, merged_into=row.id, created_at=contact.created_at) for id in _merged_ids(row)]
-    return [contact, *stones]
+    merged = _merged_ids(row)
+    return [contact, *(Contact(contact_id=id, merged_into=row.id, created_at=contact.created_at) for id in merged)]
 
 
 def _companies(
@@ -153,10 +157,10 @@ RECORDS: Mapping[str, Callable[[Row, Values, Mapping[str, CustomValue], Linked, 
 
 def _merged_ids(row: Row) -> list[str]:
     """`1;2`, and with the moment of the merge `1:1700000000000;2:1700000000000`."""
-    told = [text for name in MERGED if (text := row.properties.get(name))]
-    if not told:
+    told = row.properties.get(MERGED[0]), row.properties.get(MERGED[1])
+    if told == (None, None):
         return []
-    ids = (part.split(":")[0].strip() for part in ";".join(told).split(";"))
+    ids = (part.split(":")[0].strip() for part in ";".join(filter(None, told)).split(";"))
     return [id for id in dict.fromkeys(ids) if id.isdigit() and id != row.id]
 
 

@@ -54,6 +54,8 @@ class Page:
     deleted: Sequence[str] = ()
     #: The table's last page of a complete listing: what was not in it is gone.
     complete: bool = False
+    #: Of a listing that can be taken up again at any page: whether this is its first one. None: it is none of these.
+    begins: bool | None = None
     #: Things worth a warning that concern no single row: an unknown file or column.
     warnings: Sequence[str] = ()
     #: Keys of records that earlier syncs should have brought as they are: nobody has touched them for long.
@@ -109,6 +111,13 @@ class Source(ABC):
     def is_hint(self, headers: Mapping[str, str], body: bytes, *, method: str, url: str, now: datetime) -> bool:
         """Whether a webhook comes from the system and says that something changed; header names are lower case."""
         return False
+
+    def forgotten(self, table: str, ids: Sequence[str]) -> Sequence[str]:
+        """Those of the ids that the system has erased for good, as after a wish under the GDPR.
+
+        Asked of what a complete listing lacked: something that can be had back, or was merged, is not among them.
+        """
+        return ()
 
     def custom_fields(self) -> Mapping[str, Mapping[str, FieldType]]:
         """The custom fields' types by table, as far as they are known; complete once `pull` is exhausted."""

@@ -198,6 +198,9 @@ class HubSpotSource(Source, CrmWriter):
             if full or table not in absent
         ]
 
+    def forgotten(self, table: str, ids: Sequence[str]) -> Sequence[str]:
+        return [id for id in ids if self._api.is_erased(KINDS[table].object, id)]
+
     def custom_fields(self) -> Mapping[str, Mapping[str, FieldType]]:
         known = {table: fields.custom_types for table, fields in self._plans[1].items()} if self._plans else {}
         return known | {"contacts": {**self._settings.create, **known.get("contacts", {})}} if known else {}

@@ -20,7 +20,7 @@ from connectors.crm.hubspot_answers import Answer, Property, Rows, Stage, in_ord
 from connectors.crm.hubspot_errors import SYSTEM, Lost, certain, refusal
 from connectors.crm.hubspot_paths import path_of
 from connectors.crm.hubspot_quota import Quota
-from connectors.errors import Temporary
+from connectors.errors import Permanent, Temporary
 from connectors.limits import Caller
 from connectors.records import Link
 
@@ -135,6 +135,18 @@ class HubSpotApi:
                 row.id: row.properties for row in self._ask("POST", "batch", table, body=body, read=answers.rows).rows
             }
         return told
+
+    def is_erased(self, table: str, id: str) -> bool:
+        """Whether HubSpot knows no such object; one that was merged into another has that answer in its place."""
+        path = path_of("object", self._version, table=table, to=id)
+        ask = partial(self._once, f"GET {path}", partial(self._send, "GET", path, self._signed()), _has_id, parts=True)
+        try:
+            return not self._caller.call(ask, bucket="general")
+        except Permanent as error:
+            if error.status != 404:
+                raise
+            # Somebody on the way may not know the path; HubSpot's own word has a number by which it is traced.
+            return bool(error.correlation)
 
     def properties(self, table: str) -> Sequence[Property]:
         return self._ask("GET", "properties", table, read=answers.properties)
@@ -262,6 +274,10 @@ class HubSpotApi:
             _request_timeout=self._timeout,
         )
         return response
+
+
+def _has_id(told: Answer) -> bool:
+    return bool(told["id"])
 
 
 class Marks:

@@ -69,7 +69,7 @@ class TablePages:
             case Stage.LISTING:
                 yield from self._listing(place)
             case Stage.ARCHIVED:
-                yield from self._archived(place, whole=False)
+                yield from self._archived(place)
             case Stage.CHANGES:
                 yield from self._changes(place)
 
@@ -81,8 +81,7 @@ class TablePages:
         return Page(self._table, (), self._cursor(Place()), warnings=[words] if first else [])
 
     def _listing(self, place: Place) -> Iterator[Page]:
-        # Only a listing that came in one go may say what is gone: nobody remembers what the killed one had seen.
-        whole = place.after is None
+        begins = place.after is None
         met = {place.after}
         while True:
             rows = self._api.listed(
@@ -96,21 +95,22 @@ class TablePages:
             if rows.after is None:
                 break
             place = place.moved(self._unmet(rows.after, met))
-            yield self._page(rows, place, listed=True)
+            yield replace(self._page(rows, place, listed=True), begins=begins)
+            begins = False
         if not self._kind.archives:
-            yield replace(self._page(rows, place.moved(None), listed=True), complete=whole)
+            yield replace(self._page(rows, place.moved(None), listed=True), begins=begins, complete=True)
             return
         place = replace(place, stage=Stage.ARCHIVED, after=None)
-        yield self._page(rows, place, listed=True)
-        yield from self._archived(place, whole=whole)
+        yield replace(self._page(rows, place, listed=True), begins=begins)
+        yield from self._archived(place)
 
-    def _archived(self, place: Place, *, whole: bool) -> Iterator[Page]:
+    def _archived(self, place: Place) -> Iterator[Page]:
         met = {place.after}
         while place.stage:
             rows = self._api.listed(self._kind.object, after=place.after, properties=("hs_object_id",), archived=True)
             place = place.moved(self._unmet(rows.after, met))
             gone = [row.id for row in rows.rows]
-            yield Page(self._table, (), self._cursor(place), deleted=gone, complete=whole and not place.stage)
+            yield Page(self._table, (), self._cursor(place), deleted=gone, begins=False, complete=not place.stage)
 
     def _changes(self, place: Place) -> Iterator[Page]:
         while place.stage:

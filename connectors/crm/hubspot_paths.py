@@ -25,6 +25,7 @@ class Paths:
 
 PATHS: Mapping[str, Paths] = {
     "objects": Paths("/crm/objects/{version}/{table}", "/crm/v3/objects/{table}"),
+    "object": Paths("/crm/objects/{version}/{table}/{to}", "/crm/v3/objects/{table}/{to}"),
     "search": Paths("/crm/objects/{version}/{table}/search", "/crm/v3/objects/{table}/search"),
     "batch": Paths("/crm/objects/{version}/{table}/batch/read", "/crm/v3/objects/{table}/batch/read"),
     "create": Paths("/crm/objects/{version}/{table}/batch/create", "/crm/v3/objects/{table}/batch/create"),

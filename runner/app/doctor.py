@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError
 
 from runner import clock
+from runner.app import forgetting
 from runner.app.app import App
 from runner.app.check import check, is_away, store_words
 from runner.app.clockwork import last_moment
@@ -178,6 +179,7 @@ def _connectors(app: App, connection: sa.Connection) -> Iterator[Finding]:
         else:
             yield Finding(f"connector {name}", Health.OK, f"synced at {row['synced_at']:%Y-%m-%d %H:%M} UTC")
         yield from _found_at_night(app, name)
+        yield from forgetting.told(app, name)
         yield from _quota(app, name)
     for one in of_crms(connection, app.crms):
         yield Finding(f"connector {one.connector}", Health.OK, str(one))

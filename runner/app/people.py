@@ -112,9 +112,16 @@ class Erased:
 
 def erase(app: App, called: str) -> Erased:
     """Empties or deletes all that says who the person was; hashes stay, by which no sync brings them back."""
-    now, store = last_moment(app), app.store
+    with app.store.read() as connection:
+        contact = contact_called(connection, called)
+    return erase_contact(app, contact, last_moment(app))
+
+
+def erase_contact(app: App, contact: int, now: datetime) -> Erased:
+    """The same, of a contact by our id."""
+    store = app.store
     with store.write() as connection:
-        people = _selves(connection, contact_called(connection, called))
+        people = _selves(connection, contact)
         addresses, known = _addresses(connection, people), season(connection, store)
         _lay_stones(connection, app, known, people, addresses, now)
         _end_passages(connection, people, now)

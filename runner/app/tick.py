@@ -18,6 +18,7 @@ from runner.app.alarms import raise_alarms
 from runner.app.app import App
 from runner.app.digests import send_digest
 from runner.app.entering import all_paused, enroll_all, night_has_come
+from runner.app.forgetting import erase_forgotten
 from runner.app.hearing import sources_today
 from runner.app.reconciling import reconcile
 from runner.app.rewarding import reward
@@ -215,6 +216,7 @@ def sync_all(
             app.remember(f"{SYNC_FAILED}{name}", {"at": now.isoformat(), "words": str(error)})
         if quota := source.quota():
             app.remember(f"{QUOTA}{name}", {"at": now.isoformat(), **quota})
+    erase_forgotten(app, now)
     advance(app.store, None, now, app.settings)
     return news
 

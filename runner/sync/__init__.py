@@ -79,8 +79,9 @@ def sync(
     with store.read() as connection:
         kinds = kept_kinds(connection, name, list(rank))
     pull = Pull(name, settings, now, rank, match, known, kinds)
-    intake = Intake(store, pull, yes_delete=yes_delete, progress=progress)
-    calls, cursor = source.calls, _cursor(store, name)
+    intake = Intake(store, pull, source, yes_delete=yes_delete, progress=progress)
+    calls = source.calls
+    cursor, looked_before = _cursor(store, name)
     kept = cursor or {}
     try:
         for page in source.pull(cursor, full=full, now=now):
@@ -88,11 +89,11 @@ def sync(
                 intake.keep(whole)
             kept = page.cursor
         intake.flush()
-        intake.synced.warnings += _finish(store, source, pull, whole=full or cursor is None)
+        intake.synced.warnings += _finish(store, source, pull, whole=full or cursor is None or intake.resumed)
     except ConnectorError:
         advance(store, None, now, settings)
         raise
-    if full and cursor is not None:
+    if (full or intake.resumed) and looked_before:
         intake.synced.reconciled = intake.reconciled()
     _make_again_if_settings_changed(store, pull)
     refreshed = advance(store, None, now, settings)
@@ -113,10 +114,12 @@ def unset(store: Store, *, settings: Settings, now: datetime, rank: Sequence[str
     return len(people)
 
 
-def _cursor(store: Store, name: str) -> Cursor | None:
+def _cursor(store: Store, name: str) -> tuple[Cursor | None, bool]:
+    """How far it came, and whether everything was ever looked at to the end."""
+    chosen = sa.select(cursors.c.cursor, cursors.c.full_at).where(cursors.c.connector == name)
     with store.read() as connection:
-        cursor: Cursor | None = connection.scalar(sa.select(cursors.c.cursor).where(cursors.c.connector == name))
-    return cursor
+        row = connection.execute(chosen).first()
+    return (row.cursor, row.full_at is not None) if row else (None, False)
 
 
 def _known_fields(store: Store) -> frozenset[str]:

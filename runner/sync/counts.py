@@ -42,9 +42,16 @@ class Reconciled:
     missed: int = 0
     merged: int = 0
     deleted: int = 0
+    #: People whom the source has erased for good, and who are erased here too.
+    erased: int = 0
 
     def __str__(self) -> str:
-        told = (self.deleted, "deleted"), (self.merged, "merged"), (self.missed, "missed by the syncs before")
+        told = (
+            (self.deleted, "deleted"),
+            (self.erased, "of them erased for good there, so here too"),
+            (self.merged, "merged"),
+            (self.missed, "missed by the syncs before"),
+        )
         return ", ".join(f"{count:,} {what}" for count, what in told if count)
 
 

@@ -42,8 +42,11 @@ class TooManyGone(NeedsPerson):
 class Numbers:
     """A set of row numbers, one bit each: a million rows take 125 kB."""
 
-    def __init__(self) -> None:
-        self._bits = bytearray()
+    def __init__(self, bits: bytes = b"") -> None:
+        self._bits = bytearray(bits)
+
+    def __bytes__(self) -> bytes:
+        return bytes(self._bits)
 
     def add(self, numbers: Sequence[int]) -> None:
         if numbers and max(numbers) >> 3 >= len(self._bits):

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
-from connectors.base import Cursor, Page, SetAside
+from connectors.base import Cursor, Page, SetAside, Source
 from connectors.records import Company, Contact, Survey
 from runner.store import Store
 from runner.store.tables import cursors
@@ -18,8 +18,10 @@ from runner.sync.bulk import chunks
 from runner.sync.counts import Reconciled, Stored, Synced
 from runner.sync.erased import Erased
 from runner.sync.facts import store_facts
+from runner.sync.forgotten import forgotten, note
 from runner.sync.gone import Numbers, delete, named, too_many, unseen
 from runner.sync.kinds import fitting
+from runner.sync.listing import Listing, forget, keep, unfinished
 from runner.sync.mapped import misread
 from runner.sync.people import store_contacts
 from runner.sync.rows import Pull, Row, rows_of
@@ -36,10 +38,15 @@ class Intake:
     cursor stays where it was, so that a killed sync is told of it again.
     """
 
-    def __init__(self, store: Store, pull: Pull, *, yes_delete: bool, progress: Progress | None) -> None:
+    def __init__(
+        self, store: Store, pull: Pull, source: Source, *, yes_delete: bool, progress: Progress | None
+    ) -> None:
         self.synced = Synced(pull.connector)
+        #: Whether a listing that was killed came to its end now.
+        self.resumed = False
         self._store = store
         self._pull = pull
+        self._source = source
         self._yes_delete = yes_delete
         self._progress = progress
         self._overdue: frozenset[str] = frozenset()
@@ -47,9 +54,13 @@ class Intake:
         self._merged: Counter[str] = Counter()
         self._erased = Erased(store, pull)
         self._seen: dict[str, Numbers] = defaultdict(Numbers)
-        #: Ids of rows that are there and could not be read, or are an erased person's, by table.
-        self._spoilt: dict[str, set[str]] = defaultdict(set)
+        with store.read() as connection:
+            self._listing = unfinished(connection, pull.connector)
+        self._listing_is_kept = self._listing is not None
         self._gone: set[int] = set()
+        #: Those of them whom the source has erased for good, and how many people have gone with them.
+        self._forgotten: frozenset[int] = frozenset()
+        self._erased_people = 0
         self._gone_of = ""
         self._held: Cursor | None = None
         self._kept: Cursor | None = None
@@ -58,12 +69,13 @@ class Intake:
         if page.table != self._gone_of:
             self.flush()
             self._gone_of = page.table
+        if page.begins:
+            self._listing = Listing(page.table, self._pull.now)
         self._overdue = page.overdue
         counts = self.synced.of(page.table)
         counts.read += len(page.records)
         self.synced.warnings += page.warnings
         known, erased = self._erased.without(page.records)
-        self._spoilt[page.table].update(erased)
         told, unfit = fitting(self._pull, known)
         rows, unstorable = rows_of(self._pull, page.table, told)
         records = [row.record for row in rows]
@@ -72,13 +84,15 @@ class Intake:
         aside = [*faults, *warnings_aside(page.table, page.warnings)]
         counts.set_aside += len(faults)
         self.synced.unread += unread_files(page.table, faults)
-        self._spoilt[page.table].update(_named(page.table, aside))
+        #: Ids of rows that are there and could not be read, or are an erased person's.
+        spoilt = {*erased, *_named(page.table, aside)}
         *portions, last = chunks(rows)
         for portion in portions:
             with self._writing() as connection:
                 self._keep_rows(connection, page.table, portion)
-        if last or aside or page.deleted or page.cursor != self._kept:
+        if last or aside or spoilt or page.deleted or page.cursor != self._kept:
             with self._writing() as connection:
+                self._see(page.table, connection, sorted(spoilt))
                 self._keep_last(connection, page, last, aside)
         if page.complete:
             self._complete(page)
@@ -95,21 +109,32 @@ class Intake:
         *portions, last = chunks(gone)
         for portion in portions:
             with self._writing() as connection:
-                delete(connection, self._store, self._pull, table, portion)
+                self._delete(connection, table, portion)
         if last or self._held is not None:
             with self._writing() as connection:
                 if last:
-                    delete(connection, self._store, self._pull, table, last)
+                    self._delete(connection, table, last)
                 self._go_on(connection)
+        self._forgotten = frozenset()
         if gone:
             self.synced.of(table).deleted += len(gone)
 
     def reconciled(self) -> dict[str, Reconciled]:
         """What was found that the syncs before had not brought."""
         return {
-            table: Reconciled(self._missed[table], self._merged[table], counts.deleted)
+            table: Reconciled(
+                self._missed[table],
+                self._merged[table],
+                counts.deleted,
+                self._erased_people if table == Contact.table else 0,
+            )
             for table, counts in self.synced.tables.items()
         }
+
+    def _delete(self, connection: sa.Connection, table: str, numbers: Sequence[int]) -> None:
+        delete(connection, self._store, self._pull, table, numbers)
+        if wiped := [number for number in numbers if number in self._forgotten]:
+            self._erased_people += note(connection, self._store, self._pull, wiped)
 
     def _keep_rows(self, connection: sa.Connection, table: str, rows: Sequence[Row]) -> None:
         stored = self._store_rows(connection, table, rows)
@@ -123,7 +148,7 @@ class Intake:
         if table == Survey.table:
             well_again(connection, self._pull, table, [row.source_id for row in rows])
         keep_aside(connection, self._store, self._pull, stored.aside)
-        self._seen[table].add(stored.numbers)
+        self._seen_of(table).add(stored.numbers)
         self._gone.difference_update(stored.numbers)
         self._gone.update(stored.gone)
 
@@ -147,15 +172,30 @@ class Intake:
 
     def _complete(self, page: Page) -> None:
         """The table was listed from its first row to its last: what was not among them is gone."""
-        seen = self._seen.pop(page.table, Numbers())
+        began, seen = self._pull.now, self._seen_of(page.table)
+        if page.begins is not None:
+            if self._listing is None or self._listing.table != page.table:
+                self.flush()  # nobody remembers how it began, so nobody knows what it lacked
+                return
+            began, self._listing = self._listing.began, None
+            self.resumed |= began != self._pull.now
+        self._seen.pop(page.table, None)
         with self._store.read() as connection:
-            for portion in chunks(sorted(self._spoilt.pop(page.table, ()))):
-                seen.add(named(connection, self._pull, page.table, portion))
-            self._gone.update(unseen(connection, self._pull, page.table, seen))
+            lacking = [n for n in unseen(connection, self._pull, page.table, seen) if n not in self._gone]
+        self._gone.update(lacking)
+        if self._yes_delete or not self._too_many(page.table, len(self._gone)):
+            self._forgotten = forgotten(self._store, self._pull, self._source, page.table, lacking, began)
         self._held = page.cursor
         self.flush()
         with self._writing() as connection:
-            forget_older(connection, self._pull, page.table, self._pull.now)
+            forget_older(connection, self._pull, page.table, began)
+
+    def _seen_of(self, table: str) -> Numbers:
+        return self._listing.seen if self._listing and self._listing.table == table else self._seen[table]
+
+    def _see(self, table: str, connection: sa.Connection, ids: Sequence[str]) -> None:
+        for portion in chunks(ids):
+            self._seen_of(table).add(named(connection, self._pull, table, portion))
 
     def _too_many(self, table: str, gone: int) -> bool:
         with self._store.read() as connection:
@@ -169,6 +209,11 @@ class Intake:
             upsert.on_conflict_do_update(index_elements=["connector"], set_={"cursor": upsert.excluded.cursor})
         )
         self._kept, self._held = self._held, None
+        if self._listing:
+            keep(connection, self._store, self._pull.connector, self._listing)
+        elif self._listing_is_kept:
+            forget(connection, self._pull.connector)
+        self._listing_is_kept = self._listing is not None
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:

@@ -45,6 +45,7 @@ from tests.loopback.hubspot_writing import Refused
 FAULTS = {
     "401": "the token is refused",
     "403": "a scope is missing, and named",
+    "404 of another": "somebody on the way does not know the path",
     "414": "the URL is too long",
     "423": "locked for two seconds",
     "429 ten_secondly": "too many requests in ten seconds",
@@ -215,6 +216,7 @@ class Fault:
     kind: str
     times: int
     path: str
+    after: int
 
 
 @dataclass
@@ -381,11 +383,12 @@ class LoopbackHubSpot:
     def stage(self, pipeline: str, stage: str, *, closed: bool = False, won: bool = False) -> None:
         self._stages.setdefault(pipeline, {})[stage] = (stage, closed, "1.0" if won else "0.0" if closed else "0.5")
 
-    def inject(self, fault: str, *, times: int = 1, path: str = "") -> None:
-        """The next `times` requests whose path contains `path` meet the fault (see FAULTS)."""
+    def inject(self, fault: str, *, times: int = 1, path: str = "", after: int = 0) -> Fault:
+        """The next `times` requests, `after` so many, whose path contains `path` meet the fault (see FAULTS)."""
         if fault not in FAULTS:
             raise ValueError(f"no fault {fault!r}; there are {', '.join(FAULTS)}")
-        self._faults.append(Fault(fault, times, path))
+        self._faults.append(Fault(fault, times, path, after))
+        return self._faults[-1]
 
     # -- serving ---------------------------------------------------------------------------------------------------
 
@@ -448,6 +451,9 @@ class LoopbackHubSpot:
         with self.lock:
             for fault in self._faults:
                 if fault.times > 0 and fault.path in path:
+                    fault.after -= 1
+                    if fault.after >= 0:
+                        continue
                     fault.times -= 1
                     return fault.kind
         return None
@@ -875,6 +881,7 @@ PAGES: Mapping[str | None, tuple[int, str, bytes]] = {
     "500": (500, "text/plain", b""),
     "502": (502, "text/html", HTML),
     "524": (524, "text/html", HTML),
+    "404 of another": (404, "text/html", HTML),
     "504": (504, "text/html", b"<html>Zeit\xfcberschreitung</html>"),
     "302": (302, "text/html", HTML),
     "html": (200, "text/html", HTML),

@@ -56,6 +56,8 @@ class Page:
     complete: bool = False
     #: Of a listing that can be taken up again at any page: whether this is its first one. None: it is none of these.
     begins: bool | None = None
+    #: Orders of which these are all lines: what else is here of them is gone.
+    all_lines_of: Sequence[str] = ()
     #: Things worth a warning that concern no single row: an unknown file or column.
     warnings: Sequence[str] = ()
     #: Keys of records that earlier syncs should have brought as they are: nobody has touched them for long.

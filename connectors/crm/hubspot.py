@@ -15,7 +15,7 @@ from connectors.crm.hubspot_fields import NOT_MAPPED, Fields, opted_out_of, plan
 from connectors.crm.hubspot_kinds import KINDS
 from connectors.crm.hubspot_pages import TablePages, forecast
 from connectors.crm.hubspot_paths import USUAL, VERSIONS
-from connectors.crm.hubspot_place import Place
+from connectors.crm.hubspot_place import Place, Stage
 from connectors.crm.hubspot_records import Account
 from connectors.crm.hubspot_token import OAuth, Renewed, standing
 from connectors.crm.hubspot_webhook import is_signed
@@ -24,6 +24,7 @@ from connectors.limits import Caller
 from connectors.records import BY_TABLE, FieldType, columns
 from connectors.writing import CrmWrite, CrmWriter
 
+LINES = "order_lines"
 #: Seconds to connect and to wait for more of an answer.
 TIMEOUT = (5.0, 30.0)
 #: So long the account's properties are taken to be what they were.
@@ -183,10 +184,14 @@ class HubSpotSource(Source, CrmWriter):
         places, absent = self._places(cursor)
         account = Account(self._api, csat_scale=self._settings.csat_scale, topics=self._settings.topics)
         reading = self._fields(fresh=full)
+        mapped = dict(self._settings.fields)
+        # Where they are listed anyhow, they are not asked for deal by deal.
+        lines = reading.get(LINES) if places[LINES].begun(full=full, now=now).stage is Stage.CHANGES else None
         for table, fields in reading.items():
             if table in absent and not full:
                 continue
-            pages = TablePages(fields, account, places, dict(self._settings.fields), absent)
+            sold = TablePages(lines, account, places, mapped, absent) if lines and LINES not in absent else None
+            pages = TablePages(fields, account, places, mapped, absent, lines=sold if table == "deals" else None)
             yield from pages.pull(full=full, now=now)
 
     def forecast(self, cursor: Cursor | None, *, full: bool, now: datetime) -> Sequence[Forecast]:

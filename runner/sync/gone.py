@@ -75,6 +75,12 @@ def named(connection: sa.Connection, pull: Pull, table: str, source_ids: Sequenc
     return list(connection.scalars(sa.select(rows_table(table).c.id).where(*here))) if source_ids else []
 
 
+def lines_of(connection: sa.Connection, pull: Pull, table: str, orders: Sequence[str]) -> list[int]:
+    """The living rows of these orders."""
+    here = *_living(pull, table), facts[table].c.order_id.in_(orders)
+    return list(connection.scalars(sa.select(facts[table].c.id).where(*here)))
+
+
 def too_many(connection: sa.Connection, pull: Pull, table: str, gone: int) -> bool:
     if gone < AT_LEAST:
         return False

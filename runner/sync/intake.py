@@ -19,7 +19,7 @@ from runner.sync.counts import Reconciled, Stored, Synced
 from runner.sync.erased import Erased
 from runner.sync.facts import store_facts
 from runner.sync.forgotten import forgotten, note
-from runner.sync.gone import Numbers, delete, named, too_many, unseen
+from runner.sync.gone import Numbers, delete, lines_of, named, too_many, unseen
 from runner.sync.kinds import fitting
 from runner.sync.listing import Listing, forget, keep, unfinished
 from runner.sync.mapped import misread
@@ -74,6 +74,9 @@ class Intake:
         self._overdue = page.overdue
         counts = self.synced.of(page.table)
         counts.read += len(page.records)
+        if page.all_lines_of:
+            # Lines are told apart by what they say and how often they were met: this is the first time for each.
+            self._pull.met.pop(page.table, None)
         self.synced.warnings += page.warnings
         known, erased = self._erased.without(page.records)
         told, unfit = fitting(self._pull, known)
@@ -90,7 +93,7 @@ class Intake:
         for portion in portions:
             with self._writing() as connection:
                 self._keep_rows(connection, page.table, portion)
-        if last or aside or spoilt or page.deleted or page.cursor != self._kept:
+        if last or aside or spoilt or page.deleted or page.all_lines_of or page.cursor != self._kept:
             with self._writing() as connection:
                 self._see(page.table, connection, sorted(spoilt))
                 self._keep_last(connection, page, last, aside)
@@ -156,11 +159,20 @@ class Intake:
         """The page's last rows, with the cursor unless somebody is yet to be deleted."""
         if rows:
             self._keep_rows(connection, page.table, rows)
+        if page.all_lines_of:
+            self._let_go(connection, page.table, page.all_lines_of)
         keep_aside(connection, self._store, self._pull, aside)
         self._gone.update(named(connection, self._pull, page.table, page.deleted))
         self._held = page.cursor
         if not self._gone and not page.complete:
             self._go_on(connection)
+
+    def _let_go(self, connection: sa.Connection, table: str, orders: Sequence[str]) -> None:
+        """Lines that these orders have no more: others stand in their place, so nobody need be asked."""
+        seen = self._seen_of(table)
+        gone = [line for line in lines_of(connection, self._pull, table, orders) if line not in seen]
+        delete(connection, self._store, self._pull, table, gone)
+        self.synced.of(table).deleted += len(gone)
 
     def _store_rows(self, connection: sa.Connection, table: str, rows: Sequence[Row]) -> Stored:
         match table:

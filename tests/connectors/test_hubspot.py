@@ -758,6 +758,40 @@ def test_tickets_and_what_was_sold_come_with_whom_they_concern(hubspot: Loopback
     assert records(pages, "order_lines") == [sold]
 
 
+def sold(hubspot: LoopbackHubSpot, deal: str, sku: str, price: str) -> str:
+    line = hubspot.add("line_items", hs_sku=sku, quantity="1", price=price)
+    hubspot.associate("line_items", line, "deals", deal)
+    return line
+
+
+def test_the_lines_of_deals_that_changed_come_with_them_in_two_calls(
+    hubspot: LoopbackHubSpot, source: HubSpotSource
+) -> None:
+    old, new = (hubspot.add("deals", dealstage="closedwon", pipeline="default") for _ in range(2))
+    sold(hubspot, old, "tea", "4"), sold(hubspot, new, "tea", "4")
+    cursor = everything(source)[-1].cursor
+    hubspot.requests.clear()
+    later = NOW + timedelta(minutes=5)
+    sold(hubspot, new, "cup", "9")
+    hubspot.change("deals", old, at=NOW - timedelta(hours=1))
+    hubspot.change("deals", new, at=later)
+    pages = changed(source, cursor, later)
+    assert [(one.order_id, one.sku) for one in records(pages, "order_lines")] == [(new, "tea"), (new, "cup")]
+    assert [page.all_lines_of for page in pages if page.table == "order_lines"] == [[new]]
+    # Beside the searches: the stages, the deal's people, its companies; its lines, and what these say.
+    assert len(hubspot.requests) == len(SEARCHED) + 3 + 2
+
+
+def test_lines_that_may_not_be_read_keep_no_deal_back(hubspot: LoopbackHubSpot, source: HubSpotSource) -> None:
+    deal = hubspot.add("deals", dealstage="closedwon", pipeline="default")
+    cursor = everything(source)[-1].cursor
+    hubspot.absent = {"line_items"}
+    hubspot.change("deals", deal, at=NOW + timedelta(minutes=1))
+    pages = changed(source, cursor, NOW + timedelta(minutes=5))
+    assert [one.deal_id for one in records(pages, "deals")] == [deal]
+    assert [words.split()[0] for page in pages for words in page.warnings] == ["order_lines"]
+
+
 def test_what_an_account_does_not_have_is_said_once_and_not_asked_for(
     hubspot: LoopbackHubSpot, source: HubSpotSource
 ) -> None:

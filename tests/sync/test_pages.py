@@ -247,3 +247,13 @@ def _everything(store: Store) -> dict[str, list[tuple[object, ...]]]:
         table.name: sorted(tuple(str(getattr(row, name)) for name in names) for row in rows(store, table))
         for table, names in by_key.items()
     }
+
+
+def test_the_lines_of_an_order_that_are_told_anew_stand_in_place_of_those_it_had(store: Store) -> None:
+    tea, cup = (OrderLine(order_id="d1", sku=sku, units=Decimal(1), unit_price=Decimal(4)) for sku in ("tea", "cup"))
+    listen(store, Saying(page(tea, tea, cup, replace(tea, order_id="d2"))))
+    anew = page(tea, cup, cup, all_lines_of=["d1"])
+    done = listen(store, Saying(anew, anew))
+    left = [(line.order_id, line.sku) for line in rows(store, facts["order_lines"], deleted_at=None)]
+    assert sorted(left) == [("d1", "cup"), ("d1", "cup"), ("d1", "tea"), ("d2", "tea")]
+    assert done.tables["order_lines"].deleted == 1

@@ -32,6 +32,10 @@ T = TypeVar("T")
 
 #: Seconds added to a window: we count when a call starts, the provider when it arrives, and ways differ in length.
 SLACK = 0.25
+#: While others call on the same account, this share of a window is filled with their calls and ours, and evenly: each
+#: answer then tells in time what they did since the one before. Room is left for what they do at the most, for so many
+#: seconds after; a tenth of the window stays ours. Fewer than the last share may be our own calls, counted later there.
+FILLED, REMEMBERED, OURS, OTHERS = 0.9, 60.0, 0.1, 0.05
 log = structlog.get_logger(__name__)
 
 
@@ -55,6 +59,9 @@ class Bucket:
         self._sleep = sleep
         self._monotonic = monotonic
         self._given: deque[float] = deque(maxlen=rate.calls)
+        #: Those of them that somebody else took; the most in one window, and when that was; when we took our last one.
+        self._foreign: deque[float] = deque(maxlen=rate.calls)
+        self._most, self._most_at, self._last = 0, 0.0, 0.0
         self._lock = threading.Lock()
 
     @property
@@ -67,15 +74,20 @@ class Bucket:
         with self._lock:
             if calls > 0 and calls != self._given.maxlen:
                 self._given = deque(self._given, maxlen=calls)
+                self._foreign = deque(self._foreign, maxlen=calls)
 
     def others(self, used: int) -> None:
         """The provider counts `used` calls in its window: what we did not make, somebody else did on our account."""
         with self._lock:
             now = self._monotonic()
-            ours = len(self._given) - bisect_right(self._given, now - self._rate.seconds - SLACK)
-            if used > ours:
+            known = self._within(self._given, now)
+            if used > known:
                 latest = max(now, self._given[-1]) if self._given else now
-                self._given.extend([latest] * (used - ours))
+                self._given.extend([latest] * (used - known))
+                self._foreign.extend([latest] * (used - known))
+            others = self._within(self._foreign, now)
+            if others >= self._most or now - self._most_at > REMEMBERED:
+                self._most, self._most_at = others, now
 
     def take(self) -> None:
         """Returns when a call may start."""
@@ -89,8 +101,20 @@ class Bucket:
             start = now
             if len(self._given) == self._given.maxlen:
                 start = max(now, self._given[0] + self._rate.seconds + SLACK)
+            start = max(start, self._last + self._pace(now))
             self._given.append(start)
+            self._last = start
             return start - now
+
+    def _pace(self, now: float) -> float:
+        """Seconds from one call to the next while others call too."""
+        if self._most <= OTHERS * self.calls or now - self._most_at > REMEMBERED:
+            return 0.0
+        return self._rate.seconds / max(OURS * self.calls, FILLED * self.calls - self._most)
+
+    def _within(self, moments: deque[float], now: float) -> int:
+        """How many lie in the window that ends now."""
+        return len(moments) - bisect_right(moments, now - self._rate.seconds - SLACK)
 
 
 class Caller:

@@ -704,6 +704,26 @@ def test_room_is_made_for_other_apps_on_the_same_budget(
     assert clock.passed > 10.0
 
 
+def test_a_burst_of_another_app_slows_us_down_for_a_minute_so_that_the_next_one_finds_room(
+    hubspot: LoopbackHubSpot, sources: Any, clock: Clock
+) -> None:
+    hubspot.contacts(9_000)
+    pages = sources(tables=["contacts"]).pull(None, full=True, now=NOW)
+    list(islice(pages, 20))
+    assert clock.passed == 0.0
+    hubspot.others(40)
+    next(pages)
+    for _ in range(3):
+        began = clock.passed = clock.passed + 11.0
+        hubspot.others(40)
+        list(islice(pages, 11))
+        assert clock.passed - began == pytest.approx(10 * 10.0 / 50)
+    minute_after = clock.passed = clock.passed + 65.0
+    list(islice(pages, 20))
+    assert clock.passed == minute_after
+    assert {asked.status for asked in hubspot.requests} == {200}
+
+
 @pytest.mark.parametrize(("allowed", "calls", "within"), [(40, None, 40), (40, 10, 10), (20, None, 20), (20, 30, 20)])
 def test_the_pace_is_the_accounts_or_the_settings_where_that_is_less(
     clock: Clock, allowed: int, calls: int | None, within: int

@@ -21,10 +21,12 @@ from runner.app.entering import OVERLOOKED, all_paused
 from runner.app.filled import of_crms
 from runner.app.findings import Finding, Health
 from runner.app.preview import letters
+from runner.app.quotas import days_used
+from runner.app.quotas import quota_of as quota_of
 from runner.app.reception import reception
 from runner.app.review import review_of_figures
 from runner.app.rewarding import pool_of
-from runner.app.tick import QUOTA, RECONCILED, SYNC_FAILED
+from runner.app.tick import RECONCILED, SYNC_FAILED
 from runner.breakers import stopped
 from runner.outbox import CRM_KINDS
 from runner.settings import zone_advice
@@ -44,9 +46,6 @@ from runner.store.tables import (
     writes,
 )
 from runner.sync import Reconciled
-
-#: With less than this share of a day's calls left, somebody should know.
-LITTLE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +179,7 @@ def _connectors(app: App, connection: sa.Connection) -> Iterator[Finding]:
             yield Finding(f"connector {name}", Health.OK, f"synced at {row['synced_at']:%Y-%m-%d %H:%M} UTC")
         yield from _found_at_night(app, name)
         yield from forgetting.told(app, name)
-        yield from _quota(app, name)
+        yield from days_used(app, name)
     for one in of_crms(connection, app.crms):
         yield Finding(f"connector {one.connector}", Health.OK, str(one))
     aside = connection.execute(sa.select(set_aside).order_by(set_aside.c.id)).mappings()
@@ -195,23 +194,6 @@ def _found_at_night(app: App, name: str) -> Iterator[Finding]:
         found = [f"{table}: {what}" for table, told in last["tables"].items() if (what := str(Reconciled(**told)))]
         words = f"everything was looked at on {last['at'][:10]}; {'; '.join(found) or 'nothing was missed'}"
         yield Finding(f"connector {name}", Health.OK, words)
-
-
-def _quota(app: App, name: str) -> Iterator[Finding]:
-    """How much of the account's calls of a day was used."""
-    told = app.remembered(f"{QUOTA}{name}") or {}
-    if day := told.get("day"):
-        scarce = day["left"] < LITTLE * day["limit"]
-        words = (
-            f"{day['used']:,} of {day['limit']:,} calls of a day used, {day['left']:,} left at {told['at'][11:16]} UTC"
-        )
-        yield Finding(f"connector {name}", Health.WARNING if scarce else Health.OK, words)
-
-
-def quota_of(app: App) -> dict[str, Any]:
-    """By connector, as far as it is known."""
-    told = {name: app.remembered(f"{QUOTA}{name}") for name in app.settings.connectors}
-    return {name: quota for name, quota in told.items() if quota}
 
 
 def _set_aside(row: Mapping[str, Any]) -> str:

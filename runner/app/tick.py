@@ -20,6 +20,7 @@ from runner.app.digests import send_digest
 from runner.app.entering import all_paused, enroll_all, night_has_come
 from runner.app.forgetting import erase_forgotten
 from runner.app.hearing import sources_today
+from runner.app.quotas import note_quota, noting_quotas
 from runner.app.reconciling import reconcile
 from runner.app.rewarding import reward
 from runner.app.stuck import stuck
@@ -124,8 +125,7 @@ class News:
 SYNC_FAILED = "sync_failed:"
 
 
-#: How much of its limits a connector had used then, and what the last look at everything found.
-QUOTA = "quota:"
+#: What the last look at everything found.
 RECONCILED = "reconciled:"
 
 
@@ -151,7 +151,8 @@ def tick(app: App, now: datetime, *, full: bool = False, stop: Callable[[], bool
             ticked.failures += reconcile(app, mailers(app), now)
             with edge.of("rewards", "reward"):
                 ticked.waiting += reward(app, now).waiting
-            _run_playbooks(app, now, ticked, stop, edge, all_over=full or night_has_come(app, now))
+            with noting_quotas(app, now):
+                _run_playbooks(app, now, ticked, stop, edge, all_over=full or night_has_come(app, now))
         if app.measures and not stop():
             with edge.of("the digest", "digest"):
                 ticked.failures += send_digest(app, now)
@@ -214,8 +215,7 @@ def sync_all(
             log.warning("a sync failed", action="sync_failed", connector=name, status=error.status)
             news.failures.append(f"{name}: {error}")
             app.remember(f"{SYNC_FAILED}{name}", {"at": now.isoformat(), "words": str(error)})
-        if quota := source.quota():
-            app.remember(f"{QUOTA}{name}", {"at": now.isoformat(), **quota})
+        note_quota(app, name, source, now)
     erase_forgotten(app, now)
     advance(app.store, None, now, app.settings)
     return news

@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from runner import collect
+from runner.app.quotas import quotas
 from runner.links import Kind, Ticket
 from runner.store.tables import changed_contacts, consents, contact_changes, sends, suppressions, writes
 from runner.web import Desk
@@ -101,6 +102,7 @@ def test_a_note_a_task_and_a_field_reach_the_crm(on_both: Company) -> None:
     assert on_both.hubspot.found("contacts", on_both.ann)["plan"] == "gold"
     (task,) = on_both.there("tasks")
     assert on_both.hubspot.found("tasks", task)["hs_timestamp"] == "2026-05-05T09:00:00+00:00"
+    assert next(quota.used for quota in quotas(on_both.world.app)) == len(on_both.hubspot.requests)
 
 
 def test_our_own_writes_do_not_come_back_as_changes(company: Company) -> None:

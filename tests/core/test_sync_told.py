@@ -13,6 +13,7 @@ from rich.console import Console
 
 from runner.app.doctor import examine
 from runner.app.forecast import foresee
+from runner.app.quotas import quotas
 from runner.app.tick import sync_all
 from runner.cli.progress import Progress
 from runner.cli.reports import forecast_table, sync_table
@@ -93,6 +94,10 @@ def test_doctor_tells_the_calls_used_and_left(world: World, hubspot: LoopbackHub
     assert told.quota["crm"]["day"] == {"limit": 250_000, "used": 40 + calls, "left": 250_000 - 40 - calls}
     words = f"{40 + calls} of 250,000 calls of a day used, {250_000 - 40 - calls:,} left at 09:00 UTC"
     assert words in [finding.message for finding in told.checks]
+    assert [(one.window, one.limit, one.used) for one in quotas(world.app)] == [
+        ("a day", 250_000, 40 + calls),
+        ("ten seconds", 100, 40 + calls),
+    ]
 
 
 def test_doctor_tells_which_fields_are_empty_for_how_many(on_both: World, hubspot: LoopbackHubSpot) -> None:

@@ -102,7 +102,7 @@ class TablePages:
             self._absent.discard(self._table)
             if rows.after is None:
                 break
-            place = place.moved(self._unmet(rows.after, met))
+            place = replace(place.moved(self._unmet(rows.after, met)), listed=place.listed + len(rows.rows))
             yield replace(self._page(rows, place, listed=True), begins=begins)
             begins = False
         if not self._kind.archives:
@@ -233,8 +233,10 @@ def _forecast(api: HubSpotApi, fields: Fields, place: Place, *, full: bool, now:
 
     kind, run = KINDS[fields.table], place.begun(full=full, now=now)
     if run.stage is not Stage.CHANGES:
-        rows = api.total(kind.object)
-        return Forecast(fields.table, rows, max(1, ceil(rows / LIST_PAGE)) + kind.archives, "everything")
+        left = max(0, api.total(kind.object) - run.listed) if run.stage is Stage.LISTING else 0
+        calls = max(1, ceil(left / LIST_PAGE)) if run.stage is Stage.LISTING else 0
+        what = f"everything but {run.listed:,} rows that have come" if run.listed else "everything"
+        return Forecast(fields.table, left, calls + kind.archives, what)
     assert run.begin is not None
     what = f"what changed since {run.begin:%Y-%m-%d %H:%M} UTC"
     if kind.whole:

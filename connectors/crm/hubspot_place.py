@@ -40,12 +40,15 @@ class Place:
     until: datetime | None = None
     #: A listing's mark, or the last id of the changes.
     after: str | None = None
+    #: Rows that the listing in hand has brought so far.
+    listed: int = 0
 
     @classmethod
     def read(cls, told: Any) -> Self:
         try:
             times = {name: _time(told.get(name)) for name in ("since", "certain", "begin", "until")}
-            place = cls(**times, stage=Stage(told["stage"]) if "stage" in told else None, after=told.get("after"))
+            stage = Stage(told["stage"]) if "stage" in told else None
+            place = cls(**times, stage=stage, after=told.get("after"), listed=int(told.get("listed", 0)))
         except (AttributeError, TypeError, ValueError):
             return cls()  # not written by us: begin at the beginning
         return place if place._is_whole() else cls()
@@ -57,7 +60,7 @@ class Place:
     def written(self) -> Mapping[str, Any]:
         times = {name: getattr(self, name) for name in ("since", "certain", "begin", "until")}
         told = {name: at.isoformat() for name, at in times.items() if at is not None}
-        more = {"stage": self.stage, "after": self.after}
+        more = {"stage": self.stage, "after": self.after, "listed": self.listed or None}
         return told | {key: value for key, value in more.items() if value is not None}
 
     def begun(self, *, full: bool, now: datetime) -> Place:

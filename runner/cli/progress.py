@@ -39,12 +39,12 @@ class Progress:
             self._bar.update(self._task, description=self.words(), completed=sum(self._read.values()))
 
     def words(self) -> str:
-        """`read 12,300 contacts, 40 companies; 830 rows a second`."""
+        """`830 rows a second: 12,300 contacts, 40 companies`."""
         most = sorted(self._read.items(), key=lambda read: -read[1])[:4]
         told = ", ".join(f"{count:,} {name}" for name, count in most if count) or "nothing so far"
         took = self._clock() - self._began
-        rate = f"; {sum(self._read.values()) / took:,.0f} rows a second" if took > 0 else ""
-        return f"read {told}{rate}"
+        rate = f"{sum(self._read.values()) / took:,.0f} rows a second: " if took > 0 else ""
+        return f"{rate}{told}"
 
     def day(self, words: str, done: int, total: int) -> None:
         """A rehearsal has lived through another day."""
@@ -56,13 +56,17 @@ class Progress:
         if not self.shown or self._bar is not None:
             return
         from rich.console import Console
-        from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bar
+        from rich.table import Column
 
-        columns = [SpinnerColumn(), TextColumn("{task.description}")]
+        columns: list[ProgressColumn] = [SpinnerColumn()]
         if total:
             of = TextColumn(f"{{task.completed:,}} of {{task.total:,}} {unit}")
-            columns += [BarColumn(), of, TimeRemainingColumn()]
-        self._bar = Bar(*columns, console=Console(stderr=True), transient=True)
+            columns += [BarColumn(16), of, TimeRemainingColumn(), TextColumn("left,")]
+        # On a narrow terminal the words give way, never what is left.
+        words_last = Column(ratio=1, no_wrap=True, overflow="ellipsis")
+        columns.append(TextColumn("{task.description}", table_column=words_last))
+        self._bar = Bar(*columns, console=Console(stderr=True), transient=True, expand=True)
         self._task = self._bar.add_task(words, total=total)
         self._bar.start()

@@ -55,8 +55,8 @@ class Intake:
         self._erased = Erased(store, pull)
         self._seen: dict[str, Numbers] = defaultdict(Numbers)
         with store.read() as connection:
-            self._listing = unfinished(connection, pull.connector)
-        self._listing_is_kept = self._listing is not None
+            self._listings = unfinished(connection, pull.connector)
+        self._listings_kept = set(self._listings)
         self._gone: set[int] = set()
         #: Those of them whom the source has erased for good, and how many people have gone with them.
         self._forgotten: frozenset[int] = frozenset()
@@ -70,7 +70,7 @@ class Intake:
             self.flush()
             self._gone_of = page.table
         if page.begins:
-            self._listing = Listing(page.table, self._pull.now)
+            self._listings[page.table] = Listing(page.table, self._pull.now)
         self._overdue = page.overdue
         counts = self.synced.of(page.table)
         counts.read += len(page.records)
@@ -186,10 +186,10 @@ class Intake:
         """The table was listed from its first row to its last: what was not among them is gone."""
         began, seen = self._pull.now, self._seen_of(page.table)
         if page.begins is not None:
-            if self._listing is None or self._listing.table != page.table:
+            if (listing := self._listings.pop(page.table, None)) is None:
                 self.flush()  # nobody remembers how it began, so nobody knows what it lacked
                 return
-            began, self._listing = self._listing.began, None
+            began = listing.began
             self.resumed |= began != self._pull.now
         self._seen.pop(page.table, None)
         with self._store.read() as connection:
@@ -203,7 +203,7 @@ class Intake:
             forget_older(connection, self._pull, page.table, began)
 
     def _seen_of(self, table: str) -> Numbers:
-        return self._listing.seen if self._listing and self._listing.table == table else self._seen[table]
+        return self._listings[table].seen if table in self._listings else self._seen[table]
 
     def _see(self, table: str, connection: sa.Connection, ids: Sequence[str]) -> None:
         for portion in chunks(ids):
@@ -221,11 +221,15 @@ class Intake:
             upsert.on_conflict_do_update(index_elements=["connector"], set_={"cursor": upsert.excluded.cursor})
         )
         self._kept, self._held = self._held, None
-        if self._listing:
-            keep(connection, self._store, self._pull.connector, self._listing)
-        elif self._listing_is_kept:
-            forget(connection, self._pull.connector)
-        self._listing_is_kept = self._listing is not None
+        self._keep_listing(connection, self._gone_of)
+
+    def _keep_listing(self, connection: sa.Connection, table: str) -> None:
+        if table in self._listings:
+            keep(connection, self._store, self._pull.connector, self._listings[table])
+            self._listings_kept.add(table)
+        elif table in self._listings_kept:
+            forget(connection, self._pull.connector, table)
+            self._listings_kept.remove(table)
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:

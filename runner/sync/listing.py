@@ -6,6 +6,7 @@ import base64
 import zlib
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -13,7 +14,7 @@ from runner.store import Store
 from runner.store.tables import meta
 from runner.sync.gone import Numbers
 
-#: The key in `meta` of a connector's listing that is not through.
+#: The key in `meta` of a listing that is not through: with the connector's name and the table's behind it.
 LISTING = "listing:"
 
 
@@ -26,11 +27,13 @@ class Listing:
     seen: Numbers = field(default_factory=Numbers)
 
 
-def unfinished(connection: sa.Connection, connector: str) -> Listing | None:
-    """The listing that a sync before this one began and did not end."""
-    told = connection.scalar(sa.select(meta.c.value).where(meta.c.key == LISTING + connector))
-    if told is None:
-        return None
+def unfinished(connection: sa.Connection, connector: str) -> dict[str, Listing]:
+    """The listings that syncs before this one began and did not end, by table."""
+    ours = meta.c.key.startswith(_key(connector, ""), autoescape=True)
+    return {one["table"]: _read(one) for one in connection.scalars(sa.select(meta.c.value).where(ours))}
+
+
+def _read(told: Any) -> Listing:
     seen = Numbers(zlib.decompress(base64.b64decode(told["seen"])))
     return Listing(told["table"], datetime.fromisoformat(told["began"]), seen)
 
@@ -39,9 +42,13 @@ def keep(connection: sa.Connection, store: Store, connector: str, listing: Listi
     # Rows are listed about in the order in which they came here: long runs of ones take next to nothing.
     seen = base64.b64encode(zlib.compress(bytes(listing.seen), 1)).decode()
     told = {"table": listing.table, "began": listing.began.isoformat(), "seen": seen}
-    upsert = store.insert(meta).values(key=LISTING + connector, value=told)
+    upsert = store.insert(meta).values(key=_key(connector, listing.table), value=told)
     connection.execute(upsert.on_conflict_do_update(index_elements=["key"], set_={"value": told}))
 
 
-def forget(connection: sa.Connection, connector: str) -> None:
-    connection.execute(sa.delete(meta).where(meta.c.key == LISTING + connector))
+def forget(connection: sa.Connection, connector: str, table: str) -> None:
+    connection.execute(sa.delete(meta).where(meta.c.key == _key(connector, table)))
+
+
+def _key(connector: str, table: str) -> str:
+    return f"{LISTING}{connector}:{table}"

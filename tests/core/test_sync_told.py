@@ -118,7 +118,7 @@ def test_progress_tells_how_much_how_fast() -> None:
     progress.page("companies", 40)
     progress.page("contacts", 100)
     progress.page("contacts", 200)
-    assert progress.words() == "read 200 contacts, 40 companies; 120 rows a second"
+    assert progress.words() == "120 rows a second: 200 contacts, 40 companies"
 
 
 def shown(table: object) -> str:

@@ -20,11 +20,14 @@ from tests.loopback.hubspot import LoopbackHubSpot
 LIST = "/objects/2026-09/contacts"
 
 
-@pytest.mark.parametrize("page", [1, 4])
-def test_a_night_killed_at_a_page_still_finds_who_is_gone(tmp_path: Path, sqlite_url: str, page: int) -> None:
+@pytest.mark.parametrize(("page", "full"), [(1, True), (4, False)])
+def test_a_night_killed_at_a_page_still_finds_who_is_gone(
+    tmp_path: Path, sqlite_url: str, page: int, *, full: bool
+) -> None:
     with LoopbackHubSpot() as hubspot:
         people = hubspot.contacts(450)
-        keys = f"type: hubspot, token: pat-test, base_url: '{hubspot.url}', tables: [contacts]"
+        hubspot.add("companies", name="Acme")
+        keys = f"type: hubspot, token: pat-test, base_url: '{hubspot.url}', tables: [companies, contacts]"
         with closing(World(tmp_path, sqlite_url, f"connectors: {{crm: {{{keys}}}}}")) as world:
             sync_all(world.app, clock.machine_now())
             for gone in (people[3], people[444]):
@@ -35,7 +38,7 @@ def test_a_night_killed_at_a_page_still_finds_who_is_gone(tmp_path: Path, sqlite
                 until(lambda: reached.times == 0, of="the page")
                 night.kill()
             before = len(hubspot.requests)
-            news = sync_all(world.app, clock.machine_now())
+            news = sync_all(world.app, clock.machine_now(), full=full)
             gone = sa.select(contact_sources.c.source_id).where(contact_sources.c.deleted_at.is_not(None))
             assert {id for (id,) in world.rows(gone)} == {"erased:4", "erased:445"}
         assert news.document()["reconciled"]["crm"]["contacts"]["erased"] == 2

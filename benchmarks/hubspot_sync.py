@@ -1,7 +1,8 @@
 """What reading HubSpot costs: calls against the least that could do, CPU, memory, and calls over its limits (none).
 
 The HubSpot is one on this machine in its own process, which counts by the rolling window and refuses what is over.
-Each way is a process of its own. The store is not in it: pages are read and let go. Beside ours the official SDK's own
+Each way is a process of its own, and its CPU, user's and system's, is what is told: HTTP, JSON, records, waiting at its
+pace; neither the HubSpot nor the store is in it, pages are read and let go. Beside ours the official SDK's own
 models, contacts alone and without their companies, and with `--airbyte` the source of that name from PyPI:
 
     python3 -m venv ab && ab/bin/pip install airbyte-source-hubspot

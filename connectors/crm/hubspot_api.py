@@ -6,9 +6,9 @@ Every question here only reads, POST or not, so each may be asked again after an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, TypeAlias, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 import orjson
 import urllib3
@@ -266,7 +266,7 @@ class HubSpotApi:
     ) -> urllib3.BaseHTTPResponse:
         response: urllib3.BaseHTTPResponse = self._http.request(
             method,
-            f"{self._url}{path}?{urlencode(query)}" if query else f"{self._url}{path}",
+            self._url + path + ("?" + "&".join(f"{name}={_quoted(value)}" for name, value in query) if query else ""),
             headers=dict(headers),
             body=body,
             post_params=list(form),
@@ -274,6 +274,10 @@ class HubSpotApi:
             _request_timeout=self._timeout,
         )
         return response
+
+
+#: Every page asks for the same properties.
+_quoted = lru_cache(4_096)(quote_plus)
 
 
 def _has_id(told: Answer) -> bool:

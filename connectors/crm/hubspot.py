@@ -27,7 +27,7 @@ from connectors.writing import CrmWrite, CrmWriter
 LINES = "order_lines"
 #: Seconds to connect and to wait for more of an answer.
 TIMEOUT = (5.0, 30.0)
-#: So long the account's properties are taken to be what they were.
+#: So long the account's properties, owners and stages are taken to be what they were.
 PROPERTIES_STAND = 3600.0
 
 
@@ -176,13 +176,14 @@ class HubSpotSource(Source, CrmWriter):
             topics=settings.topics,
         )
         self._plans: tuple[float, Mapping[str, Fields]] | None = None
+        self._known: tuple[float, Account] | None = None
 
     def _count(self) -> None:
         self.calls += 1
 
     def pull(self, cursor: Cursor | None, *, full: bool, now: datetime) -> Iterator[Page]:
         places, absent = self._places(cursor)
-        account = Account(self._api, csat_scale=self._settings.csat_scale, topics=self._settings.topics)
+        account = self._account(fresh=full)
         reading = self._fields(fresh=full)
         mapped = dict(self._settings.fields)
         # Where they are listed anyhow, they are not asked for deal by deal.
@@ -193,6 +194,13 @@ class HubSpotSource(Source, CrmWriter):
             sold = TablePages(lines, account, places, mapped, absent) if lines and LINES not in absent else None
             pages = TablePages(fields, account, places, mapped, absent, lines=sold if table == "deals" else None)
             yield from pages.pull(full=full, now=now)
+
+    def _account(self, *, fresh: bool) -> Account:
+        if self._known is not None and not fresh and self._monotonic() - self._known[0] < PROPERTIES_STAND:
+            return self._known[1].of_before()
+        account = Account(self._api, csat_scale=self._settings.csat_scale, topics=self._settings.topics)
+        self._known = (self._monotonic(), account)
+        return account
 
     def forecast(self, cursor: Cursor | None, *, full: bool, now: datetime) -> Sequence[Forecast]:
         places, absent = self._places(cursor)

@@ -20,13 +20,19 @@ V = TypeVar("V")
 
 
 class Account:
-    """What belongs to no single object, asked for once a run and only when a record needs it."""
+    """What belongs to no single object: asked for when a record needs it, again when one names what is not in it."""
 
     def __init__(self, api: HubSpotApi, *, csat_scale: str = "0-2", topics: Mapping[str, int] | None = None) -> None:
         self.api = api
         self.topics = {topic: opted_out_of(number) for topic, number in (topics or {}).items()}
         self.scales = {"nps": "0-10", "csat": csat_scale, "ces": "1-7"}
         self.warnings: list[str] = []
+        self._is_of_before = False
+
+    def of_before(self) -> Account:
+        """As an earlier run left it: owners and stages may have come since."""
+        self._is_of_before = True
+        return self
 
     def opted_out_of(self, contact: Row) -> tuple[str, ...]:
         """The topics of ours that the contact wants no mail about."""
@@ -34,14 +40,25 @@ class Account:
 
     def owner(self, id: str) -> str:
         """The owner's address; the id where HubSpot does not tell."""
+        if id not in self._owners:
+            self._forget_what_was_before()
         return self._owners.get(id, id)
 
     def deal_stage(self, deal: Row, stage: str) -> tuple[bool, bool]:
         """Whether the deal is closed, and won; a stage that was removed leaves it to the deal's own properties."""
-        known = self._stages.get((deal.properties.get("pipeline") or "", stage))
+        place = deal.properties.get("pipeline") or "", stage
+        if place not in self._stages:
+            self._forget_what_was_before()
+        known = self._stages.get(place)
         if known is not None:
             return known.is_closed, known.is_won
         return deal.properties.get("hs_is_closed") == "true", deal.properties.get("hs_is_closed_won") == "true"
+
+    def _forget_what_was_before(self) -> None:
+        if self._is_of_before:
+            self._is_of_before = False
+            self.__dict__.pop("_owners", None)
+            self.__dict__.pop("_stages", None)
 
     @cached_property
     def _owners(self) -> Mapping[str, str]:

@@ -798,8 +798,8 @@ def test_the_lines_of_deals_that_changed_come_with_them_in_two_calls(
     pages = changed(source, cursor, later)
     assert [(one.order_id, one.sku) for one in records(pages, "order_lines")] == [(new, "tea"), (new, "cup")]
     assert [page.all_lines_of for page in pages if page.table == "order_lines"] == [[new]]
-    # Beside the searches: the stages, the deal's people, its companies; its lines, and what these say.
-    assert len(hubspot.requests) == len(SEARCHED) + 3 + 2
+    # Beside the searches: the deal's people, its companies; its lines, and what these say. The stages are known.
+    assert len(hubspot.requests) == len(SEARCHED) + 2 + 2
 
 
 def test_lines_that_may_not_be_read_keep_no_deal_back(hubspot: LoopbackHubSpot, source: HubSpotSource) -> None:
@@ -845,6 +845,24 @@ def test_a_listing_names_those_whom_the_searches_before_should_have_brought(
     hubspot.change("contacts", touched, at=later, country="Spain")
     pages = list(source.pull(cursor, full=True, now=later))
     assert frozenset().union(*(page.overdue for page in pages)) == {old}
+
+
+def test_owners_and_stages_are_asked_for_again_when_a_new_one_is_named(
+    hubspot: LoopbackHubSpot, source: HubSpotSource
+) -> None:
+    known = {"dealstage": "closedwon", "pipeline": "default", "hubspot_owner_id": hubspot.owner("olga@acme.example")}
+    deal = hubspot.add("deals", **known)
+    cursor = everything(source)[-1].cursor
+    told = []
+    for minutes, news in ((5, {}), (10, {"hubspot_owner_id": hubspot.owner("new@acme.example"), "dealstage": "4711"})):
+        hubspot.requests.clear()
+        hubspot.stage("default", "4711", closed=True, won=True)
+        hubspot.change("deals", deal, at=NOW + timedelta(minutes=minutes), **news)
+        pages = changed(source, cursor, NOW + timedelta(minutes=minutes))
+        (found,) = records(pages, "deals")
+        told.append((found.owner, found.is_won, len(hubspot.asked("/owners")), len(hubspot.asked("/pipelines"))))
+        cursor = pages[-1].cursor
+    assert told == [("olga@acme.example", True, 0, 0), ("new@acme.example", True, 2, 1)]
 
 
 # -- no more than it must ------------------------------------------------------------------------------------------

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 
 from runner.kpis import intervals
-from runner.kpis.customers import counting, one_row_each
-from runner.kpis.days import day_number
 from runner.kpis.measure import Asked, Period, Segment
 from runner.kpis.periods import Step, periods_before
-from runner.kpis.rows import one, total, with_customers
 from runner.settings import Settings
-from runner.store.tables import purchases
 
 #: Days within which a second order is asked for; of cohorts old enough.
 WITHIN = (30, 60, 90, 365)
@@ -75,17 +69,18 @@ def cohorts(
     segment: Segment | None = None,
 ) -> list[Cohort]:
     """The cohorts of the last `many` months that are over, the oldest first, each up to the last such month."""
+    from runner.kpis.newcomers import newcomers
+
     months = periods_before(as_of, settings.timezone, Step.MONTHS, many)
     asked = Asked(connection, Period(months[0].start, months[-1].end), as_of, settings, segment)
-    told: dict[int, dict[int, tuple[int, float | None]]] = defaultdict(dict)
-    for came, month, customers, revenue, unpriced in connection.execute(_by_month(asked, months)):
-        told[came][month] = (customers, None if unpriced else float(Decimal(revenue)))
-    second = {row[0]: [int(n) for n in row[1:]] for row in connection.execute(_second_orders(asked, months))}
+    told, second = newcomers(asked, months, WITHIN)
     return list(_cohorts(months, told, second))
 
 
 def _cohorts(
-    months: Sequence[Period], told: dict[int, dict[int, tuple[int, float | None]]], second: dict[int, list[int]]
+    months: Sequence[Period],
+    told: Mapping[int, Mapping[int, tuple[int, float | None]]],
+    second: Mapping[int, Sequence[int]],
 ) -> Iterator[Cohort]:
     for place, period in enumerate(months):
         own = told.get(place, {})
@@ -100,69 +95,3 @@ def _cohorts(
             if grown >= days
         }
         yield Cohort(period.start, size, row, repeated)
-
-
-def _by_month(asked: Asked, months: Sequence[Period]) -> sa.Select[Any]:
-    """How many customers of each cohort ordered in each month, and for how much."""
-    orders = _orders(asked)
-    o = orders.c
-    came, month = (_month(asked, at, months) for at in (o.first, o.at))
-    each = (
-        sa.select(
-            came.label("came"),
-            month.label("month"),
-            o.customer,
-            total(o.value).label("revenue"),
-            total(one(o.value.is_(None))).label("unpriced"),
-        )
-        .where(o.first >= asked.start)
-        .group_by("came", "month", o.customer)
-        .subquery()
-    )
-    c = each.c
-    return sa.select(c.came, c.month, sa.func.count(), total(c.revenue), total(c.unpriced)).group_by(c.came, c.month)
-
-
-def _second_orders(asked: Asked, months: Sequence[Period]) -> sa.Select[Any]:
-    """How many customers of each cohort ordered a second time within each of the days."""
-    o = _orders(asked).c
-    second = sa.func.min(sa.case((o.place == 2, o.at)))
-    each = (
-        sa.select(o.customer, sa.func.min(o.first).label("first"), second.label("second"))
-        .where(o.first >= asked.start)
-        .group_by(o.customer)
-        .subquery()
-    )
-    c = each.c
-    gaps = sa.select(
-        _month(asked, c.first, months).label("came"),
-        (day_number(asked, c.second) - day_number(asked, c.first)).label("gap"),
-    ).subquery()
-    within = (total(one(gaps.c.gap <= days)) for days in WITHIN)
-    return sa.select(gaps.c.came, *within).group_by(gaps.c.came)
-
-
-def _orders(asked: Asked) -> sa.Subquery:
-    """Every order that counts with its customer, the customer's first, and its place among the customer's."""
-    rows, customer = with_customers(asked, purchases, purchases.c.contact_id)
-    lately = sa.select(purchases.c.contact_id).where(counting(asked), purchases.c.at >= asked.start)
-    in_time = (purchases.c.contact_id.in_(lately),) if one_row_each(asked) else ()
-    window: dict[str, Any] = {"partition_by": customer, "order_by": (purchases.c.at, purchases.c.order_key)}
-    return (
-        sa.select(
-            customer.label("customer"),
-            purchases.c.at,
-            purchases.c.value,
-            sa.func.first_value(purchases.c.at).over(**window).label("first"),
-            sa.func.row_number().over(**window).label("place"),
-        )
-        .select_from(rows)
-        .where(counting(asked), *in_time)
-        .subquery()
-    )
-
-
-def _month(asked: Asked, at: sa.ColumnElement[datetime], months: Sequence[Period]) -> sa.ColumnElement[int]:
-    """The place of an instant's month among the months."""
-    begins = [(at >= asked.midnight(month.start), place) for place, month in enumerate(months)]
-    return sa.case(*reversed(begins), else_=-1)

@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from runner import clock
 from runner.kpis.measure import Asked
 from runner.store.functions import epoch_seconds
+
+if TYPE_CHECKING:
+    from runner.store.arrays import Ints
 
 #: The day that has number 0.
 EPOCH = date(1970, 1, 1)
@@ -25,6 +29,18 @@ def day_number(asked: Asked, at: sa.ColumnElement[datetime]) -> sa.ColumnElement
     changes = _offsets(asked.zone, asked.end.year + 1)
     offset = sa.case(*((at >= since, seconds) for since, seconds in reversed(changes[1:])), else_=changes[0][1])
     return (epoch_seconds(at) + (offset if len(changes) > 1 else changes[0][1])) // _DAY
+
+
+def local_days(asked: Asked, at: Ints) -> Ints:
+    """The same of many instants, given in microseconds since 1970."""
+    import numpy as np
+
+    changes = _offsets(asked.zone, asked.end.year + 1)
+    since = np.array([int(change.timestamp()) for change, _ in changes[1:]], np.int64)
+    ahead = np.array([seconds for _, seconds in changes], np.int64)
+    seconds = at // 1_000_000
+    days: Ints = (seconds + ahead[np.searchsorted(since, seconds, "right")]) // _DAY
+    return days
 
 
 @lru_cache(maxsize=64)

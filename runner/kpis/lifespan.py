@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
@@ -13,11 +13,11 @@ import sqlalchemy as sa
 
 from runner import clock
 from runner.kpis import paying
-from runner.kpis.customers import counting, window_before
-from runner.kpis.days import EPOCH, day_number
+from runner.kpis.customers import window_before
+from runner.kpis.days import EPOCH, local_days
 from runner.kpis.measure import Asked, Direction, Figure, Part, Reason, Unit, count, kpi, nothing, rate
 from runner.kpis.retention import by_subscription, movement
-from runner.kpis.rows import delivered, one, there, total, with_accounts, with_customers, with_people
+from runner.kpis.rows import delivered, one, there, total, with_accounts, with_people
 from runner.store.functions import days_between
 from runner.store.tables import answers, facts, purchases, sends
 
@@ -62,8 +62,8 @@ def kaplan_meier(tenures: Iterable[tuple[float, bool, int]]) -> Lifetimes:
 
 def lifetimes(asked: Asked) -> Lifetimes:
     """Of all customers up to the period's end."""
-    query = _subscribed(asked) if by_subscription(asked) else _ordered(asked)
-    return kaplan_meier((max(0, tenure), bool(ended), many) for tenure, ended, many in asked.connection.execute(query))
+    tenures = asked.connection.execute(_subscribed(asked)) if by_subscription(asked) else _ordered(asked)
+    return kaplan_meier((max(0, tenure), bool(ended), many) for tenure, ended, many in tenures)
 
 
 @kpi(
@@ -113,25 +113,19 @@ def customer_lifespan(asked: Asked) -> Mapping[str, Figure]:
     }
 
 
-def _ordered(asked: Asked) -> sa.Select[Any]:
-    window = asked.settings.kpis.activity_window
-    of_contact = (
-        sa.select(
-            purchases.c.contact_id,
-            sa.func.min(purchases.c.at).label("first"),
-            sa.func.max(purchases.c.at).label("last"),
-        )
-        .where(counting(asked))
-        .group_by(purchases.c.contact_id)
-        .subquery()
-    )
-    rows, customer = with_customers(asked, of_contact, of_contact.c.contact_id)
-    of = sa.select(sa.func.min(of_contact.c.first).label("first"), sa.func.max(of_contact.c.last).label("last"))
-    c = of.select_from(rows).group_by(customer).subquery().c
-    gone = c.last < window_before(asked, asked.end, window)
+def _ordered(asked: Asked) -> Iterator[tuple[int, bool, int]]:
+    """How often each tenure occurs, ended and not."""
+    import numpy as np
+
+    from runner.kpis.orders import instant, orders
+
+    window, told = asked.settings.kpis.activity_window, asked.once(orders)
+    gone = told.last < instant(window_before(asked, asked.end, window))
     end = (clock.local(asked.end, asked.zone).date() - EPOCH).days
-    until = sa.case((gone, day_number(asked, c.last) + window.days), else_=end)
-    return _counted((until - day_number(asked, c.first)), gone)
+    tenure = np.where(gone, local_days(asked, told.last) + window.days, end) - local_days(asked, told.first)
+    for ended, which in ((True, gone), (False, ~gone)):
+        for days, many in zip(*np.unique(tenure[which], return_counts=True), strict=True):
+            yield int(days), ended, int(many)
 
 
 def _subscribed(asked: Asked) -> sa.Select[Any]:

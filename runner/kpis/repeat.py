@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
-
-import sqlalchemy as sa
 
 from runner import clock
 from runner.kpis import intervals
-from runner.kpis.customers import Bought, bought, counting, currencies_without_rate, first_net, one_row_each
-from runner.kpis.days import EPOCH, day_number
+from runner.kpis.customers import Bought, bought, currencies_without_rate, first_net
+from runner.kpis.days import EPOCH
 from runner.kpis.measure import Asked, Direction, Figure, Part, Reason, Unit, average, kpi, nothing, quotient, rate
-from runner.kpis.rows import with_customers
 from runner.kpis.spread import Spread
 from runner.store.tables import purchases
 
@@ -114,7 +111,7 @@ def purchase_frequency(asked: Asked) -> Mapping[str, Figure]:
     },
 )
 def time_between_purchases(asked: Asked) -> Mapping[str, Figure]:
-    gaps = Spread((gap, count) for gap, count in asked.connection.execute(_gaps(asked)))
+    gaps = Spread(_gaps(asked))
     return {"": gaps.median(), "mean": gaps.mean(), "p90": gaps.at(0.9)}
 
 
@@ -152,22 +149,13 @@ def _since(asked: Asked, told: Bought) -> str:
     return f"Orders known since {clock.local(told.since, asked.zone).date()}." if told.since else ""
 
 
-def _gaps(asked: Asked) -> sa.Select[Any]:
+def _gaps(asked: Asked) -> Iterator[tuple[float, int]]:
     """How many gaps there are of each number of days."""
-    rows, customer = with_customers(asked, purchases, purchases.c.contact_id)
-    lately = sa.select(purchases.c.contact_id).where(counting(asked), purchases.c.at >= asked.start)
-    days = (
-        sa.select(customer.label("customer"), day_number(asked, purchases.c.at).label("day"))
-        .select_from(rows)
-        .where(counting(asked), *((purchases.c.contact_id.in_(lately),) if one_row_each(asked) else ()))
-        .distinct()
-        .subquery()
-    )
-    earlier = sa.func.lag(days.c.day).over(partition_by=days.c.customer, order_by=days.c.day)
-    stepped = sa.select(days.c.day, (days.c.day - earlier).label("gap")).subquery()
-    first = (asked.period.start - EPOCH).days
-    return (
-        sa.select(stepped.c.gap, sa.func.count())
-        .where(stepped.c.gap.is_not(None), stepped.c.day >= first)
-        .group_by(stepped.c.gap)
-    )
+    import numpy as np
+
+    from runner.kpis.orders import orders
+
+    place, day = asked.once(orders).days(asked)
+    again = (np.diff(place) == 0) & (day[1:] >= (asked.period.start - EPOCH).days)
+    days, many = np.unique(np.diff(day)[again], return_counts=True)
+    return zip(days.tolist(), many.tolist(), strict=True)

@@ -1,0 +1,47 @@
+"""What customers' first orders brought: of two orders of one instant the first is that of the lower key."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import numpy as np
+import sqlalchemy as sa
+
+from runner.kpis.customers import counting
+from runner.kpis.measure import Asked
+from runner.kpis.orders import Orders, instant, orders
+from runner.kpis.rows import total, with_customers
+from runner.store.arrays import Yes
+from runner.store.functions import numbers_in
+from runner.store.tables import purchases
+
+
+def first_net_of(asked: Asked) -> Decimal:
+    """Revenue of the orders of the period that are their customers' first ever."""
+    told = asked.once(orders)
+    came = told.first >= instant(asked.start)
+    tied = came & _tied(told)
+    net = Decimal(int(told.value[told.begins[:-1]][came & ~tied].sum())) / 10_000
+    return net + _of_tied(asked, told, tied) if tied.any() else net
+
+
+def _tied(told: Orders) -> Yes:
+    """Whose second order is of the same instant as the first one, and of another amount."""
+    first, second = told.begins[:-1], np.minimum(told.begins[:-1] + 1, told.begins[1:] - 1)
+    same: Yes = (told.at[first] == told.at[second]) & (told.value[first] != told.value[second])
+    return same
+
+
+def _of_tied(asked: Asked, told: Orders, tied: Yes) -> Decimal:
+    rows, customer = with_customers(asked, purchases, purchases.c.contact_id)
+    place = sa.func.row_number().over(partition_by=customer, order_by=(purchases.c.at, purchases.c.order_key))
+    some = json.dumps(told.customers[tied].tolist())
+    ranked = (
+        sa.select(purchases.c.value, place.label("place"))
+        .select_from(rows)
+        .where(counting(asked), customer.in_(numbers_in(some)))
+        .subquery()
+    )
+    net: Decimal = asked.connection.scalar(sa.select(total(ranked.c.value)).where(ranked.c.place == 1))
+    return net

@@ -1,0 +1,126 @@
+"""Every order that counts, read once a look: arrays by customer and time, from which any figure about orders comes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import sqlalchemy as sa
+
+from runner.kpis.customers import counting
+from runner.kpis.days import local_days
+from runner.kpis.measure import Asked
+from runner.store.arrays import NOTHING, Ints, Yes, arrays, numbers
+from runner.store.tables import companies, contacts, purchases
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """One place an order in `at` and `value`, in order of customer and time; one a customer in the others."""
+
+    #: Contacts, or companies where those are the customers; ascending.
+    customers: Ints
+    #: Where each one's orders begin, and behind the last one's the end.
+    begins: Ints
+    #: Microseconds since 1970.
+    at: Ints
+    #: Net, in ten-thousandths of the account's currency; 0 where `unpriced`.
+    value: Ints
+    #: Without an exchange rate; None where all have one.
+    unpriced: Yes | None
+
+    def __len__(self) -> int:
+        return len(self.customers)
+
+    @property
+    def first(self) -> Ints:
+        """When each customer ordered first."""
+        return self.at[self.begins[:-1]]
+
+    @property
+    def last(self) -> Ints:
+        return self.at[self.begins[1:] - 1]
+
+    def each(self, of_orders: Ints | Yes) -> Ints:
+        """Added up by customer."""
+        if not len(self):
+            return np.empty(0, np.int64)
+        summed: Ints = np.add.reduceat(of_orders, self.begins[:-1], dtype=np.int64)
+        return summed
+
+    def days(self, asked: Asked) -> tuple[Ints, Ints]:
+        """The days on which each customer ordered, several orders of one day once: customers' places, local days."""
+        place = np.repeat(np.arange(len(self)), np.diff(self.begins))
+        day = local_days(asked, self.at)
+        another = np.ones(len(day), bool)
+        another[1:] = (np.diff(place) != 0) | (np.diff(day) != 0)
+        return place[another], day[another]
+
+
+def orders(asked: Asked) -> Orders:
+    """All orders up to the period's end, as known at the as-of instant."""
+    p = purchases.c
+    bought = sa.select(p.contact_id, p.at, p.value).where(counting(asked))
+    contact, at, value = arrays(asked.connection, bought, by=p.contact_id)
+    customer = _whose(asked, contact)
+    here = customer > 0
+    if not here.all():
+        customer, at, value = customer[here], at[here], value[here]
+    follow = np.diff(customer)
+    if ((follow < 0) | ((follow == 0) & (np.diff(at) < 0))).any():
+        order = np.lexsort((at, customer))
+        customer, at, value = customer[order], at[order], value[order]
+    each, begins = np.unique(customer, return_index=True)
+    unpriced = value == NOTHING
+    if unpriced.any():
+        value = np.where(unpriced, 0, value)
+    return Orders(each, np.append(begins, len(at)).astype(np.int64), at, value, unpriced if unpriced.any() else None)
+
+
+def instant(at: datetime) -> int:
+    """As the arrays have it."""
+    return (at - _EPOCH) // timedelta(microseconds=1)
+
+
+def _whose(asked: Asked, contact: Ints) -> Ints:
+    """The customer each contact is or belongs to; 0 where none of those that count."""
+    c = contacts.c
+    person = _survivors(asked, contact)
+    gone = sa.select(c.id).where(sa.or_(c.is_test, sa.not_(asked.alive(c.deleted_at))))
+    left_out = numbers(asked.connection, gone)[0]
+    if len(left_out):
+        person = np.where(np.isin(person, left_out), 0, person)
+    if asked.segment is not None:
+        some = arrays(asked.connection, asked.segment.people, by=c.id)[0]
+        person = np.where(np.isin(person, some), person, 0)
+    return person if asked.settings.customers == "contact" else _employers(asked, person)
+
+
+def _survivors(asked: Asked, contact: Ints) -> Ints:
+    """Merged records are one person: the one into which they were merged, directly or by way of others."""
+    c = contacts.c
+    merged, into = numbers(asked.connection, sa.select(c.id, c.merged_into).where(c.merged_into.is_not(None)))
+    if not len(merged):
+        return contact
+    order = np.argsort(merged)
+    merged, into = merged[order], into[order]
+    while True:
+        place = np.minimum(np.searchsorted(merged, contact), len(merged) - 1)
+        found = merged[place] == contact
+        if not found.any():
+            return contact
+        contact = np.where(found, into[place], contact)
+
+
+def _employers(asked: Asked, person: Ints) -> Ints:
+    c = contacts.c
+    alive = asked.alive(companies.c.deleted_at)
+    firms = sa.select(c.id, c.company_id).join(companies, companies.c.id == c.company_id).where(alive).order_by(c.id)
+    people, employer = arrays(asked.connection, firms, by=c.id)
+    if not len(people):
+        return np.zeros_like(person)
+    place = np.minimum(np.searchsorted(people, person), len(people) - 1)
+    return np.where(people[place] == person, employer[place], 0)

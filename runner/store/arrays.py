@@ -1,0 +1,93 @@
+"""Columns of very many rows as arrays: each comes as one text of numbers, and nothing is made for a row of its own."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+from sqlalchemy.sql.functions import FunctionElement
+
+from runner.store.functions import spelled
+from runner.store.types import Instant
+
+Floats: TypeAlias = NDArray[np.float64]
+Ints: TypeAlias = NDArray[np.int64]
+Yes: TypeAlias = NDArray[np.bool_]
+
+#: What stands in an array of whole numbers where the column is empty; no amount and no id is so low.
+NOTHING = -(2**62)
+#: Numbers of `by` that one statement reads: some hundred thousand rows, and texts of a few megabytes.
+_PORTION = 2**17
+#: An instant as SQLite keeps it: `2026-11-22 09:00:00.000000`.
+_WRITTEN = "S26"
+
+
+def arrays(connection: sa.Connection, rows: sa.Select[Any], *, by: sa.ColumnElement[int]) -> list[NDArray[Any]]:
+    """The columns of the rows: whole numbers and amounts, numbers, or instants in microseconds since 1970.
+
+    The rows are read in portions of `by`, an indexed whole number of theirs; empty numbers are not a number.
+    """
+    own = rows.where(by >= sa.bindparam("portion"), by < sa.bindparam("behind")).subquery()
+    joined = sa.select(*map(_joined, own.c)).select_from(own)
+    # One by one: asked for both ends at once, SQLite would read all that lies between.
+    lowest, highest = (connection.scalar(sa.select(end(by))) for end in (sa.func.min, sa.func.max))
+    portions = [] if lowest is None else range(lowest, highest + 1, _PORTION)
+    texts = [connection.execute(joined, {"portion": first, "behind": first + _PORTION}).one() for first in portions]
+    return [_read([text[place] for text in texts], column.type) for place, column in enumerate(own.c)]
+
+
+def numbers(connection: sa.Connection, rows: sa.Select[Any]) -> list[Ints]:
+    """The columns of rows of whole numbers that are few, or that no index gives in portions."""
+    own = rows.subquery()
+    texts = connection.execute(sa.select(*map(_joined, own.c)).select_from(own)).one()
+    return [_read([text], column.type) for text, column in zip(texts, own.c, strict=True)]
+
+
+def _joined(column: sa.ColumnElement[Any]) -> FunctionElement[str]:
+    if isinstance(column.type, Instant):
+        return _instants(column)
+    return _numbers(column) if isinstance(column.type, sa.Float) else _whole_numbers(column)
+
+
+def _read(texts: list[str | None], kind: sa.types.TypeEngine[Any]) -> NDArray[Any]:
+    wanted = np.float64 if isinstance(kind, sa.Float) else np.int64
+    read = [_parsed(text, kind, wanted) for text in texts if text]
+    return np.concatenate(read) if read else np.empty(0, wanted)
+
+
+def _parsed(text: str, kind: sa.types.TypeEngine[Any], wanted: type[Any]) -> NDArray[Any]:
+    if isinstance(kind, Instant) and text[4] == "-":
+        return np.frombuffer(text.encode("ascii"), _WRITTEN).astype("M8[us]").astype(np.int64)
+    return np.fromstring(text, wanted, sep=",")
+
+
+@spelled(
+    sqlite=f"group_concat(coalesce({{0}}, {NOTHING}), ',')",
+    postgresql=f"string_agg(CAST(coalesce({{0}}, {NOTHING}) AS TEXT), ',')",
+)
+class _whole_numbers(FunctionElement[str]):
+    type = sa.Text()
+    inherit_cache = True
+    name = "whole_numbers"
+
+
+@spelled(
+    sqlite="group_concat(coalesce({0}, 'nan'), ',')",
+    postgresql="string_agg(coalesce(CAST({0} AS TEXT), 'nan'), ',')",
+)
+class _numbers(FunctionElement[str]):
+    type = sa.Text()
+    inherit_cache = True
+    name = "numbers"
+
+
+@spelled(
+    sqlite="group_concat({0}, '')",
+    postgresql="string_agg(CAST(CAST(extract(epoch from {0}) * 1000000 AS BIGINT) AS TEXT), ',')",
+)
+class _instants(FunctionElement[str]):
+    type = sa.Text()
+    inherit_cache = True
+    name = "instants"

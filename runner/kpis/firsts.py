@@ -43,5 +43,4 @@ def _of_tied(asked: Asked, told: Orders, tied: Yes) -> Decimal:
         .where(counting(asked), customer.in_(numbers_in(some)))
         .subquery()
     )
-    net: Decimal = asked.connection.scalar(sa.select(total(ranked.c.value)).where(ranked.c.place == 1))
-    return net
+    return asked.connection.scalar(sa.select(total(ranked.c.value)).where(ranked.c.place == 1)) or Decimal(0)

@@ -124,8 +124,8 @@ def _ordered(asked: Asked) -> Iterator[tuple[int, bool, int]]:
     end = (clock.local(asked.end, asked.zone).date() - EPOCH).days
     tenure = np.where(gone, local_days(asked, told.last) + window.days, end) - local_days(asked, told.first)
     for ended, which in ((True, gone), (False, ~gone)):
-        for days, many in zip(*np.unique(tenure[which], return_counts=True), strict=True):
-            yield int(days), ended, int(many)
+        counted = np.bincount(np.maximum(tenure[which], 0))
+        yield from ((days, ended, int(many)) for days, many in enumerate(counted) if many)
 
 
 def _subscribed(asked: Asked) -> sa.Select[Any]:

@@ -73,11 +73,12 @@ def orders(asked: Asked) -> Orders:
     if ((follow < 0) | ((follow == 0) & (np.diff(at) < 0))).any():
         order = np.lexsort((at, customer))
         customer, at, value = customer[order], at[order], value[order]
-    each, begins = np.unique(customer, return_index=True)
+    # Where another customer begins; and behind the last one.
+    begins = np.flatnonzero(np.diff(customer, prepend=-1, append=-1))
     unpriced = value == NOTHING
     if unpriced.any():
         value = np.where(unpriced, 0, value)
-    return Orders(each, np.append(begins, len(at)).astype(np.int64), at, value, unpriced if unpriced.any() else None)
+    return Orders(customer[begins[:-1]], begins, at, value, unpriced if unpriced.any() else None)
 
 
 def instant(at: datetime) -> int:

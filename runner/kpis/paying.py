@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from runner.kpis.measure import Asked
-from runner.kpis.rows import money, one, there, total, with_accounts
+from runner.kpis.rows import money, one, plain, there, total, with_accounts
 from runner.store.tables import facts
 
 subscriptions = facts["subscriptions"]
@@ -149,7 +149,7 @@ def _monthly() -> sa.ColumnElement[float]:
         sa.cast(sa.type_coerce(amount, sa.BigInteger), sa.Float)
         for amount in (c.quantity, c.unit_amount, c.discount_pct)
     )
-    months = sa.case(_MONTHS, value=sa.func.lower(c.interval))
+    months = sa.case(_MONTHS, value=plain(c.interval, _MONTHS))
     monthly = quantity * price * 0.0001 * (1 - sa.func.coalesce(discount, 0.0) * 0.000001) / months
     return sa.func.coalesce(monthly, 0.0, type_=sa.Float())
 

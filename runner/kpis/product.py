@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from runner.kpis.days import EPOCH, day_number
 from runner.kpis.lifespan import named
 from runner.kpis.measure import Asked, Direction, Figure, Part, Unit, count, kpi, nothing, quotient, rate
 from runner.kpis.rows import there, total, with_accounts
 from runner.store.tables import facts
+
+if TYPE_CHECKING:
+    from runner.kpis.used import Used
 
 licences, usage = facts["licences"], facts["usage"]
 
@@ -43,9 +45,16 @@ def licence_utilisation(asked: Asked) -> Mapping[str, Figure]:
         .select_from(rows)
         .where(there(asked, licences))
     ).one()
-    since = asked.midnight(asked.last_instant - timedelta(days=30))
-    active = asked.connection.scalar(_users(asked, usage.c.at >= since)) or 0
+    since = asked.last_instant - timedelta(days=30)
+    active = asked.once(used).users(since, asked.period.end)
     return {"": _share(int(assigned), int(bought)), "active": _share(active, int(bought))}
+
+
+def used(asked: Asked) -> Used:
+    """Who used the product in the period and in the 30 days before its end."""
+    from runner.kpis.used import used_of
+
+    return used_of(asked)
 
 
 def _share(hits: int, n: int) -> Figure:
@@ -73,19 +82,20 @@ def _share(hits: int, n: int) -> Figure:
     },
 )
 def active_users(asked: Asked) -> Mapping[str, Figure]:
-    n = asked.connection.scalar(_users(asked, asked.within(usage.c.at))) or 0
+    seen = asked.once(used)
+    n = seen.users(asked.period.start, asked.period.end)
     if not n:
         return dict.fromkeys(("", *active_users.parts), nothing())
-    by_day = _by_day(asked)
+    by_day = seen.by_day()
     days = list(_days(asked.period.start, asked.last_instant))
     months, weeks = (list(_spans(asked, step)) for step in (_next_month, _next_week))
     of_months = [day for first, behind in months for day in _days(first, behind)]
     dau = sum(by_day.get(day, 0) for day in of_months)
-    mau = _mean_of(asked, months)
+    mau = _mean_of(seen, months)
     return {
         "": count(n),
         "dau": quotient(sum(by_day.get(day, 0) for day in days), len(days), n),
-        "wau": _mean_of(asked, weeks),
+        "wau": _mean_of(seen, weeks),
         "mau": mau,
         "stickiness": quotient(dau / len(of_months), mau.value, mau.n) if mau.value else nothing(),
     }
@@ -104,51 +114,20 @@ def active_users(asked: Asked) -> Mapping[str, Figure]:
     each=Part("Adoption of {}", Unit.RATIO, "Of the period's active users, the share that used {}.", Direction.HIGHER),
 )
 def feature_usage_rate(asked: Asked) -> Mapping[str, Figure]:
-    n = asked.connection.scalar(_users(asked, asked.within(usage.c.at))) or 0
-    rows, _ = with_accounts(asked, usage)
-    used = (
-        sa.select(usage.c.feature, sa.func.count(usage.c.user_id.distinct()).label("users"))
-        .select_from(rows)
-        .where(asked.within(usage.c.at), there(asked, usage))
-        .group_by(usage.c.feature)
-        .order_by(sa.desc("users"), usage.c.feature)
-    )
-    shares = {named(feature): rate(users, n) for feature, users in asked.connection.execute(used)}
+    seen = asked.once(used)
+    n = seen.users(asked.period.start, asked.period.end)
+    by_feature = sorted(seen.by_feature(asked.period.start).items(), key=lambda each: (-each[1], each[0]))
+    shares = {named(feature): rate(users, n) for feature, users in by_feature}
     if not shares:
         return {"": nothing()}
     return {"": Figure(sum(share.value or 0 for share in shares.values()) / len(shares), n), **shares}
 
 
-def _users(asked: Asked, when: sa.ColumnElement[bool]) -> sa.Select[int]:
-    rows, _ = with_accounts(asked, usage)
-    users = sa.select(sa.func.count(usage.c.user_id.distinct())).select_from(rows)
-    return users.where(when, asked.before(usage.c.at), there(asked, usage))
-
-
-def _by_day(asked: Asked) -> dict[date, int]:
-    rows, _ = with_accounts(asked, usage)
-    each = (
-        sa.select(day_number(asked, usage.c.at).label("day"), usage.c.user_id)
-        .select_from(rows)
-        .where(asked.within(usage.c.at), there(asked, usage))
-        .distinct()
-        .subquery()
-    )
-    by_day = sa.select(each.c.day, sa.func.count()).group_by(each.c.day)
-    return {EPOCH + timedelta(days=number): many for number, many in asked.connection.execute(by_day)}
-
-
-def _mean_of(asked: Asked, spans: list[tuple[date, date]]) -> Figure:
+def _mean_of(seen: Used, spans: list[tuple[date, date]]) -> Figure:
     """Users of each span, on average; no value where no whole one lies in the period."""
     if not spans:
         return nothing()
-    users = [
-        asked.connection.scalar(
-            _users(asked, sa.and_(usage.c.at >= asked.midnight(first), usage.c.at < asked.midnight(behind)))
-        )
-        or 0
-        for first, behind in spans
-    ]
+    users = [seen.users(first, behind) for first, behind in spans]
     return Figure(sum(users) / len(users), sum(users))
 
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from runner import clock
 from runner.kpis.measure import Asked, Direction, Figure, Part, Unit, kpi, nothing, quotient
-from runner.kpis.rows import money, one, there, total, with_accounts, with_people, with_sources
+from runner.kpis.rows import money, one, plain, there, total, with_accounts, with_people, with_sources
 from runner.store.functions import days_between
 from runner.store.tables import contact_sources, facts, orders, refunds
 
@@ -124,7 +124,7 @@ def _count_back(asked: Asked, receivable: Decimal, n: int) -> Figure:
 def product_return_rate(asked: Asked) -> Mapping[str, Figure]:
     o = orders.c
     rows, _ = with_people(asked, with_sources(orders), contact_sources.c.contact_id)
-    bought = sa.or_(o.status.is_(None), sa.func.lower(o.status).in_(_BOUGHT))
+    bought = sa.or_(o.status.is_(None), plain(o.status, _BOUGHT).in_(_BOUGHT))
     lines = sa.select(sa.func.sum(order_lines.c.units)).where(
         order_lines.c.connector == o.connector, order_lines.c.order_id == o.order_id, there(asked, order_lines)
     )

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from runner.kpis import intervals
 from runner.kpis.measure import Asked, Direction, Figure, Part, Reason, Unit, kpi, nothing, quotient, rate
 from runner.kpis.paying import Paying, live, paying, subscriptions
-from runner.kpis.rows import one, there, total, with_accounts
+from runner.kpis.rows import one, plain, there, total, with_accounts
 
 NOBODY_PAID = "no customer paid for a subscription when the period began"
 _COMMON: Mapping[str, Any] = {"needs": ("subscriptions",), "reads": (subscriptions.c.seen_at,)}
@@ -213,29 +213,21 @@ def quick_ratio(asked: Asked) -> Mapping[str, Figure]:
 )
 def addon_adoption_cancellation(asked: Asked) -> Mapping[str, Figure]:
     rows, customer = with_accounts(asked, subscriptions)
-    addon = sa.func.lower(subscriptions.c.kind) == "addon"
-    versions = (
-        sa.select(
-            customer.label("customer"),
-            sa.case((addon, subscriptions.c.product)).label("product"),
-            one(addon).label("addon"),
-            one(live(asked.period.start)).label("s"),
-            one(live(asked.last_instant)).label("e"),
-        )
+    addon = plain(subscriptions.c.kind, ("addon", "plan")) == "addon"
+    start, end = (sa.func.max(one(live(day))) for day in (asked.period.start, asked.last_instant))
+    product = (
+        sa.select(customer.label("customer"), start.label("s"), end.label("e"))
         .select_from(rows)
-        .where(there(asked, subscriptions))
+        .where(addon, there(asked, subscriptions))
+        .group_by(customer, subscriptions.c.product)
         .subquery()
     )
-    v = versions.c
-    ends = sa.func.max(v.addon).label("addon"), sa.func.max(v.s).label("s"), sa.func.max(v.e).label("e")
-    each = sa.select(v.customer, *ends).group_by(v.customer, v.product).subquery()
-    c = each.c
-    at_start, gone = asked.connection.execute(
-        sa.select(total(c.addon * c.s), total(c.addon * c.s * (1 - c.e))).select_from(each)
-    ).one()
-    with_addon = sa.select(sa.func.count(c.customer.distinct())).where(c.addon == 1, c.e == 1)
-    attached = asked.connection.scalar(with_addon) or 0
-    return {"": rate(attached, asked.once(paying).ending), "cancellation": rate(int(gone), int(at_start))}
+    c = product.c
+    sums = total(c.s).label("s"), total(c.s * (1 - c.e)).label("gone"), sa.func.max(c.e).label("e")
+    each = sa.select(*sums).group_by(c.customer).subquery().c
+    told = asked.connection.execute(sa.select(total(each.s), total(each.gone), total(each.e))).one()
+    at_start, gone, attached = map(int, told)
+    return {"": rate(attached, asked.once(paying).ending), "cancellation": rate(gone, at_start)}
 
 
 def _amount(pays: Paying, amount: Decimal) -> Figure:

@@ -157,5 +157,4 @@ def _gaps(asked: Asked) -> Iterator[tuple[float, int]]:
 
     place, day = asked.once(orders).days(asked)
     again = (np.diff(place) == 0) & (day[1:] >= (asked.period.start - EPOCH).days)
-    days, many = np.unique(np.diff(day)[again], return_counts=True)
-    return zip(days.tolist(), many.tolist(), strict=True)
+    return ((days, int(many)) for days, many in enumerate(np.bincount(np.diff(day)[again])) if many)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 
 from runner.kpis.measure import Asked
+from runner.store.functions import numbers_in
 from runner.store.tables import companies, company_sources, contact_sources, contacts, sends
 from runner.store.types import Exact
 
@@ -27,12 +30,27 @@ def _merges() -> sa.CTE:
 
 
 _MERGES = _merges()
+#: One row of nothing: what is joined on a condition alone.
+_ANYTHING = sa.select(sa.literal(1).label("one")).subquery("anything")
 
 
 def with_people(
     asked: Asked, rows: sa.FromClause, contact_id: sa.ColumnElement[int]
 ) -> tuple[sa.FromClause, sa.ColumnElement[int]]:
     """The rows that count, and the id of the person whose they are: merged records are one person."""
+    if asked.segment is not None or asked.once(_some_merged):
+        joined, person = _joined(asked, rows, contact_id)
+        return joined, person.c.id
+    # Nearly everybody counts: who does not is looked up, and not each one who does.
+    left_out = asked.once(_not_counted)
+    here = [contact_id.is_not(None)] if getattr(contact_id, "nullable", True) else []
+    others = [contact_id.not_in(numbers_in(left_out))] if left_out else []
+    return (rows.join(_ANYTHING, sa.and_(*here, *others)) if here or others else rows), contact_id
+
+
+def _joined(
+    asked: Asked, rows: sa.FromClause, contact_id: sa.ColumnElement[int]
+) -> tuple[sa.FromClause, sa.FromClause]:
     person = contacts.alias()
     joined = rows.outerjoin(_MERGES, _MERGES.c.id == contact_id).join(
         person,
@@ -44,18 +62,30 @@ def with_people(
             *(() if asked.segment is None else (person.c.id.in_(asked.segment.people),)),
         ),
     )
-    return joined, person.c.id
+    return joined, person
+
+
+def _some_merged(asked: Asked) -> bool:
+    merged = sa.select(contacts.c.id).where(contacts.c.merged_into.is_not(None)).limit(1)
+    return asked.connection.scalar(merged) is not None
+
+
+def _not_counted(asked: Asked) -> str:
+    """Tests and the deleted, as a JSON array; empty where there are none."""
+    gone = sa.or_(contacts.c.is_test, sa.not_(asked.alive(contacts.c.deleted_at)))
+    found = list(asked.connection.scalars(sa.select(contacts.c.id).where(gone)))
+    return json.dumps(found) if found else ""
 
 
 def with_customers(
     asked: Asked, rows: sa.FromClause, contact_id: sa.ColumnElement[int]
 ) -> tuple[sa.FromClause, sa.ColumnElement[int]]:
     """The same for customers: persons or, where the account says so, the companies they belong to."""
-    joined, person_id = with_people(asked, rows, contact_id)
     if asked.settings.customers == "contact":
-        return joined, person_id
+        return with_people(asked, rows, contact_id)
+    joined, person = _joined(asked, rows, contact_id)
     company = companies.alias()
-    belongs = sa.and_(company.c.id == person_id.table.c.company_id, asked.alive(company.c.deleted_at))
+    belongs = sa.and_(company.c.id == person.c.company_id, asked.alive(company.c.deleted_at))
     return joined.join(company, belongs), company.c.id
 
 
@@ -103,6 +133,11 @@ def delivered(message: sa.FromClause = sends) -> sa.ColumnElement[bool]:
     returned = sa.func.coalesce(message.c.delivery, "").in_(NOT_DELIVERED)
     left_the_house = sa.or_(message.c.mailer != "outbox", message.c.delivery.is_not(None))
     return sa.and_(message.c.state == "accepted", left_the_house, ~returned)
+
+
+def plain(word: sa.ColumnElement[str], known: Iterable[str]) -> sa.ColumnElement[str]:
+    """The word without capitals. One that is known as it stands is not looked at further."""
+    return sa.case((word.in_(list(known)), word), else_=sa.func.lower(word))
 
 
 def one(condition: sa.ColumnElement[bool]) -> sa.Case[int]:

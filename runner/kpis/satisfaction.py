@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from runner.kpis import intervals
 from runner.kpis.measure import Asked, Direction, Figure, Part, Reason, Unit, count, kpi, rate
-from runner.kpis.rows import delivered, one, there, total, with_people, with_sources
+from runner.kpis.rows import delivered, one, plain, there, total, with_people, with_sources
 from runner.store.tables import answers, contact_sources, sends, surveys
 
 NO_ANSWERS = "no answers in the period"
@@ -177,15 +177,15 @@ def _answers(asked: Asked, kind: str, lowest: int, highest: int) -> sa.Subquery:
 
 
 def _kind() -> sa.ColumnElement[str]:
-    return sa.func.lower(sa.func.trim(surveys.c.kind))
+    return plain(sa.func.trim(surveys.c.kind), ("nps", "csat", "ces", "exit"))
 
 
 def _scale() -> sa.ColumnElement[str]:
     """The scale without blanks and with a plain hyphen, as `0-10`."""
-    plain: sa.ColumnElement[str] = surveys.c.scale
-    for written, meant in ((" ", ""), ("–", "-"), ("..", "-")):
-        plain = sa.func.replace(plain, written, meant)
-    return plain
+    written: sa.ColumnElement[str] = surveys.c.scale
+    for other, meant in ((" ", ""), ("–", "-"), ("..", "-")):
+        written = sa.func.replace(written, other, meant)
+    return written
 
 
 def _sums(asked: Asked, *of: sa.ColumnElement[bool] | tuple[sa.ColumnElement[bool], Any]) -> list[Any]:

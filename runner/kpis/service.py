@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -11,9 +11,11 @@ from runner import clock
 from runner.kpis.measure import Asked, Direction, Figure, Part, Unit, count, kpi, nothing, rate
 from runner.kpis.rows import one, there, total, with_accounts, with_people, with_sources
 from runner.kpis.spread import Spread
-from runner.kpis.worked import worked
 from runner.store.functions import days_between, epoch_seconds
 from runner.store.tables import contact_sources, facts, tickets
+
+if TYPE_CHECKING:
+    from runner.store.arrays import Floats, Ints
 
 messages, reports, projects = facts["messages"], facts["reports"], facts["projects"]
 NO_TICKET = "no ticket of the period has been answered"
@@ -199,13 +201,15 @@ def _tickets(asked: Asked, until: sa.Column[Any]) -> sa.Select[Any]:
 
 
 def _told(asked: Asked, waits: sa.Select[*tuple[Any, ...]]) -> Mapping[str, Figure]:
-    told: Sequence[Any] = asked.connection.execute(waits).all()
-    answered = [(begin, end) for begin, end in told if end is not None and end >= begin]
-    open_since = [begin for begin, end in told if end is None]
-    elapsed = Spread(((end - begin) / 60, 1) for begin, end in answered)
-    office = Spread((seconds / 60, 1) for seconds in worked(asked.settings.calendar, answered))
+    from runner.kpis.worked import worked
+    from runner.store.arrays import NOTHING, numbers
+
+    begin, end = numbers(asked.connection, waits)
+    answered, open_since = end >= begin, begin[end == NOTHING]
+    elapsed = _spread(end[answered] - begin[answered])
+    office = _spread(worked(asked.settings.calendar, begin[answered], end[answered]))
     now = asked.as_of.timestamp()
-    oldest = Figure((now - min(open_since)) / 60, 1) if open_since else nothing()
+    oldest = Figure((now - int(open_since.min())) / 60, 1) if len(open_since) else nothing()
     return {
         "": elapsed.median(),
         "median": elapsed.median(),
@@ -217,3 +221,10 @@ def _told(asked: Asked, waits: sa.Select[*tuple[Any, ...]]) -> Mapping[str, Figu
         "open": count(len(open_since)),
         "oldest": oldest,
     }
+
+
+def _spread(seconds: Floats | Ints) -> Spread:
+    import numpy as np
+
+    values, many = np.unique(seconds, return_counts=True)
+    return Spread(zip((values / 60).tolist(), many.tolist(), strict=True))

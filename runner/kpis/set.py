@@ -77,6 +77,7 @@ from runner.kpis.site import (
 )
 from runner.kpis.uplift import incremental_effect
 from runner.settings import KpiSettings, Settings
+from runner.store.engine import mapped
 from runner.yaml_file import closest
 
 #: Every KPI, in the order in which they are shown.
@@ -121,9 +122,9 @@ def compute(
     """
     asked = Asked(connection, period, as_of, settings, segment)
     wanted = None if keys is None else {key.partition(".")[0] for key in keys}
-    return [
-        figure for measure in KPIS if wanted is None or measure.key in wanted for figure in _figures(measure, asked)
-    ]
+    chosen = [measure for measure in KPIS if wanted is None or measure.key in wanted]
+    with mapped(connection):
+        return [figure for measure in chosen for figure in _figures(measure, asked)]
 
 
 def mistakes(settings: KpiSettings) -> Iterator[tuple[tuple[str | int, ...], str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 
 import sqlalchemy as sa
@@ -33,24 +34,12 @@ sessions, carts, wishes, footfall = facts["sessions"], facts["carts"], facts["wi
     },
 )
 def site_returning_visitor_rate(asked: Asked) -> Mapping[str, Figure]:
-    seen = with_anybody(asked, sessions)
-    s, earlier = seen.c if isinstance(seen, sa.Subquery) else sessions.c, sessions.alias()
-    visitors = (
-        sa.select(s.visitor_id.label("visitor"), sa.func.count().label("many"))
-        .select_from(seen)
-        .where(asked.within(s.started_at), asked.known(s.seen_at), asked.alive(s.deleted_at))
-        .group_by(s.visitor_id)
-        .subquery()
-    )
-    before = sa.exists().where(
-        earlier.c.visitor_id == visitors.c.visitor, earlier.c.started_at < asked.start, there(asked, earlier)
-    )
-    hits, n, many = asked.connection.execute(
-        sa.select(total(one(sa.or_(visitors.c.many > 1, before))), sa.func.count(), total(visitors.c.many)).select_from(
-            visitors
-        )
-    ).one()
-    return {"": rate(int(hits), n), "visitors": count(n), "sessions": count(int(many))}
+    seen = asked.once(_visits)
+    return {
+        "": rate(seen.returning, seen.visitors),
+        "visitors": count(seen.visitors),
+        "sessions": count(seen.sessions),
+    }
 
 
 @kpi(
@@ -66,23 +55,42 @@ def site_returning_visitor_rate(asked: Asked) -> Mapping[str, Figure]:
     parts={"by_visitor": Part("Conversion by visitor", Unit.RATIO, "Of the visitors, the share that bought.")},
 )
 def site_conversion_rate(asked: Asked) -> Mapping[str, Figure]:
+    seen = asked.once(_visits)
+    return {"": rate(seen.buying_sessions, seen.sessions), "by_visitor": rate(seen.buyers, seen.visitors)}
+
+
+@dataclass(frozen=True, slots=True)
+class Visits:
+    """The sessions of the period, by visitor."""
+
+    visitors: int
+    sessions: int
+    #: Visitors with a session that is not their first ever.
+    returning: int
+    buying_sessions: int
+    #: Visitors who bought.
+    buyers: int
+
+
+def _visits(asked: Asked) -> Visits:
     seen = with_anybody(asked, sessions)
-    s = seen.c if isinstance(seen, sa.Subquery) else sessions.c
+    s, earlier = seen.c if isinstance(seen, sa.Subquery) else sessions.c, sessions.alias()
     visitors = (
-        sa.select(
-            sa.func.count().label("many"),
-            total(one(s.purchased)).label("bought"),
-        )
+        sa.select(s.visitor_id.label("visitor"), sa.func.count().label("many"), total(one(s.purchased)).label("bought"))
         .select_from(seen)
         .where(asked.within(s.started_at), asked.known(s.seen_at), asked.alive(s.deleted_at))
         .group_by(s.visitor_id)
         .subquery()
     )
     v = visitors.c
-    many, bought, n, buyers = asked.connection.execute(
-        sa.select(total(v.many), total(v.bought), sa.func.count(), total(one(v.bought > 0))).select_from(visitors)
-    ).one()
-    return {"": rate(int(bought), int(many)), "by_visitor": rate(int(buyers), n)}
+    before = sa.exists().where(
+        earlier.c.visitor_id == v.visitor, earlier.c.started_at < asked.start, there(asked, earlier)
+    )
+    returning = sa.case((v.many > 1, 1), (before, 1), else_=0)
+    told = sa.select(
+        sa.func.count(), total(v.many), total(returning), total(v.bought), total(one(v.bought > 0))
+    ).select_from(visitors)
+    return Visits(*map(int, asked.connection.execute(told).one()))
 
 
 @kpi(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -44,7 +44,7 @@ def totals(asked: Asked) -> Bought:
     e, came = told.last >= instant(window_before(asked, asked.end, window)), told.first >= start
     then = last_before >= prior
     x, y = before.net[then], inside.net[then]
-    counts: Mapping[str, Yes] = {
+    counts: dict[str, Yes] = {
         "starting": s,
         "ending": e,
         "retained": s & e,
@@ -62,8 +62,9 @@ def totals(asked: Asked) -> Bought:
         "prior_buyers": then,
         "risen": y > x,
     }
+    numbers: dict[str, Any] = {name: int(np.count_nonzero(which)) for name, which in counts.items()}
     return Bought(
-        **{name: int(np.count_nonzero(which)) for name, which in counts.items()},
+        **numbers,
         customers=len(told),
         orders=int(inside.many.sum()),
         orders_squared=int((inside.many * inside.many).sum()),
@@ -99,10 +100,10 @@ def _money(amounts: Ints) -> Decimal:
 
 def _product(some: Ints, others: Ints) -> float:
     """The products added up: as floats, since those of whole numbers leave their range."""
-    return float(some.astype(float) @ others.astype(float)) / _PARTS**2
+    return float((some.astype(float) * others).sum()) / _PARTS**2
 
 
-def _at_risk(asked: Asked, told: Orders, active: Yes, net_year: Ints) -> dict[str, int | Decimal]:
+def _at_risk(asked: Asked, told: Orders, active: Yes, net_year: Ints) -> dict[str, Any]:
     """Of the customers active at the period's end that have a score: how many, at high risk, and what hangs on them."""
     risk = _risks(asked, told.customers[active])
     scored = ~np.isnan(risk)
@@ -111,7 +112,7 @@ def _at_risk(asked: Asked, told: Orders, active: Yes, net_year: Ints) -> dict[st
         "scored": len(risk),
         "at_high_risk": int(np.count_nonzero(risk >= HIGH_RISK)),
         "risks": Decimal(str(round(float(risk.sum()), 6))),
-        "value_at_risk": Decimal(str(round(float(risk @ brought), 4))) / _PARTS,
+        "value_at_risk": Decimal(str(round(float((risk * brought).sum()), 4))) / _PARTS,
     }
 
 

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
+import numpy as np
+
 from runner.business import Calendar
+from runner.store.arrays import Floats, Ints
 
 
-def worked(calendar: Calendar, spans: Sequence[tuple[int, int]]) -> Iterator[float]:
+def worked(calendar: Calendar, begins: Ints, ends: Ints) -> Floats:
     """The seconds of work in each span, which is told in seconds since 1970."""
-    if not spans:
-        return
-    first, last = min(begin for begin, _ in spans), max(end for _, end in spans)
-    opens, before, total = [], [], 0.0
-    closes = []
-    for opening, closing in calendar.open_spans(datetime.fromtimestamp(first, UTC)):
+    if not len(begins):
+        return np.empty(0)
+    opens, closes, last = [], [], int(ends.max())
+    for opening, closing in calendar.open_spans(datetime.fromtimestamp(int(begins.min()), UTC)):
         opens.append(opening.timestamp())
         closes.append(closing.timestamp())
-        before.append(total)
-        total += closes[-1] - opens[-1]
         if closes[-1] >= last:
             break
+    opened, closed = np.array([-np.inf, *opens]), np.array([-np.inf, *closes])
+    before = np.concatenate(([0.0, 0.0], np.cumsum(closed[1:] - opened[1:])))
 
-    def upto(at: int) -> float:
-        place = bisect_right(opens, at) - 1
-        return 0.0 if place < 0 else before[place] + min(at, closes[place]) - opens[place]
+    def upto(at: Ints) -> Floats:
+        place = np.searchsorted(opened, at, "right") - 1
+        within = np.where(place > 0, np.minimum(at, closed[place]) - np.where(place > 0, opened[place], 0), 0.0)
+        told: Floats = before[place] + within
+        return told
 
-    for begin, end in spans:
-        yield upto(end) - upto(begin)
+    return upto(ends) - upto(begins)

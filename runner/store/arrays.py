@@ -20,6 +20,8 @@ Yes: TypeAlias = NDArray[np.bool_]
 NOTHING = -(2**62)
 #: Numbers of `by` that one statement reads: some hundred thousand rows, and texts of a few megabytes.
 _PORTION = 2**17
+#: What stands between two texts.
+_BETWEEN = chr(31)
 #: An instant as SQLite keeps it: `2026-11-22 09:00:00.000000`.
 _WRITTEN = "S26"
 
@@ -33,7 +35,7 @@ def arrays(connection: sa.Connection, rows: sa.Select[Any], *, by: sa.ColumnElem
     joined = sa.select(*map(_joined, own.c)).select_from(own)
     # One by one: asked for both ends at once, SQLite would read all that lies between.
     lowest, highest = (connection.scalar(sa.select(end(by))) for end in (sa.func.min, sa.func.max))
-    portions = [] if lowest is None else range(lowest, highest + 1, _PORTION)
+    portions = range(lowest, highest + 1, _PORTION) if lowest is not None and highest is not None else ()
     texts = [connection.execute(joined, {"portion": first, "behind": first + _PORTION}).one() for first in portions]
     return [_read([text[place] for text in texts], column.type) for place, column in enumerate(own.c)]
 
@@ -43,6 +45,24 @@ def numbers(connection: sa.Connection, rows: sa.Select[Any]) -> list[Ints]:
     own = rows.subquery()
     texts = connection.execute(sa.select(*map(_joined, own.c)).select_from(own)).one()
     return [_read([text], column.type) for text, column in zip(texts, own.c, strict=True)]
+
+
+def grouped(
+    connection: sa.Connection,
+    key: sa.ColumnElement[Any],
+    text: sa.ColumnElement[str],
+    at: sa.ColumnElement[Any],
+    rows: sa.FromClause,
+    *where: sa.ColumnElement[bool],
+) -> tuple[Ints, list[str], Ints]:
+    """How many rows there are of each value of a key, and in order of it a text of each (one line) and an instant."""
+    many = sa.func.count().label("many")
+    own = sa.select(many, _texts(text).label("text"), _instants(at).label("at")).select_from(rows).where(*where)
+    each = own.group_by(key).subquery()
+    joined = sa.select(_whole_numbers(each.c.many), _texts(each.c.text), _instants_again(each.c.at))
+    told = connection.execute(joined).one()
+    texts = told[1].split(_BETWEEN) if told[0] else []
+    return _read([told[0]], sa.BigInteger()), texts, _read([told[2]], Instant())
 
 
 def _joined(column: sa.ColumnElement[Any]) -> FunctionElement[str]:
@@ -91,3 +111,20 @@ class _instants(FunctionElement[str]):
     type = sa.Text()
     inherit_cache = True
     name = "instants"
+
+
+@spelled(sqlite="group_concat({0}, '')", postgresql="string_agg({0}, ',')")
+class _instants_again(FunctionElement[str]):
+    type = sa.Text()
+    inherit_cache = True
+    name = "instants_again"
+
+
+@spelled(
+    sqlite="group_concat(coalesce({0}, ''), char(31))",
+    postgresql="string_agg(coalesce({0}, ''), chr(31))",
+)
+class _texts(FunctionElement[str]):
+    type = sa.Text()
+    inherit_cache = True
+    name = "texts"

@@ -1,0 +1,67 @@
+"""Who used what of a product on which day: read once a look, as arrays by user."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+
+from runner.kpis.days import EPOCH, local_days
+from runner.kpis.measure import Asked
+from runner.kpis.rows import there, with_accounts
+from runner.store.arrays import Ints, grouped
+from runner.store.tables import facts
+
+usage = facts["usage"]
+#: Days before the period's end that are read in any case: seats in use are counted by them.
+_LATELY = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """One place an event."""
+
+    #: Users, numbered from 0; ascending.
+    user: Ints
+    #: Local days, counted from 1970.
+    day: Ints
+    #: The feature's place in `features`.
+    feature: Ints
+    features: tuple[str, ...]
+
+    def users(self, first: date, behind: date) -> int:
+        """How many there were from a day on, before another one."""
+        user = self.user[(self.day >= _number(first)) & (self.day < _number(behind))]
+        return int(np.count_nonzero(np.diff(user, prepend=-1)))
+
+    def by_day(self) -> Mapping[date, int]:
+        """How many there were on each day with any."""
+        each = np.unique(self.day * len(self.day) + self.user)
+        days, users = np.unique(each // len(self.day), return_counts=True)
+        return {EPOCH + timedelta(days=int(day)): int(many) for day, many in zip(days, users, strict=True)}
+
+    def by_feature(self, first: date) -> Mapping[str, int]:
+        """How many used each feature, from a day on."""
+        since = self.day >= _number(first)
+        each = np.unique(self.feature[since] * len(self.day) + self.user[since])
+        features, users = np.unique(each // len(self.day), return_counts=True)
+        return {self.features[feature]: int(many) for feature, many in zip(features, users, strict=True)}
+
+
+def used_of(asked: Asked) -> Used:
+    """Of the period, and of the 30 days before its end."""
+    u = usage.c
+    rows, _ = with_accounts(asked, usage)
+    since = min(asked.start, asked.midnight(asked.last_instant - timedelta(days=_LATELY)))
+    wanted = u.at >= since, asked.before(u.at), there(asked, usage)
+    many, feature, at = grouped(asked.connection, u.user_id, u.feature, u.at, rows, *wanted)
+    user = np.repeat(np.arange(len(many)), many)
+    numbers: dict[str, int] = {}
+    features = np.fromiter((numbers.setdefault(name, len(numbers)) for name in feature), np.int64, len(feature))
+    return Used(user, local_days(asked, at), features, tuple(numbers))
+
+
+def _number(day: date) -> int:
+    return (day - EPOCH).days

@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from runner.kpis.measure import Asked, Direction, Figure, Part, Unit, kpi, rate
-from runner.kpis.rows import delivered, one, there, total, with_people, with_sources
-from runner.store.tables import contact_sources, facts, sends
+from runner.kpis.rows import delivered, one, there, total, with_facts, with_people
+from runner.store.tables import facts, sends
 
 emails = facts["emails"]
 
@@ -161,7 +161,7 @@ def _ours(asked: Asked) -> MailCounts:
 
 
 def _others(asked: Asked) -> MailCounts:
-    rows, _ = with_people(asked, with_sources(emails), contact_sources.c.contact_id)
+    rows = with_facts(asked, emails)
     read = sa.or_(emails.c.human_open, emails.c.clicked)
     return _counts(
         asked,

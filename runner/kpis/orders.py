@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 from runner.kpis.customers import counting
 from runner.kpis.days import local_days
 from runner.kpis.measure import Asked
+from runner.kpis.rows import not_counted
 from runner.store.arrays import NOTHING, Ints, Yes, arrays, numbers
 from runner.store.tables import companies, contacts, purchases
 
@@ -89,11 +91,8 @@ def instant(at: datetime) -> int:
 def _whose(asked: Asked, contact: Ints) -> Ints:
     """The customer each contact is or belongs to; 0 where none of those that count."""
     c = contacts.c
-    person = _survivors(asked, contact)
-    gone = sa.select(c.id).where(sa.or_(c.is_test, sa.not_(asked.alive(c.deleted_at))))
-    left_out = numbers(asked.connection, gone)[0]
-    if len(left_out):
-        person = np.where(np.isin(person, left_out), 0, person)
+    left_out = np.array(json.loads(asked.once(not_counted) or "[]"), np.int64)
+    person = _survivors(asked, np.where(np.isin(contact, left_out), 0, contact) if len(left_out) else contact)
     if asked.segment is not None:
         some = arrays(asked.connection, asked.segment.people, by=c.id)[0]
         person = np.where(np.isin(person, some), person, 0)

@@ -115,31 +115,40 @@ def _plain(name: str, value: Any) -> Any:
 
 def customers(asked: Asked) -> sa.Subquery:
     """One row a customer: paid a month at the start (m0) and end (m1), paid before the start (ever), since when."""
-    c = subscriptions.c
     rows, customer = with_accounts(asked, subscriptions)
+    s = subscriptions.c
+    # Reckoned once for each of them, however often it is asked for below.
+    versions = (
+        sa.select(customer.label("customer"), _monthly().label("monthly"), s.started_on, s.trial_end, s.ended_on)
+        .select_from(rows)
+        .where(there(asked, subscriptions), s.started_on <= asked.last_instant)
+        .cte("versions")
+        .prefix_with("MATERIALIZED")
+    )
+    c = versions.c
     paid_from = sa.case((c.trial_end > c.started_on, c.trial_end), else_=c.started_on)
-    paid = sa.and_(_monthly() > 0, sa.or_(c.ended_on.is_(None), c.ended_on > paid_from))
+    paid = sa.and_(c.monthly > 0, sa.or_(c.ended_on.is_(None), c.ended_on > paid_from))
+    start, end = (sa.case((live(day, c), c.monthly), else_=0.0) for day in (asked.period.start, asked.last_instant))
     return (
         sa.select(
-            customer.label("customer"),
-            _whole(sa.func.sum(sa.case((live(asked.period.start), _monthly()), else_=0.0))).label("m0"),
-            _whole(sa.func.sum(sa.case((live(asked.last_instant), _monthly()), else_=0.0))).label("m1"),
+            c.customer,
+            _whole(sa.func.sum(start)).label("m0"),
+            _whole(sa.func.sum(end)).label("m1"),
             sa.func.max(one(sa.and_(paid, paid_from < asked.period.start))).label("ever"),
             sa.func.min(sa.case((paid, paid_from))).label("paid_from"),
             sa.func.max(sa.func.coalesce(c.ended_on, date.max, type_=sa.Date())).label("paid_until"),
         )
-        .select_from(rows)
-        .where(there(asked, subscriptions), c.started_on <= asked.last_instant)
-        .group_by(customer)
+        .group_by(c.customer)
         .subquery()
     )
 
 
-def live(day: date) -> sa.ColumnElement[bool]:
+def live(day: date, of: Any = None) -> sa.ColumnElement[bool]:
     """Paid for when the day begins: what ends that day has ended, what starts that day has started."""
-    c = subscriptions.c
+    c = subscriptions.c if of is None else of
     begun = sa.and_(c.started_on <= day, sa.or_(c.trial_end.is_(None), c.trial_end <= day))
-    return sa.and_(begun, sa.or_(c.ended_on.is_(None), c.ended_on > day), _monthly() > 0)
+    pays = _monthly() if of is None else of.monthly
+    return sa.and_(begun, sa.or_(c.ended_on.is_(None), c.ended_on > day), pays > 0)
 
 
 def _monthly() -> sa.ColumnElement[float]:

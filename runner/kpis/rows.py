@@ -29,7 +29,15 @@ def _merges() -> sa.CTE:
     return found.union(further.where(contacts.c.merged_into.is_not(None)))
 
 
+def _roots(merges: sa.CTE) -> sa.CTE:
+    """Each contact that was merged, with the one that is left."""
+    left = contacts.alias()
+    found = sa.select(merges.c.id, left.c.id.label("survivor")).join(left, left.c.id == merges.c.survivor)
+    return found.where(left.c.merged_into.is_(None)).cte("roots")
+
+
 _MERGES = _merges()
+_ROOTS = _roots(_MERGES)
 #: One row of nothing: what is joined on a condition alone.
 _ANYTHING = sa.select(sa.literal(1).label("one")).subquery("anything")
 
@@ -38,19 +46,20 @@ def with_people(
     asked: Asked, rows: sa.FromClause, contact_id: sa.ColumnElement[int]
 ) -> tuple[sa.FromClause, sa.ColumnElement[int]]:
     """The rows that count, and the id of the person whose they are: merged records are one person."""
-    if asked.segment is not None or asked.once(_some_merged):
+    if asked.segment is not None:
         joined, person = _joined(asked, rows, contact_id)
         return joined, person.c.id
-    # Nearly everybody counts: who does not is looked up, and not each one who does.
-    left_out = asked.once(_not_counted)
-    here = [contact_id.is_not(None)] if getattr(contact_id, "nullable", True) else []
-    others = [contact_id.not_in(numbers_in(left_out))] if left_out else []
-    return (rows.join(_ANYTHING, sa.and_(*here, *others)) if here or others else rows), contact_id
+    known = getattr(contact_id, "nullable", True)
+    own = _but_some(rows, contact_id, asked.once(not_counted), perhaps_nobodys=known)
+    if not asked.once(_some_merged):
+        return own, contact_id
+    return own.outerjoin(_ROOTS, _ROOTS.c.id == contact_id), sa.func.coalesce(_ROOTS.c.survivor, contact_id)
 
 
 def _joined(
     asked: Asked, rows: sa.FromClause, contact_id: sa.ColumnElement[int]
 ) -> tuple[sa.FromClause, sa.FromClause]:
+    """The same with the person's own row."""
     person = contacts.alias()
     joined = rows.outerjoin(_MERGES, _MERGES.c.id == contact_id).join(
         person,
@@ -65,16 +74,48 @@ def _joined(
     return joined, person
 
 
+def _but_some(
+    rows: sa.FromClause, whose: sa.ColumnElement[int], left_out: str, *, perhaps_nobodys: bool
+) -> sa.FromClause:
+    """Nearly everybody counts: who does not is looked up, and not each one who does."""
+    here = [whose.is_not(None)] if perhaps_nobodys else []
+    others = [whose.not_in(numbers_in(left_out))] if left_out else []
+    return rows.join(_ANYTHING, sa.and_(*here, *others)) if here or others else rows
+
+
 def _some_merged(asked: Asked) -> bool:
     merged = sa.select(contacts.c.id).where(contacts.c.merged_into.is_not(None)).limit(1)
     return asked.connection.scalar(merged) is not None
 
 
-def _not_counted(asked: Asked) -> str:
-    """Tests and the deleted, as a JSON array; empty where there are none."""
-    gone = sa.or_(contacts.c.is_test, sa.not_(asked.alive(contacts.c.deleted_at)))
-    found = list(asked.connection.scalars(sa.select(contacts.c.id).where(gone)))
+def not_counted(asked: Asked) -> str:
+    """Tests, the deleted and whoever was merged into one, as a JSON array; empty where there are none."""
+    c = contacts.c
+    out = sa.or_(c.is_test, sa.not_(asked.alive(c.deleted_at)))
+    gone = set(asked.connection.scalars(sa.select(c.id).where(out, c.merged_into.is_(None))))
+    theirs = asked.connection.execute(sa.select(_ROOTS.c.id, _ROOTS.c.survivor)) if gone else ()
+    return _listed({*gone, *(merged for merged, survivor in theirs if survivor in gone)})
+
+
+def _sources_not_counted(asked: Asked) -> str:
+    """The same of what connectors call them, and those whose contact has not arrived."""
+    s = contact_sources.c
+    left_out = asked.once(not_counted)
+    theirs = sa.select(s.id).where(s.contact_id.in_(numbers_in(left_out))) if left_out else None
+    nobodys = sa.select(s.id).where(s.contact_id.is_(None))
+    return _listed(asked.connection.scalars(nobodys if theirs is None else nobodys.union(theirs)))
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    found = sorted(numbers)
     return json.dumps(found) if found else ""
+
+
+def with_facts(asked: Asked, facts: sa.Table) -> sa.FromClause:
+    """Facts about people that count, where nobody asks whose they are."""
+    if asked.segment is not None:
+        return with_people(asked, with_sources(facts), contact_sources.c.contact_id)[0]
+    return _but_some(facts, facts.c.contact_source, asked.once(_sources_not_counted), perhaps_nobodys=True)
 
 
 def with_customers(
@@ -109,9 +150,11 @@ def with_anybody(asked: Asked, facts: sa.Table) -> sa.FromClause:
     """
     if asked.segment is not None:
         return with_people(asked, with_sources(facts), contact_sources.c.contact_id)[0]
-    out = sa.or_(contacts.c.is_test, sa.not_(asked.alive(contacts.c.deleted_at)))
-    left_out = sa.select(contact_sources.c.id).join(contacts, contacts.c.id == contact_sources.c.contact_id).where(out)
-    counted = sa.or_(facts.c.contact_source.is_(None), facts.c.contact_source.not_in(left_out))
+    left_out = asked.once(not_counted)
+    if not left_out:
+        return facts
+    theirs = sa.select(contact_sources.c.id).where(contact_sources.c.contact_id.in_(numbers_in(left_out)))
+    counted = sa.or_(facts.c.contact_source.is_(None), facts.c.contact_source.not_in(theirs))
     return sa.select(facts).where(counted).subquery(facts.name)
 
 

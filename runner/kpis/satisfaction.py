@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from runner.kpis import intervals
 from runner.kpis.measure import Asked, Direction, Figure, Part, Reason, Unit, count, kpi, rate
-from runner.kpis.rows import delivered, one, plain, there, total, with_people, with_sources
+from runner.kpis.rows import delivered, one, plain, there, total, with_facts, with_people, with_sources
 from runner.store.tables import answers, contact_sources, sends, surveys
 
 NO_ANSWERS = "no answers in the period"
@@ -238,7 +238,7 @@ def _asked_by_us(asked: Asked) -> list[Asking]:
 
 
 def _asked_by_others(asked: Asked) -> list[Asking]:
-    rows, _ = with_people(asked, with_sources(surveys), contact_sources.c.contact_id)
+    rows = with_facts(asked, surveys)
     came = sa.or_(surveys.c.responded_at.is_(None), asked.known(surveys.c.responded_at))
     answered = one(sa.and_(surveys.c.score.is_not(None), came))
     return _askings(

@@ -9,10 +9,10 @@ import sqlalchemy as sa
 
 from runner import clock
 from runner.kpis.measure import Asked, Direction, Figure, Part, Unit, count, kpi, nothing, rate
-from runner.kpis.rows import one, there, total, with_accounts, with_people, with_sources
+from runner.kpis.rows import one, there, total, with_accounts, with_facts
 from runner.kpis.spread import Spread
 from runner.store.functions import days_between, epoch_seconds
-from runner.store.tables import contact_sources, facts, tickets
+from runner.store.tables import facts, tickets
 
 if TYPE_CHECKING:
     from runner.store.arrays import Floats, Ints
@@ -194,7 +194,7 @@ def project_completion_rate(asked: Asked) -> Mapping[str, Figure]:
 
 def _tickets(asked: Asked, until: sa.Column[Any]) -> sa.Select[Any]:
     """The seconds at which each ticket of the period came and was answered; what came later is not known yet."""
-    rows, _ = with_people(asked, with_sources(tickets), contact_sources.c.contact_id)
+    rows = with_facts(asked, tickets)
     answered = sa.case((asked.known(until), epoch_seconds(until)))
     of_period = asked.within(tickets.c.created_at), there(asked, tickets)
     return sa.select(epoch_seconds(tickets.c.created_at), answered).select_from(rows).where(*of_period)

@@ -10,7 +10,7 @@ import numpy as np
 
 from runner.kpis.days import EPOCH, local_days
 from runner.kpis.measure import Asked
-from runner.kpis.rows import there, with_accounts
+from runner.kpis.rows import there, with_accounts, with_facts
 from runner.store.arrays import Ints, grouped
 from runner.store.tables import facts
 
@@ -53,7 +53,7 @@ class Used:
 def used_of(asked: Asked) -> Used:
     """Of the period, and of the 30 days before its end."""
     u = usage.c
-    rows, _ = with_accounts(asked, usage)
+    rows = with_facts(asked, usage) if asked.settings.customers == "contact" else with_accounts(asked, usage)[0]
     since = min(asked.start, asked.midnight(asked.last_instant - timedelta(days=_LATELY)))
     wanted = u.at >= since, asked.before(u.at), there(asked, usage)
     many, feature, at = grouped(asked.connection, u.user_id, u.feature, u.at, rows, *wanted)

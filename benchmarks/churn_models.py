@@ -16,10 +16,11 @@ from pathlib import Path
 import numpy as np
 from town import table
 
-from runner.churn.histories import Floats, Histories, Snapshot, day_of, number_of, of_rows
+from runner.churn.histories import Histories, Snapshot, day_of, number_of, of_rows
 from runner.churn.mbg_nbd import Fit, MbgNbd, alive, fitted, no_order
 from runner.churn.proof import proof
 from runner.churn.scale import scale
+from runner.store.arrays import Floats
 
 #: CDNOW's first day: customers came in the twelve weeks from it.
 BEGIN = number_of(date(1997, 1, 1))

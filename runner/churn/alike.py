@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from runner.churn.histories import Snapshot, Yes
+from runner.churn.histories import Snapshot
+from runner.store.arrays import Yes
 
 #: Where a band of days since the last order ends, and one of numbers of orders; the last ones have no end.
 SILENCE = (30, 60, 90, 120, 180, 270)

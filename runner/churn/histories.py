@@ -4,26 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, TypeAlias
 
 import numpy as np
 import sqlalchemy as sa
-from numpy.typing import NDArray
 
 from runner import clock
 from runner.settings import Settings
-from runner.store.functions import quarter_hours, unindexed
+from runner.store.arrays import Ints, Yes, arrays, numbers
+from runner.store.functions import unindexed
 from runner.store.tables import contacts, purchases
-
-Floats: TypeAlias = NDArray[np.float64]
-Ints: TypeAlias = NDArray[np.int64]
-Yes: TypeAlias = NDArray[np.bool_]
 
 #: Days are counted from this one.
 EPOCH = date(1970, 1, 1)
-#: A customer's number and a quarter of an hour since 1970 are read as one whole number; it is full in the year 2448.
+#: A customer's number and a day since 1970 stand in one whole number.
 _ROOM = 2**24
-_QUARTER = 900
+#: Of an hour, in microseconds.
+_QUARTER = 900_000_000
 _QUARTERS_A_DAY = 96
 
 
@@ -120,10 +116,9 @@ def histories(connection: sa.Connection, settings: Settings, day: date, known: d
     # Nearly all rows are wanted: by an index they would be fetched one by one.
     early = unindexed(p.at) < clock.midnight(day, settings.timezone)
     counting = early, unindexed(p.seen_at) <= known, p.net > 0
-    packed = sa.select(sa.type_coerce(p.contact_id, sa.BigInteger) * _ROOM + quarter_hours(p.at)).where(*counting)
-    people, quarters = np.divmod(_numbers(connection.execute(packed)), _ROOM)
+    people, at = arrays(connection, sa.select(p.contact_id, p.at).where(*counting), by=p.contact_id)
     customers = _customers_of(connection, settings, known, people)
-    return _sorted((customers * _ROOM + _local_days(quarters, settings.timezone))[customers > 0])
+    return _sorted((customers * _ROOM + _local_days(at // _QUARTER, settings.timezone))[customers > 0])
 
 
 def _customers_of(connection: sa.Connection, settings: Settings, known: datetime, people: Ints) -> Ints:
@@ -133,25 +128,19 @@ def _customers_of(connection: sa.Connection, settings: Settings, known: datetime
         c.merged_into.is_not(None), sa.func.coalesce(c.is_test, False), sa.func.coalesce(c.deleted_at <= known, False)
     )
     if settings.customers == "contact":
-        left_out = _numbers(connection.execute(sa.select(c.id).where(gone)))
+        left_out = numbers(connection, sa.select(c.id).where(gone))[0]
         return np.where(np.isin(people, left_out), 0, people)
     firms = sa.select(c.id, c.company_id).where(c.company_id.is_not(None), sa.not_(gone)).order_by(c.id)
-    rows = np.array(connection.execute(firms).all(), np.int64).reshape(-1, 2)
-    if not len(rows):
+    employed, firm = arrays(connection, firms, by=c.id)
+    if not len(employed):
         return np.zeros_like(people)
-    place = np.minimum(np.searchsorted(rows[:, 0], people), len(rows) - 1)
-    return np.where(rows[place, 0] == people, rows[place, 1], 0)
+    place = np.minimum(np.searchsorted(employed, people), len(employed) - 1)
+    return np.where(employed[place] == people, firm[place], 0)
 
 
 def of_rows(customers: Ints, days: Ints) -> Histories:
     """The same of any orders: a customer and a day since 1970 each."""
     return _sorted(customers * _ROOM + days)
-
-
-def _numbers(rows: sa.CursorResult[Any]) -> Ints:
-    """A column as an array, read in portions: Python's own numbers take nine times the room."""
-    parts = [np.fromiter((row[0] for row in part), np.int64, len(part)) for part in rows.partitions(50_000)]
-    return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
 
 def _sorted(packed: Ints) -> Histories:
@@ -181,5 +170,5 @@ def _offsets(first: int, last: int, zone: str) -> tuple[Ints, Ints]:
 
 
 def _offset(quarter: int, zone: str) -> int:
-    offset = clock.local(datetime.fromtimestamp(quarter * _QUARTER, UTC), zone).utcoffset()
+    offset = clock.local(datetime.fromtimestamp(quarter * _QUARTER / 1e6, UTC), zone).utcoffset()
     return round(offset.total_seconds() / _QUARTER) if offset else 0

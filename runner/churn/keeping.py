@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -12,19 +13,21 @@ import sqlalchemy as sa
 from runner import clock
 from runner.settings import Settings
 from runner.store import Store
+from runner.store.functions import json_of
 from runner.store.tables import contact_changes, contacts, facts, meta
+from runner.store.types import Id, Instant
 from runner.sync import risk_is_told
-from runner.sync.bulk import update_rows
 
 if TYPE_CHECKING:
-    from runner.churn.histories import Floats, Histories, Ints
+    from runner.churn.histories import Histories
     from runner.churn.models import Model
     from runner.churn.scale import Scale
+    from runner.store.arrays import Floats, Ints
 
 #: The scale in force, and the morning that was scored last.
 SCALE, SCORED = "churn_scale", "churn_scored"
 #: Contacts that one transaction writes: no writer shall wait long for this one.
-CHUNK = 250
+CHUNK = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +61,18 @@ def score(store: Store, settings: Settings, now: datetime) -> Scored | None:
     with store.read() as connection:
         ending, how = subscribers(connection, settings, day, now)
         people, new = _contacts_of(connection, settings, *_joined(known, said, ending))
-        differing = list(_differing(connection, people, new))
+        whose, differing = _differing(connection, people, new)
     measure = [by.tier, by.horizon, by.model, *([how] if ending else ())]
     same = told is not None and told["measure"] == measure
     since = told["measured_since"] if told and same else now.isoformat()
     scored = {"day": day.isoformat(), "measure": measure, "measured_since": since}
-    if differing and not same:
+    if len(whose) and not same:
         # Before the first of the new scores: or whoever is killed in between would take another measure for a rise.
         _remember(store, {SCORED: scored | {"day": told["day"] if told else date.min.isoformat()}})
-    for start in range(0, len(differing), CHUNK):
-        _write(store, differing[start : start + CHUNK], now)
+    for start in range(0, len(whose), CHUNK):
+        _write(store, whose[start : start + CHUNK], differing[start : start + CHUNK], now)
     _remember(store, {SCALE: by.document(), SCORED: scored})
-    return Scored(day, str(by.tier), len(known), len(differing))
+    return Scored(day, str(by.tier), len(known), len(whose))
 
 
 def reckoned(store: Store, settings: Settings, day: date, now: datetime) -> tuple[Scale, Histories, Model]:
@@ -140,41 +143,40 @@ def _contacts_of(connection: sa.Connection, settings: Settings, customers: Ints,
     return rows[there, 0], said[place[there]]
 
 
-def _differing(connection: sa.Connection, people: Ints, said: Floats) -> Iterator[dict[str, Any]]:
-    """Whose score is another one now; who is no customer any more has none."""
+def _differing(connection: sa.Connection, people: Ints, said: Floats) -> tuple[Ints, Floats]:
+    """Whose score is another one now, and which; who is no customer any more has none: not a number."""
     import numpy as np
 
-    before, had = _scores(connection)
+    from runner.store.arrays import arrays
+
+    c = contacts.c
+    scored = sa.select(c.id, c.churn_risk).where(c.churn_risk.is_not(None))
+    before, had = arrays(connection, scored, by=c.id)
     everybody = np.union1d(before, people)
     old, new = np.full(len(everybody), np.nan), np.full(len(everybody), np.nan)
     old[np.searchsorted(everybody, before)] = had
     new[np.searchsorted(everybody, people)] = said
-    for place in np.flatnonzero((old != new) & ~(np.isnan(old) & np.isnan(new))):
-        yield {"number": int(everybody[place]), "old": _told(old[place]), "churn_risk": _told(new[place])}
+    others = (old != new) & ~(np.isnan(old) & np.isnan(new))
+    return everybody[others], new[others]
 
 
-def _scores(connection: sa.Connection) -> tuple[Ints, Floats]:
-    import numpy as np
-
-    scored = sa.select(contacts.c.id, contacts.c.churn_risk).where(contacts.c.churn_risk.is_not(None))
-    parts = [np.array(part, float) for part in connection.execute(scored).partitions(50_000)]
-    rows = np.concatenate(parts) if parts else np.empty((0, 2))
-    return rows[:, 0].astype(np.int64), rows[:, 1]
-
-
-def _told(score: float) -> float | None:
-    return None if score != score else float(score)
-
-
-def _write(store: Store, rows: list[dict[str, Any]], now: datetime) -> None:
-    history = [
-        {"contact_id": row["number"], "field": "churn_risk", "old": row["old"], "new": row["churn_risk"]}
-        | {"at": now, "seen_at": now}
-        for row in rows
-    ]
+def _write(store: Store, whose: Ints, scores: Floats, now: datetime) -> None:
+    """The scores of some, and what each one's was before."""
+    told = [None if score != score else score for score in scores.tolist()]
+    row = sa.func.json_pairs(sa.bindparam("said", type_=sa.Text)).table_valued("key", "value")
+    said = sa.select(sa.cast(row.c.key, Id).label("id"), sa.cast(row.c.value, sa.Float).label("score")).subquery()
+    c = contacts.c
+    before = sa.select(
+        c.id, sa.literal("churn_risk"), json_of(c.churn_risk), json_of(said.c.score), *[sa.literal(now, Instant())] * 2
+    ).join(said, said.c.id == c.id)
+    history = sa.insert(contact_changes).from_select(
+        ["contact_id", "field", "old", "new", "at", "seen_at"], before, include_defaults=False
+    )
+    scored = sa.update(contacts).where(c.id == said.c.id).values(churn_risk=said.c.score)
+    document = {"said": json.dumps(dict(zip(whose.tolist(), told, strict=True)))}
     with store.write() as connection:
-        update_rows(connection, contacts, [{"number": row["number"], "churn_risk": row["churn_risk"]} for row in rows])
-        connection.execute(sa.insert(contact_changes), history)
+        connection.execute(history, document)
+        connection.execute(scored, document)
 
 
 def _remember(store: Store, told: Mapping[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from runner.churn.histories import Floats, Yes
+from runner.store.arrays import Floats, Yes
 
 #: The penalty on every coefficient but the first, which is the base rate's.
 RIDGE = 0.1

@@ -14,7 +14,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from runner.churn.histories import Floats, Histories, Snapshot
+from runner.churn.histories import Histories, Snapshot
+from runner.store.arrays import Floats
 
 #: Customers that are enough for a fit: all of a million change no score by more than 0.003.
 SAMPLE = 50_000

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from importlib.metadata import entry_points
 from typing import Any, Protocol
 
-from runner.churn.histories import Floats, Histories, Snapshot
+from runner.churn.histories import Histories, Snapshot
 from runner.churn.mbg_nbd import MbgNbd
 from runner.errors import WrongUsage
+from runner.store.arrays import Floats
 from runner.yaml_file import closest
 
 ENTRY_POINT = "regulars.churn_models"

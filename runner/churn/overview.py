@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from runner import clock
 from runner.churn.alike import Alike, alike, bands
-from runner.churn.histories import Floats, Histories, Ints, Snapshot, day_of, number_of
+from runner.churn.histories import Histories, Snapshot, day_of, number_of
 from runner.churn.keeping import reckoned
 from runner.churn.scale import Scale, Tier, scores, summary_of
 from runner.churn.subscribers import SIGNS, Morning, Weighed, morning, weighed
@@ -21,6 +21,7 @@ from runner.kpis.customers import HIGH_RISK
 from runner.kpis.intervals import wilson
 from runner.settings import Settings
 from runner.store import Store
+from runner.store.arrays import Floats, Ints
 from runner.store.tables import companies, contacts
 from runner.sync import risk_is_told
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from runner.churn.histories import Floats, Yes
+from runner.store.arrays import Floats, Yes
 
 #: Bins of the reliability chart, a tenth of the scale each.
 BINS = 10

@@ -8,9 +8,10 @@ from typing import TypeAlias
 
 import numpy as np
 
-from runner.churn.histories import Floats, Snapshot, Yes
+from runner.churn.histories import Snapshot
 from runner.churn.logistic import chance, log_odds, weighed
 from runner.churn.mbg_nbd import SAMPLE
+from runner.store.arrays import Floats, Yes
 
 Coefficients: TypeAlias = "tuple[float, ...]"
 #: Customers, and of either outcome, that a past morning needs.

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from runner.churn.alike import Cells, cells
-from runner.churn.histories import Floats, Histories, Snapshot, day_of
+from runner.churn.histories import Histories, Snapshot, day_of
 from runner.churn.models import Model
 from runner.churn.proof import Proof, proof
 from runner.churn.recalibration import Coefficients, Past, learnt, recalibrated
+from runner.store.arrays import Floats
 
 #: Below these a rule says as much as the data do.
 CUSTOMERS, HISTORY, REPEAT_BUYERS = 200, 180, 50

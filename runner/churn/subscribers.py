@@ -17,8 +17,8 @@ from runner.settings import Settings
 from runner.store.tables import answers, company_sources, contact_sources, contacts, facts
 
 if TYPE_CHECKING:
-    from runner.churn.histories import Floats, Yes
     from runner.churn.proof import Proof
+    from runner.store.arrays import Floats, Yes
 
 #: What each sign says.
 SIGNS: Mapping[str, str] = {

@@ -73,18 +73,6 @@ class epoch_seconds(FunctionElement[int]):
     name = "epoch_seconds"
 
 
-@spelled(
-    sqlite="(CAST(strftime('%s', {0}) AS INTEGER) / 900)",
-    postgresql="CAST(floor(extract(epoch from {0}) / 900) AS BIGINT)",
-)
-class quarter_hours(FunctionElement[int]):
-    """Whole quarters of an hour since 1970: every zone's offset is a number of them."""
-
-    type = Id
-    inherit_cache = True
-    name = "quarter_hours"
-
-
 @spelled(sqlite="local_day({all})", postgresql="CAST({0} AT TIME ZONE {1} AS DATE)")
 class local_day(FunctionElement[Any]):
     """The local date of an instant in a zone."""
@@ -256,6 +244,23 @@ class json_rows(GenericFunction[Any]):
 
     name = "json_rows"
     inherit_cache = True
+
+
+@spelled(sqlite="json_each({0})", postgresql="json_each_text(CAST({0} AS JSON))")
+class json_pairs(GenericFunction[Any]):
+    """The names and values of a JSON object as rows: `key`, `value`."""
+
+    name = "json_pairs"
+    inherit_cache = True
+
+
+@spelled(sqlite="json_quote({0})", postgresql="coalesce(to_jsonb({0}), 'null')")
+class json_of(FunctionElement[Any]):
+    """A number as a JSON value; JSON's null where there is none."""
+
+    type = Json
+    inherit_cache = True
+    name = "json_of"
 
 
 def numbers_in(array: Any) -> sa.Select[Any]:

@@ -56,22 +56,34 @@ _CAME_BACK = ("answered_at", "clicked", "clicked_at")
 _IDENTITIES = ("contact_sources", "company_sources")
 
 
+#: What is written of very many contacts in a night, and by itself: it is noted without a look at their other columns.
+_ALONE = "churn_risk"
+_BUT_ALONE = f"UPDATE OF {', '.join(column.name for column in contacts.c if column.name != _ALONE)}"
+
+
 def install(connection: sa.Connection) -> None:
     """Makes the triggers anew, as they are written here."""
     on_sqlite = connection.dialect.name == "sqlite"
     make, differs = (_on_sqlite, "IS NOT") if on_sqlite else (_on_postgresql, "IS DISTINCT FROM")
-    for table, event, noted in _triggers(differs):
-        for statement in make(f"mark_{table}_{event[:6].lower()}", table, event, "; ".join(noted)):
+    for name, table, event, noted in _triggers(differs):
+        for statement in make(f"mark_{name}", table, event, "; ".join(noted)):
             connection.exec_driver_sql(statement)
 
 
-def _triggers(differs: str) -> Iterator[tuple[str, str, Iterator[str]]]:
-    """Tables, what happens to their rows, and the INSERTs that note it."""
+def _triggers(differs: str) -> Iterator[tuple[str, str, str, Iterator[str]]]:
+    """Names, tables, what happens to their rows, and the INSERTs that note it."""
     for table, columns in _WATCHED.items():
         if columns:
             for event in ("INSERT", "UPDATE", "DELETE"):
-                yield table, event, _notes(table, columns, event, differs)
-    yield "sends", f"UPDATE OF {', '.join(_CAME_BACK)}", _what_came_back(differs)
+                after = _BUT_ALONE if (table, event) == ("contacts", "UPDATE") else event
+                yield f"{table}_{event.lower()}", table, after, _notes(table, columns, event, differs)
+    yield f"contacts_{_ALONE}", "contacts", f"UPDATE OF {_ALONE}", _scored(differs)
+    yield "sends_update", "sends", f"UPDATE OF {', '.join(_CAME_BACK)}", _what_came_back(differs)
+
+
+def _scored(differs: str) -> Iterator[str]:
+    note = "INSERT INTO changed_contacts (what, contact_id)"
+    yield f"{note} SELECT 'contacts.{_ALONE} ', new.id WHERE old.{_ALONE} {differs} new.{_ALONE}"
 
 
 def _on_sqlite(name: str, table: str, event: str, body: str) -> Iterator[str]:
@@ -105,7 +117,7 @@ def _notes(table: str, columns: Mapping[str, str], event: str, differs: str) -> 
 
 def _what_changed(differs: str) -> str:
     """Notes a contact with the words for the columns whose values are others now, if there are any."""
-    names = [column.name for column in contacts.c if column.name != "id"]
+    names = [column.name for column in contacts.c if column.name not in ("id", _ALONE)]
     words = [f"CASE WHEN old.{name} {differs} new.{name} THEN 'contacts.{name} ' ELSE '' END" for name in names]
     # LIMIT: or else it would compare them all twice.
     changed = f"(SELECT {' || '.join(words)} AS what, new.id AS id LIMIT 1) AS changed"

@@ -144,9 +144,11 @@ def of_rows(customers: Ints, days: Ints) -> Histories:
 
 
 def _sorted(packed: Ints) -> Histories:
-    customers, days = np.divmod(np.unique(packed), _ROOM)
-    each, begins = np.unique(customers, return_index=True)
-    return Histories(each, np.append(begins, len(days)).astype(np.int64), days)
+    if (np.diff(packed) < 0).any():
+        packed = np.sort(packed)
+    customers, days = np.divmod(packed[np.diff(packed, prepend=-1) != 0], _ROOM)
+    begins = np.flatnonzero(np.diff(customers, prepend=-1, append=-1))
+    return Histories(customers[begins[:-1]], begins, days)
 
 
 def _local_days(quarters: Ints, zone: str) -> Ints:

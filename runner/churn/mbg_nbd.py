@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from runner.churn.histories import Histories, Snapshot
-from runner.store.arrays import Floats
+from runner.store.arrays import Floats, Ints
 
 #: Customers that are enough for a fit: all of a million change no score by more than 0.003.
 SAMPLE = 50_000
@@ -68,7 +68,7 @@ def fitted(x: Floats, t: Floats, age: Floats, *, drops_at_once: bool = True, pri
     scale = float(age.max()) if len(age) else 0.0
     if scale <= 0:
         return None
-    alike, counts = np.unique(np.stack([x, t, age]), axis=1, return_counts=True)
+    alike, counts = _alike(np.stack([x, t, age]))
     scaled = (alike[0], alike[1] / scale, alike[2] / scale)
     people = counts.sum()
 
@@ -87,6 +87,14 @@ def fitted(x: Floats, t: Floats, age: Floats, *, drops_at_once: bool = True, pri
     total = float((counts * each).sum())
     # Scaled time makes a density per scaled unit of each order.
     return Fit(r, alpha * scale, a, b, total - float((counts * alike[0]).sum()) * float(np.log(scale)))
+
+
+def _alike(people: Floats) -> tuple[Floats, Ints]:
+    """Each column that occurs, in order, and how often."""
+    ordered = people[:, np.lexsort(people[::-1])]
+    another = np.ones(ordered.shape[1], bool)
+    another[1:] = (np.diff(ordered) != 0).any(axis=0)
+    return ordered[:, another], np.diff(np.flatnonzero(another), append=len(another))
 
 
 def no_order(fit: Fit, x: Floats, t: Floats, age: Floats, horizon: float, *, drops_at_once: bool = True) -> Floats:

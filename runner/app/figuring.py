@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from runner import kpis
 from runner.app.app import App
@@ -29,8 +29,10 @@ class Question:
         return self.as_of or last_moment(app)
 
     def period(self, app: App) -> Period:
+        """The last 90 full days, or as many before the day it is to end."""
         usual = kpis.default_period(self.moment(app), app.settings.timezone)
-        return Period(self.first or usual.start, self.last or usual.end)
+        end = self.last or usual.end
+        return Period(self.first or end - timedelta(days=usual.days), end)
 
     def wanted(self) -> Sequence[str] | None:
         """The keys asked for; None for all. Raises WrongUsage for one there is not."""

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from runner.cli.tables import blank_table, plain, value_of
 from runner.kpis import NAMES, Calculated, Cohort, Kpi, TableQuality, Trend, name_of
-from runner.kpis.words import number_words
+from runner.kpis.words import between_words, number_words
 
 #: Eight heights of a bar, by which a line of them is a small chart.
 _BARS = "▁▂▃▄▅▆▇█"
@@ -112,9 +112,7 @@ def calculated_table(told: Sequence[Calculated]) -> Table:
     for one in told:
         figure = one.figure
         value = "–" if figure.value is None else number_words(figure.value, one.unit)
-        interval = ""
-        if figure.low is not None and figure.high is not None:
-            interval = f"{number_words(figure.low, one.unit)} to {number_words(figure.high, one.unit)}"
+        interval = between_words(figure.low, figure.high, one.unit)
         table.add_row(Text(one.name, "bold"), value, Text(interval, "dim"), Text(one.formula, "dim"))
     return table
 

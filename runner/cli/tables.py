@@ -14,7 +14,17 @@ from rich.text import Text
 from runner import clock
 from runner.kpis import KPIS, Alarm, Kpi, Status, Unit
 from runner.kpis.intervals import wilson
-from runner.kpis.words import interval_words, number_words
+from runner.kpis.words import (
+    alarm_words,
+    interval_words,
+    is_worth_a_line,
+    known_words,
+    notes_beside,
+    number_words,
+    period_words,
+    status_words,
+    target_words,
+)
 from runner.log import LoggedSend, LoggedWrite, LogRow, PlaybookSummary
 
 #: Rows of the log laid out at a time, so that a long one appears at once.
@@ -32,16 +42,13 @@ _COLOURS = {
     "failed": "red",
     "unsure": "bold red",
 }
-_STATUS_WORDS = {
-    Status.MET: ("met", "green"),
-    Status.MISSED: ("missed", "red"),
-    Status.UNCLEAR: ("short, perhaps by chance", "yellow"),
-    Status.TOO_FEW: ("too few to judge", "yellow"),
+_STATUS_COLOURS = {
+    Status.MET: "green",
+    Status.MISSED: "red",
+    Status.UNCLEAR: "yellow",
+    Status.TOO_FEW: "yellow",
 }
-_ALARM_WORDS = {
-    Alarm.CROSSED: ("warning", "bold red"),
-    Alarm.PERHAPS: ("near a warning", "yellow"),
-}
+_ALARM_COLOURS = {Alarm.CROSSED: "bold red", Alarm.PERHAPS: "yellow"}
 _DELIVERY_WORDS = {
     "processed": "on its way",
     "delivered": "delivered",
@@ -68,13 +75,11 @@ def kpi_table(kpis: Sequence[Kpi], *, zone: str = "UTC", more: bool = False) -> 
         table.add_column(head, justify="right", no_wrap=True)
     table.add_column("Target", ratio=1, min_width=18)
     left_out = f"These are the figures of your goals; all {len(KPIS)}: regulars kpis --all" if more else None
-    table.caption = "\n".join(filter(None, (_notes(kpis), left_out))) or None
+    table.caption = "\n".join([*notes_beside(kpis), *filter(None, [left_out])]) or None
     table.caption_style, table.caption_justify = "dim", "left"
-    for kpi in kpis:
-        if not kpi.part_of:
-            table.add_row(Text(kpi.name, "bold"), *_cells(kpi))
-        elif kpi.value and kpi.key != f"{kpi.part_of}.median":
-            table.add_row(Text(f"  {kpi.name}", "dim"), *_cells(kpi))
+    for kpi in filter(is_worth_a_line, kpis):
+        name = Text(f"  {kpi.name}", "dim") if kpi.part_of else Text(kpi.name, "bold")
+        table.add_row(name, *_cells(kpi))
     return Group(_heading(kpis[0], zone), table)
 
 
@@ -191,19 +196,7 @@ def blank_table(*, show_header: bool = True) -> Table:
 
 
 def _heading(kpi: Kpi, zone: str) -> Text:
-    period, days = kpi.period, kpi.period.days
-    text = Text(f"{_day(period.start)} to {_day(period.last_day)}", "bold")
-    known = clock.local(kpi.as_of, zone)
-    return text.append(
-        f"  {days} {'day' if days == 1 else 'days'}, as known on {_day(known.date())} at {known:%H:%M} ({zone})", "dim"
-    ).append("\n")
-
-
-def _notes(kpis: Sequence[Kpi]) -> str | None:
-    """What a reader must know beside the numbers, once each."""
-    notes = [kpi.note for kpi in kpis if kpi.note and not kpi.part_of]
-    flattering = [f"{kpi.name} flatters: {kpi.vanity}." for kpi in kpis if kpi.vanity and kpi.value is not None]
-    return "\n".join(dict.fromkeys([*notes, *flattering])) or None
+    return Text(period_words(kpi), "bold").append(f"  {known_words(kpi, zone)}", "dim").append("\n")
 
 
 def _cells(kpi: Kpi) -> tuple[RenderableType, RenderableType, RenderableType, RenderableType]:
@@ -221,18 +214,12 @@ def value_of(kpi: Kpi) -> Text:
 
 
 def _against_target(kpi: Kpi) -> Text:
-    target = Text()
-    if kpi.target is not None:
-        bounds = (("≥", kpi.target.at_least), ("≤", kpi.target.at_most))
-        target.append(
-            " ".join(f"{sign} {number_words(bound, kpi.unit)}" for sign, bound in bounds if bound is not None)
-        )
-    if kpi.warning is not None and kpi.warning.state in _ALARM_WORDS:
-        target.append("  " if target else "").append(*_ALARM_WORDS[kpi.warning.state])
-    if kpi.status is None:
-        return target
-    words, colour = _STATUS_WORDS[kpi.status]
-    return target.append("  " if target else "").append(words, colour)
+    words = [(target_words(kpi), "")]
+    if kpi.warning is not None and kpi.warning.state is not None:
+        words.append((alarm_words(kpi), _ALARM_COLOURS.get(kpi.warning.state, "")))
+    if kpi.status is not None:
+        words.append((status_words(kpi), _STATUS_COLOURS[kpi.status]))
+    return Text("  ").join(Text(said, colour) for said, colour in words if said)
 
 
 def _why(row: LogRow, zone: str) -> Text:

@@ -1,10 +1,22 @@
-"""Figures as people read them: halves rounded up, a minus sign that is one."""
+"""Figures as people read them, in a terminal, on a page, in a report: halves rounded up, a minus sign that is one."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
-from runner.kpis.measure import Kpi, Unit
+from runner import clock
+from runner.kpis.measure import Alarm, Kpi, Status, Unit
+
+STATUS_WORDS = {
+    Status.MET: "met",
+    Status.MISSED: "missed",
+    Status.UNCLEAR: "short, perhaps by chance",
+    Status.TOO_FEW: "too few to judge",
+}
+#: A value that is clear of its warning needs no word, nor one of too few cases, which its status says.
+ALARM_WORDS = {Alarm.CROSSED: "warning", Alarm.PERHAPS: "near a warning"}
 
 
 def value_words(kpi: Kpi, value: float | None = None) -> str:
@@ -37,10 +49,61 @@ def number_words(value: float, unit: Unit) -> str:
 
 def interval_words(kpi: Kpi, form: str = "{}") -> str:
     """`7.1 to 9.6 %` within a form; nothing of a figure without an interval."""
-    if kpi.low is None or kpi.high is None:
+    words = between_words(kpi.low, kpi.high, kpi.unit)
+    return form.format(words) if words else ""
+
+
+def between_words(low: float | None, high: float | None, unit: Unit) -> str:
+    """`7.1 to 9.6 %`: the unit stands once."""
+    if low is None or high is None:
         return ""
-    low, high = number_words(kpi.low, kpi.unit), number_words(kpi.high, kpi.unit)
-    return form.format(f"{low.removesuffix(' %').removesuffix(' d')} to {high}")
+    first, last = number_words(low, unit), number_words(high, unit)
+    return f"{first.removesuffix(' %').removesuffix(' d')} to {last}"
+
+
+def target_words(kpi: Kpi) -> str:
+    """`≥ 85.0 %`; nothing without a target."""
+    if kpi.target is None:
+        return ""
+    bounds = (("≥", kpi.target.at_least), ("≤", kpi.target.at_most))
+    return " ".join(f"{sign} {number_words(bound, kpi.unit)}" for sign, bound in bounds if bound is not None)
+
+
+def status_words(kpi: Kpi) -> str:
+    return STATUS_WORDS[kpi.status] if kpi.status else ""
+
+
+def alarm_words(kpi: Kpi) -> str:
+    """Where the value is beyond what the account wants to be warned of."""
+    return ALARM_WORDS.get(kpi.warning.state, "") if kpi.warning and kpi.warning.state else ""
+
+
+def period_words(kpi: Kpi) -> str:
+    """`25 Aug 2026 to 22 Nov 2026`"""
+    return f"{_day(kpi.period.start)} to {_day(kpi.period.last_day)}"
+
+
+def known_words(kpi: Kpi, zone: str) -> str:
+    """`90 days, as known on 23 Nov 2026 at 09:00 (Europe/Warsaw)`"""
+    days, known = kpi.period.days, clock.local(kpi.as_of, zone)
+    counted = f"{days} {'day' if days == 1 else 'days'}"
+    return f"{counted}, as known on {_day(known.date())} at {known:%H:%M} ({zone})"
+
+
+def notes_beside(kpis: Iterable[Kpi]) -> Sequence[str]:
+    """What a reader must know beside the numbers, once each."""
+    own = [kpi for kpi in kpis if not kpi.part_of]
+    flattering = [f"{kpi.name} flatters: {kpi.vanity}." for kpi in own if kpi.vanity and kpi.value is not None]
+    return tuple(dict.fromkeys([*(kpi.note for kpi in own if kpi.note), *flattering]))
+
+
+def is_worth_a_line(kpi: Kpi) -> bool:
+    """Parts that are zero or without value say nothing; a median that is the KPI itself says it twice."""
+    return not kpi.part_of or bool(kpi.value and kpi.key != f"{kpi.part_of}.median")
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%b %Y}"
 
 
 def _minutes(minutes: float) -> str:

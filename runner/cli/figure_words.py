@@ -54,19 +54,19 @@ def breakdown_table(beside: Mapping[str, Sequence[Kpi]], field: str) -> Renderab
     table = blank_table()
     table.add_column("KPI", no_wrap=True)
     for value in beside:
-        table.add_column(plain(value), justify="right")
+        table.add_column(plain(value), justify="right", no_wrap=True)
     rows = zip(*([kpi for kpi in found if not kpi.part_of] for found in beside.values()), strict=True)
     for kpis in rows:
         table.add_row(Text(kpis[0].name, "bold"), *(_with_cases(kpi) for kpi in kpis))
     table.caption = (
-        f"By {field}, with the number of cases. Of twenty differences one is chance: look at intervals, --json."
+        f"By {field}, below each the number of cases. Of twenty differences one is chance: look at intervals, --json."
     )
     table.caption_style, table.caption_justify = "dim", "left"
     return table
 
 
 def _with_cases(kpi: Kpi) -> Text:
-    return value_of(kpi) if kpi.value is None else value_of(kpi).append(f"  {kpi.n:,}", "dim")
+    return value_of(kpi) if kpi.value is None else value_of(kpi).append(f"\n{kpi.n:,}", "dim")
 
 
 def cohort_table(cohorts: Sequence[Cohort], *, revenue: bool, currency: str) -> RenderableType:

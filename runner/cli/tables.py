@@ -19,6 +19,8 @@ from runner.kpis.words import (
     interval_words,
     is_worth_a_line,
     known_words,
+    lacking_words,
+    lacks_rows,
     notes_beside,
     number_words,
     period_words,
@@ -62,6 +64,10 @@ _STATE_WORDS = {"claimed": "being sent", "refused": "refused"}
 _READER_WORDS = {False: "opened", True: "clicked"}
 
 
+#: So many figures without any rows stand each in a line; more of them together below.
+_LACKING = 3
+
+
 def kpi_table(kpis: Sequence[Kpi], *, zone: str = "UTC", more: bool = False) -> RenderableType:
     """The figures of one period with interval and cases; parts that are zero or without value are left out.
 
@@ -74,12 +80,15 @@ def kpi_table(kpis: Sequence[Kpi], *, zone: str = "UTC", more: bool = False) -> 
     for head in ("Value", "95 % interval", "n"):
         table.add_column(head, justify="right", no_wrap=True)
     table.add_column("Target", ratio=1, min_width=18)
-    left_out = f"These are the figures of your goals; all {len(KPIS)}: regulars kpis --all" if more else None
-    table.caption = "\n".join([*notes_beside(kpis), *filter(None, [left_out])]) or None
+    lacking = [kpi for kpi in kpis if lacks_rows(kpi) and not kpi.part_of]
+    gathered = lacking_words(lacking) if len(lacking) > _LACKING else ()
+    left_out = [f"These are the figures of your goals; all {len(KPIS)}: regulars kpis --all"] if more else ()
+    table.caption = "\n".join([*gathered, *notes_beside(kpis), *left_out]) or None
     table.caption_style, table.caption_justify = "dim", "left"
     for kpi in filter(is_worth_a_line, kpis):
         name = Text(f"  {kpi.name}", "dim") if kpi.part_of else Text(kpi.name, "bold")
-        table.add_row(name, *_cells(kpi))
+        if not (gathered and lacks_rows(kpi)):
+            table.add_row(name, *_cells(kpi))
     return Group(_heading(kpis[0], zone), table)
 
 

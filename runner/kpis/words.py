@@ -7,7 +7,7 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
 from runner import clock
-from runner.kpis.measure import Alarm, Kpi, Status, Unit
+from runner.kpis.measure import Alarm, Kpi, Reason, Status, Unit
 
 STATUS_WORDS = {
     Status.MET: "met",
@@ -91,10 +91,29 @@ def known_words(kpi: Kpi, zone: str) -> str:
 
 
 def notes_beside(kpis: Iterable[Kpi]) -> Sequence[str]:
-    """What a reader must know beside the numbers, once each."""
+    """What a reader must know beside the numbers, once each, with the figure it is about."""
     own = [kpi for kpi in kpis if not kpi.part_of]
-    flattering = [f"{kpi.name} flatters: {kpi.vanity}." for kpi in own if kpi.vanity and kpi.value is not None]
-    return tuple(dict.fromkeys([*(kpi.note for kpi in own if kpi.note), *flattering]))
+    about: dict[str, list[str]] = {}
+    for kpi in own:
+        if kpi.note:
+            about.setdefault(kpi.note, []).append(kpi.name)
+    notes = (f"{names[0]}{f' and {len(names) - 1} more' if names[1:] else ''}: {note}" for note, names in about.items())
+    flattering = (f"{kpi.name} flatters: {kpi.vanity}." for kpi in own if kpi.vanity and kpi.value is not None)
+    return (*notes, *flattering)
+
+
+def lacking_words(kpis: Iterable[Kpi]) -> Sequence[str]:
+    """`Needs invoices: Days sales outstanding.`: which figures a table would bring, by table."""
+    wanting: dict[tuple[str, ...], list[str]] = {}
+    for kpi in kpis:
+        if lacks_rows(kpi) and not kpi.part_of:
+            wanting.setdefault(kpi.needs, []).append(kpi.name)
+    return [f"Needs {' and '.join(needs)}: {', '.join(names)}." for needs, names in wanting.items()]
+
+
+def lacks_rows(kpi: Kpi) -> bool:
+    """Whether nothing of what it counts has ever come in."""
+    return kpi.reason is Reason.NO_DATA
 
 
 def is_worth_a_line(kpi: Kpi) -> bool:

@@ -45,6 +45,15 @@ def test_no_value_is_told_in_words_and_never_as_zero() -> None:
     assert "0" not in printed.splitlines()[4]
 
 
+def test_figures_whose_tables_are_not_connected_stand_together_by_what_they_need() -> None:
+    none = replace(CRR, value=None, n=0, low=None, high=None, note="", reason=Reason.NO_DATA, why="needs carts: none")
+    lacking = [replace(none, key=f"k{n}", name=f"Figure {n}", needs=("carts",)) for n in range(4)]
+    assert "needs carts: none" in _printed(kpi_table([CRR, *lacking[:3]]))
+    printed = _printed(kpi_table([CRR, *lacking]))
+    assert "Needs carts: Figure 0, Figure 1, Figure 2, Figure 3." in printed
+    assert "needs carts: none" not in printed
+
+
 @pytest.mark.parametrize(
     ("unit", "value", "shown"),
     [

@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from runner.kpis.measure import Asked, Figure, Kpi, Period, Reason, Segment, default_period
+from runner.kpis.measure import Asked, Figure, Kpi, Measure, Period, Reason, Segment, default_period
 from runner.kpis.periods import Step, periods_before
 from runner.kpis.set import KPIS, compute, named_figure
 from runner.settings import Settings
@@ -72,9 +72,15 @@ def kept(
         )
         for measure in KPIS
         if wanted is None or measure.key in wanted
-        for row in rows.get(measure.key, ())
+        for row in _in_order(measure, rows.get(measure.key, ()))
         if row.definition == measure.version
     ]
+
+
+def _in_order(measure: Measure, rows: Iterable[Any]) -> Sequence[Any]:
+    """The KPI, its parts, and behind them those that bear a name out of the rows; another edition changes no order."""
+    places = {key: place for place, key in enumerate(measure.keys)}
+    return sorted(rows, key=lambda row: places.get(row.key, len(places)))
 
 
 def standing_periods(as_of: datetime, zone: str) -> Sequence[Period]:

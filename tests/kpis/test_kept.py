@@ -57,7 +57,8 @@ def test_the_same_answer_is_written_once_and_another_one_beside_it(store: Store)
     kpis.keep(store, _counted(store), settings())
     assert kpis.keep(store, _counted(store), settings()) == 0
     with store.write() as connection:
-        Shop(connection, shop._numbers).orders([1], "2026-01-07", net="1000")
+        later = Shop(connection, shop._numbers)
+        later.orders([1, later.person()], "2026-01-07", net="1000")
     kpis.keep(store, _counted(store), settings())
     assert _kept(store) == _counted(store)
     with store.read() as connection:

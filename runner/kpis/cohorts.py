@@ -13,6 +13,7 @@ from runner.kpis import intervals
 from runner.kpis.measure import Asked, Period, Segment
 from runner.kpis.periods import Step, periods_before
 from runner.settings import Settings
+from runner.store.engine import mapped
 
 #: Days within which a second order is asked for; of cohorts old enough.
 WITHIN = (30, 60, 90, 365)
@@ -73,7 +74,8 @@ def cohorts(
 
     months = periods_before(as_of, settings.timezone, Step.MONTHS, many)
     asked = Asked(connection, Period(months[0].start, months[-1].end), as_of, settings, segment)
-    told, second = newcomers(asked, months, WITHIN)
+    with mapped(connection):
+        told, second = newcomers(asked, months, WITHIN)
     return list(_cohorts(months, told, second))
 
 

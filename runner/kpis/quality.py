@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from connectors.records import BY_TABLE
 from runner.kpis.rows import one, total
+from runner.store.engine import mapped
 from runner.store.functions import days_between
 from runner.store.tables import company_sources, contact_sources, facts, orders, set_aside
 from runner.store.types import Instant
@@ -57,8 +58,9 @@ class TableQuality:
 
 def quality(connection: sa.Connection) -> list[TableQuality]:
     """The tables that have rows, in the order in which sources bring them."""
-    told = {name: _rows_of(connection, facts[name]) for name in BY_TABLE if name in facts}
-    return [one for one in told.values() if one is not None]
+    with mapped(connection):
+        told = [_rows_of(connection, facts[name]) for name in BY_TABLE if name in facts]
+    return [one for one in told if one is not None]
 
 
 def _rows_of(connection: sa.Connection, table: sa.Table) -> TableQuality | None:
@@ -103,13 +105,14 @@ def _late(connection: sa.Connection, table: sa.Table) -> int:
     at = next((c for c in _own(table) if isinstance(c.type, Instant) and not c.nullable), None)
     if at is None:
         return 0
-    began = (
-        sa.select(table.c.connector, sa.func.min(table.c.seen_at).label("at")).group_by(table.c.connector).subquery()
-    )
-    later = days_between(began.c.at, table.c.seen_at) > 1
+    began = sa.select(table.c.connector, sa.func.min(table.c.seen_at)).group_by(table.c.connector)
+    later = [
+        sa.and_(table.c.connector == connector, table.c.seen_at > first + timedelta(days=1))
+        for connector, first in connection.execute(began)
+    ]
     behind = days_between(at, table.c.seen_at) > LATE.days
-    counted = sa.select(sa.func.count()).join_from(table, began, began.c.connector == table.c.connector)
-    return connection.scalar(counted.where(table.c.deleted_at.is_(None), later, behind)) or 0
+    late = sa.select(sa.func.count()).select_from(table).where(table.c.deleted_at.is_(None), sa.or_(*later), behind)
+    return connection.scalar(late) or 0
 
 
 def _duplicates(connection: sa.Connection, table: sa.Table) -> int:
@@ -125,7 +128,7 @@ def _duplicates(connection: sa.Connection, table: sa.Table) -> int:
 
 def _orphans(connection: sa.Connection, table: sa.Table) -> int:
     lost: list[sa.ColumnElement[bool]] = [
-        sa.exists().where(source.c.id == table.c[pointer], source.c[owner].is_(None))
+        table.c[pointer].in_(sa.select(source.c.id).where(source.c[owner].is_(None)))
         for pointer, source, owner in (
             ("contact_source", contact_sources, "contact_id"),
             ("company_source", company_sources, "company_id"),

@@ -94,7 +94,7 @@ def _whose(asked: Asked, contact: Ints) -> Ints:
     left_out = np.array(json.loads(asked.once(not_counted) or "[]"), np.int64)
     person = _survivors(asked, np.where(np.isin(contact, left_out), 0, contact) if len(left_out) else contact)
     if asked.segment is not None:
-        some = arrays(asked.connection, asked.segment.people, by=c.id)[0]
+        some = numbers(asked.connection, asked.segment.people)[0]
         person = np.where(np.isin(person, some), person, 0)
     return person if asked.settings.customers == "contact" else _employers(asked, person)
 

@@ -90,7 +90,6 @@ def instant(at: datetime) -> int:
 
 def _whose(asked: Asked, contact: Ints) -> Ints:
     """The customer each contact is or belongs to; 0 where none of those that count."""
-    c = contacts.c
     left_out = np.array(json.loads(asked.once(not_counted) or "[]"), np.int64)
     person = _survivors(asked, np.where(np.isin(contact, left_out), 0, contact) if len(left_out) else contact)
     if asked.segment is not None:

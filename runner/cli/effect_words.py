@@ -13,7 +13,7 @@ from runner.cli.tables import blank_table, plain
 
 if TYPE_CHECKING:
     from runner.effect import Effect, Effects
-    from runner.effect.statistics import Arm
+    from runner.kpis.contrasts import Arm
     from runner.kpis.intervals import Interval
 
 _COLOURS = {"works": "green", "harms": "bold red", "assignment broken": "bold red", "too early": "yellow"}

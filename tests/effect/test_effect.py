@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,6 +10,7 @@ import sqlalchemy as sa
 
 from runner.actions import Split
 from runner.effect import Effect, Effects, Verdict, effects
+from runner.kpis import Period
 from runner.playbook import PlaybookKeys
 from runner.store.tables import contacts, decisions, enrollments, playbook_versions, playbooks, purchases
 from tests.kpis.conftest import shop
@@ -27,7 +29,7 @@ def playbook(id: str = "win_back", holdout: str = "50%", steps: tuple[Any, ...] 
 def begun(shop: Shop, id: str = "win_back", holdout: str = "50%", day: str = "2026-01-01") -> None:
     row = {"id": id, "version": "v", "first_tick_at": on(day), "last_tick_at": on(day)}
     shop.connection.execute(playbooks.insert().values(**row))
-    version = {"playbook": id, "version": "v", "body": {"holdout": holdout}, "at": on(day)}
+    version = {"playbook": id, "version": "v", "body": {"holdout": holdout, "goal": GOAL}, "at": on(day)}
     shop.connection.execute(playbook_versions.insert().values(**version))
 
 
@@ -149,6 +151,51 @@ def test_playbooks_together_are_weighted_by_whom_they_let_in(shop: Shop) -> None
     found = told(shop, playbook("a"), playbook("b"))
     assert found.treated == 120
     assert found.difference == (90 * 0.5 + 30 * 0) / 120
+
+
+def test_the_figure_says_what_the_command_says(shop: Shop) -> None:
+    """Two playbooks with 30 days each, one person in both, an order on day 40 that counts in neither."""
+    for id, people, hits in (("a", 90, 45), ("b", 40, 8)):
+        begun(shop, id)
+        treated, held_out = shop.people(people), shop.people(people)
+        enter(shop, treated, "treated", id=id)
+        enter(shop, held_out, "holdout", "2026-01-06", id=id)
+        orders(shop, [*treated[:hits], *held_out[:10]])
+        orders(shop, held_out[10:30], "2026-02-14", value="70")
+    enter(shop, treated[:1], "treated", id="a")
+    command = told(shop, playbook("a"), playbook("b"), as_of="2026-03-01")
+    period = Period(date(2026, 1, 1), date(2026, 3, 1))
+    figure = shop.figures(period, as_of=on("2026-03-01"), keys=["incremental_effect"])
+    assert command.interval is not None
+    assert command.spent_interval is not None
+    effect, revenue = figure["incremental_effect"], figure["incremental_effect.revenue"]
+    assert (effect.value, effect.low, effect.high) == (command.difference, *command.interval)
+    assert effect.value == (91 * (46 / 91 - 10 / 90) + 40 * (8 / 40 - 10 / 40)) / 131
+    won = [131 * each for each in (command.spent or 0, *command.spent_interval)]
+    assert [revenue.value, revenue.low, revenue.high] == won
+
+
+def test_a_figure_counts_who_was_assigned_in_its_period(shop: Shop) -> None:
+    begun(shop, day="2025-12-01")
+    for day in ("2025-12-05", "2026-01-05"):
+        enter(shop, shop.people(40), "treated", day)
+        enter(shop, shop.people(30), "holdout", day)
+    assert shop.figures(keys=["incremental_effect"])["incremental_effect"].n == 70
+
+
+def test_a_playbook_whose_file_is_gone_keeps_its_effect(shop: Shop) -> None:
+    begun(shop, "old")
+    enter(shop, shop.people(40), "treated", id="old")
+    enter(shop, shop.people(40), "holdout", id="old")
+    assert [one.playbook for one in told(shop, playbook()).playbooks] == ["old"]
+
+
+def test_an_order_refunded_in_full_is_no_order(shop: Shop) -> None:
+    begun(shop)
+    people = shop.people(2)
+    enter(shop, people, "treated")
+    shop.orders(people[:1], "2026-01-10", net="0")
+    assert one(shop).contrast.one.hits == 0
 
 
 def test_the_ways_of_a_split_are_told_against_the_first(shop: Shop) -> None:

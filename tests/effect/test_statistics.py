@@ -7,8 +7,9 @@ from random import Random
 
 import pytest
 
-from runner.effect.statistics import Arm, better, is_broken, means, newcombe, people_needed, together, z_of
+from runner.effect.statistics import better, people_needed, z_of
 from runner.effect.verdict import Plan, Verdict, judged
+from runner.kpis.contrasts import Arm, is_broken, means, newcombe, together
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from runner import clock
 from runner.duration import Duration
 from runner.kpis.measure import Asked
 from runner.kpis.rows import money, one, total, with_customers, with_people
+from runner.kpis.scored import with_risk
 from runner.store.tables import contacts, purchases
 
 #: From this probability on a risk is high.
@@ -166,24 +167,20 @@ def customers(asked: Asked) -> sa.Subquery:
     c = of_contact.c
     if one_row_each(asked):
         rows, person = with_people(asked, of_contact, c.contact_id)
-        return sa.select(person.label("customer"), _risk(person), *c).select_from(rows).subquery("customers")
+        rows, risk = with_risk(asked, rows, person)
+        return sa.select(person.label("customer"), risk.label("risk"), *c).select_from(rows).subquery("customers")
     rows, customer = with_customers(asked, of_contact, c.contact_id)
     times = (
         sa.func.min(c.first).label("first"),
         sa.func.max(c.last).label("last"),
         sa.func.max(c.last_before).label("last_before"),
     )
-    risk = sa.func.max(_risk(customer)) if asked.settings.customers == "contact" else sa.cast(sa.null(), sa.Float)
+    scored = asked.settings.customers == "contact"
+    rows, risk = with_risk(asked, rows, customer) if scored else (rows, sa.cast(sa.null(), sa.Float))
     said = {"contact_id", *(each.name for each in times)}
     summed = (total(column).label(column.name) for column in c if column.name not in said)
-    columns = customer.label("customer"), risk.label("risk"), *times, *summed
+    columns = customer.label("customer"), sa.func.max(risk).label("risk"), *times, *summed
     return sa.select(*columns).select_from(rows).group_by(customer).subquery("customers")
-
-
-def _risk(person: sa.ColumnElement[int]) -> sa.ColumnElement[float]:
-    """How likely the contact is not to order again, as scored last."""
-    risk: sa.ColumnElement[float] = person.table.c.churn_risk.label("risk")
-    return risk
 
 
 def _of_contacts(asked: Asked) -> sa.Select[Any]:

@@ -401,6 +401,23 @@ def test_customers_at_high_risk_and_the_revenue_that_hangs_on_them(shop: Shop) -
     assert values(told, *expected) == near(expected)
 
 
+def test_the_risk_of_the_past_is_the_one_that_was_told_then(shop: Shop) -> None:
+    """Ada rose from 0.2 to 0.9 on 10 February; Bob was scored for the first time on that day, Eve came later."""
+    ada, bob = shop.person(churn_risk=0.9), shop.person(churn_risk=0.9)
+    eve = shop.person(churn_risk=0.9, seen_at=on("2026-02-20"))
+    shop.orders([ada, bob, eve], "2025-12-01")
+    shop.scored(ada, None, 0.2, "2026-01-20")
+    shop.scored(ada, 0.2, 0.9, "2026-02-10")
+    shop.scored(bob, None, 0.9, "2026-02-10")
+    february = Period(date(2026, 2, 1), date(2026, 3, 1))
+    told = {name: shop.figures(period, keys=["churn_risk"])["churn_risk"] for name, period in
+            {"january": JANUARY, "february": february}.items()}  # fmt: skip
+    assert {name: (one.value, one.n) for name, one in told.items()} == {"january": (0, 1), "february": (1, 3)}
+    early = shop.figures(Period(date(2025, 12, 1), date(2026, 1, 1)), keys=["churn_risk"])["churn_risk"]
+    assert early.value is None
+    assert early.note == "Scores are kept since 2026-01-20; nobody knows what they were before."
+
+
 def test_the_effect_is_what_the_treated_did_more_than_those_held_out(shop: Shop) -> None:
     """230 of 1,000 treated ordered and 180 of 1,000 held out: 5 points, 1.46 to 8.53; 50 customers."""
     people = shop.people(2000)

@@ -134,7 +134,7 @@ class Effect(Part):
 
 
 class Digest(Part):
-    """A report by mail, once a week or a month; the PDF of it is kept in the workspace's folder `reports`."""
+    """A report by mail, once a week or a month, with its PDF, which is kept in the workspace's folder `reports`."""
 
     #: Who gets it.
     to: tuple[MailAddress, ...] = Field(min_length=1)

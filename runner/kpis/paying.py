@@ -118,12 +118,12 @@ def customers(asked: Asked) -> sa.Subquery:
     c = subscriptions.c
     rows, customer = with_accounts(asked, subscriptions)
     paid_from = sa.case((c.trial_end > c.started_on, c.trial_end), else_=c.started_on)
-    paid = sa.and_(_monthly() > 0, sa.or_(c.ended_on.is_(None), c.ended_on > paid_from))
+    paid = sa.and_(monthly() > 0, sa.or_(c.ended_on.is_(None), c.ended_on > paid_from))
     return (
         sa.select(
             customer.label("customer"),
-            _whole(sa.func.sum(sa.case((live(asked.period.start), _monthly()), else_=0.0))).label("m0"),
-            _whole(sa.func.sum(sa.case((live(asked.last_instant), _monthly()), else_=0.0))).label("m1"),
+            _whole(sa.func.sum(sa.case((live(asked.period.start), monthly()), else_=0.0))).label("m0"),
+            _whole(sa.func.sum(sa.case((live(asked.last_instant), monthly()), else_=0.0))).label("m1"),
             sa.func.max(one(sa.and_(paid, paid_from < asked.period.start))).label("ever"),
             sa.func.min(sa.case((paid, paid_from))).label("paid_from"),
             sa.func.max(sa.func.coalesce(c.ended_on, date.max, type_=sa.Date())).label("paid_until"),
@@ -139,10 +139,16 @@ def live(day: date) -> sa.ColumnElement[bool]:
     """Paid for when the day begins: what ends that day has ended, what starts that day has started."""
     c = subscriptions.c
     begun = sa.and_(c.started_on <= day, sa.or_(c.trial_end.is_(None), c.trial_end <= day))
-    return sa.and_(begun, sa.or_(c.ended_on.is_(None), c.ended_on > day), _monthly() > 0)
+    return sa.and_(begun, sa.or_(c.ended_on.is_(None), c.ended_on > day), monthly() > 0)
 
 
-def _monthly() -> sa.ColumnElement[float]:
+def paid_up_to(day: sa.ColumnElement[date], c: Any) -> sa.ColumnElement[bool]:
+    """Of subscriptions with the columns `c`: paid for in the night before the day, on which it may end."""
+    begun = sa.and_(c.started_on < day, sa.or_(c.trial_end.is_(None), c.trial_end < day))
+    return sa.and_(begun, sa.or_(c.ended_on.is_(None), c.ended_on >= day))
+
+
+def monthly() -> sa.ColumnElement[float]:
     """Quantity × price × (1 − discount) ÷ months of the interval, in ten-thousandths; 0 of an unknown interval."""
     c = subscriptions.c
     quantity, price, discount = (

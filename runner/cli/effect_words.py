@@ -29,6 +29,8 @@ def effect_lines(told: Effects) -> Iterator[RenderableType]:
         yield _table(proven, told.currency, ("let in", "held out"))
     for one in proven:
         yield _why(one)
+    for one in told.playbooks:
+        yield from _harms(one)
     if without := [one.playbook for one in told.playbooks if one.judged.verdict == "no holdout"]:
         yield Text("\nWithout a holdout, so that nobody can tell: ", "bold").append(", ".join(without), "not bold")
     if told.interval is not None and told.difference is not None:
@@ -45,6 +47,16 @@ def effect_lines(told: Effects) -> Iterator[RenderableType]:
         yield _table(told.splits, told.currency, ("this way", "the first"))
         for one in told.splits:
             yield _why(one)
+
+
+def _harms(effect: Effect) -> Iterator[RenderableType]:
+    for rail in effect.harms:
+        yield (
+            Text("  Stop it: ", "bold red")
+            .append_text(_name(effect))
+            .append(f": {rail.words}", "not bold")
+            .append(f"; regulars pause {effect.playbook}", "not bold")
+        )
 
 
 def _table(effects: Sequence[Effect], currency: str, arms: tuple[str, str]) -> Table:

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from runner.actions import Split
+from runner.effect.rails import Rail, rails
 from runner.effect.statistics import better, people_needed, z_of
 from runner.effect.verdict import Judged, Plan, Verdict, judged
 from runner.kpis.assigned import Assigned, Outcome, base_rate, of_split
@@ -38,6 +39,13 @@ class Effect:
     unfinished: int
     plan: Plan | None
     judged: Judged
+    #: Whether it harms, of a playbook itself.
+    rails: Sequence[Rail] = ()
+
+    @property
+    def harms(self) -> Sequence[Rail]:
+        """What speaks for stopping it at once."""
+        return [rail for rail in self.rails if rail.crossed]
 
     def document(self) -> dict[str, Any]:
         told = {"playbook": self.playbook} | ({"step": self.step} if self.step else {})
@@ -53,6 +61,7 @@ class Effect:
             "boundary": self.judged.boundary,
             "verdict": str(self.judged.verdict),
             "why": self.judged.why,
+            "guard_rails": [rail.document() for rail in self.rails],
         }
 
 
@@ -114,6 +123,7 @@ def _of_playbook(asked: Asked, aim: Aim, begun: datetime) -> Effect:
     found = tried(asked, aim)
     plan = _plan(asked, aim.outcome, begun, aim.held_out)
     told = _effect(aim.playbook, aim.outcome, "", (TREATED, HOLDOUT), found.rows, plan, found.contrast)
+    told = replace(told, rails=rails(asked, aim.playbook, found.contrast))
     if not found.compares:
         return _said(told, Verdict.NO_HOLDOUT, "nobody is held out: what would have happened anyway is unknown")
     if found.is_broken:

@@ -8,7 +8,7 @@ from math import erfc, sqrt
 from typing import NamedTuple
 
 from runner.kpis import intervals
-from runner.kpis.intervals import Interval, student_t
+from runner.kpis.intervals import Interval, Z, student_t
 
 #: A sample ratio less likely than this is no chance: the assignment is broken.
 BROKEN = 0.001
@@ -100,7 +100,7 @@ def together(parts: Sequence[tuple[float, float, Interval]]) -> tuple[float, Int
     return mean, Interval(mean - low, mean + high)
 
 
-def means(one: Arm, other: Arm) -> tuple[float, Interval] | None:
+def means(one: Arm, other: Arm, *, z: float = Z) -> tuple[float, Interval] | None:
     """The difference of what is spent a person, those who spent nothing included; Welch's interval."""
     if min(one.n, other.n) < 2:
         return None
@@ -109,7 +109,7 @@ def means(one: Arm, other: Arm) -> tuple[float, Interval] | None:
     if v + w == 0:
         return difference, Interval(difference, difference)
     freedom = (v + w) ** 2 / (v**2 / (one.n - 1) + w**2 / (other.n - 1))
-    reach = student_t(max(1, int(freedom))) * sqrt(v + w)
+    reach = student_t(max(1, int(freedom)), z) * sqrt(v + w)
     return difference, Interval(difference - reach, difference + reach)
 
 

@@ -203,9 +203,10 @@ def _bars(figures: Sequence[Kpi | None], spans: Sequence[Span]) -> list[Bar]:
 
 
 def _changed(effects: Effects) -> Sequence[str]:
-    """A sentence a playbook that has a holdout."""
+    """A sentence a playbook that has a holdout, and one for each guard rail that a playbook has passed."""
     told = []
     for one in effects.playbooks:
+        told += [f"{one.playbook} does harm and should be stopped: {rail.words}" for rail in one.harms]
         contrast, verdict = one.contrast, one.judged.verdict
         if contrast.difference is None or contrast.interval is None:
             continue

@@ -131,6 +131,9 @@ class Effect(Part):
 
     #: The rise, in proportion, that the planned number of people is to tell: `20%` is from 10 to 12 in a hundred.
     lift: Annotated[Share, Field(gt=0)] = 0.2
+    #: Guard rails: where surely more of its mails are unsubscribed from or called spam, a playbook should be stopped.
+    unsubscribes: Share = 0.005
+    complaints: Share = 0.001
 
 
 class Digest(Part):

@@ -6,6 +6,7 @@ from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from runner.actions import Split
@@ -196,6 +197,34 @@ def test_an_order_refunded_in_full_is_no_order(shop: Shop) -> None:
     enter(shop, people, "treated")
     shop.orders(people[:1], "2026-01-10", net="0")
     assert one(shop).contrast.one.hits == 0
+
+
+def test_mails_that_drive_people_away_advise_to_stop(shop: Shop) -> None:
+    """10 of 600 unsubscribed: 1.67 %, surely more than 0.5 %; 1 of 600 called it spam: perhaps by chance."""
+    begun(shop, holdout="0%")
+    for number, who in enumerate(shop.people(600)):
+        left = {"unsubscribed_at": on("2026-01-12")} if number < 10 else {}
+        spam = {"complained_at": on("2026-01-12")} if number == 20 else {}
+        shop.mail(who, playbook="win_back", **left, **spam)
+    found = one(shop)
+    assert [(rail.name, rail.n, rail.crossed) for rail in found.rails] == [
+        ("unsubscribes", 600, True),
+        ("complaints", 600, False),
+    ]
+    assert found.harms[0].words.startswith("of 600 mails 10 unsubscribed by it: 1.67%, surely 0.81% and more")
+    assert not one(shop, as_of="2026-01-11").harms
+
+
+def test_revenue_that_is_lost_advises_to_stop(shop: Shop) -> None:
+    begun(shop)
+    treated, held_out = shop.people(60), shop.people(60)
+    enter(shop, treated, "treated")
+    enter(shop, held_out, "holdout")
+    orders(shop, [*treated[:20], *held_out[:20]], value="50")
+    assert not one(shop).harms
+    shop.orders(held_out[20:40], "2026-01-11")
+    (rail,) = one(shop).harms
+    assert (rail.name, rail.value) == ("revenue", pytest.approx(-20 * 50 / 60))
 
 
 def test_the_ways_of_a_split_are_told_against_the_first(shop: Shop) -> None:

@@ -62,8 +62,13 @@ def kaplan_meier(tenures: Iterable[tuple[float, bool, int]]) -> Lifetimes:
 
 def lifetimes(asked: Asked) -> Lifetimes:
     """Of all customers up to the period's end."""
+    return kaplan_meier(asked.once(tenures))
+
+
+def tenures(asked: Asked) -> list[tuple[int, bool, int]]:
+    """Days that customers were there, whether it ended, and of how many that is so."""
     query = _subscribed(asked) if by_subscription(asked) else _ordered(asked)
-    return kaplan_meier((max(0, tenure), bool(ended), many) for tenure, ended, many in asked.connection.execute(query))
+    return [(max(0, days), bool(ended), many) for days, ended, many in asked.connection.execute(query)]
 
 
 @kpi(

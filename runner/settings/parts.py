@@ -94,6 +94,8 @@ class KpiSettings(Part):
     loyal_orders: int = Field(3, ge=2)
     #: What is left of revenue after the costs of what was sold; without it a customer's value is one of revenue.
     margin: Share | None = None
+    #: By how much money of a year later is worth less, where a customer's value looks ahead.
+    discount: Share = 0.1
     #: How late a contract may be renewed and still count as renewed.
     renewal_grace: Span = Duration(30, "day")
     #: How long goods may be sent back.

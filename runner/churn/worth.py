@@ -145,7 +145,7 @@ def _why(proof: WorthProof | None) -> str:
     if proof is None:
         return "No past morning is old enough to test the model by."
     off = f"{abs(proof.off_by):.0%} {'more' if proof.off_by > 0 else 'less'} than came"
-    tested = f"On {proof.on} it expected {off} in the {proof.days} days after, of {proof.n:,} customers"
+    tested = f"On {proof.on} the model expected {off} in the {proof.days} days after, of {proof.n:,} customers"
     if proof.holds:
         return f"{tested}; the tenth it held for the best brought {proof.top_tenth:.0%}."
     return f"{tested}: no better than one figure for everybody." if proof.told_apart <= 0 else f"{tested}: too far off."

@@ -124,6 +124,9 @@ def clv(asked: Asked) -> Mapping[str, Figure]:
         squares = told.net_ever_squared * float(share) ** 2
         so_far = _mean(told.net_ever * share, told.customers, squares, note=note)
     model = _ahead(asked, share)
+    if model.value is None:
+        # The part without a value is passed over where figures are listed: why stands beside the KPI itself.
+        note = f"{note} Not told of the year ahead: {model.note}".strip()
     return {"": _of_buyers(asked, told, share, note), "historic": so_far, "model": model, "by_tenure": nothing()}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from connectors.base import Address, Attachment, Letter, Mailing, Outcome, Verdi
 from connectors.errors import ConnectorError
 from runner import clock
 from runner.app.app import App
+from runner.app.review import review_of_figures
 from runner.effect import effects
 from runner.report import Report, report_of, spans_before
 from runner.store.tables import runs
@@ -47,7 +49,8 @@ def send_digest(app: App, now: datetime) -> list[str]:
     run = _claimed(app, span.name, now)
     if run is None:
         return []
-    report = report_on(app, per=per, day=local.date(), now=now)
+    reminders = [finding.message for finding in review_of_figures(app.settings.kpis, local.date())]
+    report = replace(report_on(app, per=per, day=local.date(), now=now), reminders=reminders)
     written = write_pages(report, app.folder / FOLDER)
     failures = _mailed(app, report, wanted.to, pdf=written[-1].read_bytes())
     with app.store.write() as connection:

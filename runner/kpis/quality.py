@@ -24,7 +24,7 @@ _OFTEN_EMPTY = frozenset(
     "comment url checked_out_at converted_at reviewed_at rating left_at ended_on trial_end discount_pct renewed_on "
     "paid_on paid_amount first_reply_at solved_at completed_on first_opened_on purchased_at closed_at score "
     "responded_at deleted_at custom company_source contact_source contact_id company_id order_id name pipeline "
-    "campaign_id currency status value".split()
+    "campaign_id currency status value referral_code subject message_id".split()
 )
 
 

@@ -45,7 +45,7 @@ def _story(report: Report) -> Iterator[Any]:
     yield Paragraph(f"<b>{escape(report.company)}</b>", _style(10, _BLUE))
     yield Paragraph(f"<b>{escape(report.span.title)}</b>", _style(24, below=4))
     yield Paragraph(escape(report.lead), _style(10, "#4b5563", below=10))
-    yield from (_alarm(alarm) for alarm in report.alarms)
+    yield from (_box(alarm, _INKS["bad"], "#fef2f2", "#dc2626") for alarm in report.alarms)
     if report.rows:
         yield _table(report.rows)
     if report.effects:
@@ -53,6 +53,7 @@ def _story(report: Report) -> Iterator[Any]:
         first, *others = (Paragraph(escape(effect), _style(9, below=3)) for effect in report.effects)
         yield KeepTogether([head, first])
         yield from others
+    yield from (_box(reminder, "#1e3a8a", "#eff6ff", _BLUE) for reminder in report.reminders)
     foot = [f"{report.days}, as known on {report.as_of:%Y-%m-%d}.", *report.notes]
     told = f"{' '.join(foot)} What differs by less than chance makes is called so."
     yield Paragraph(escape(told), _style(7.5, _GREY, above=14))
@@ -72,14 +73,15 @@ def _frame(canvas: Any, report: Report) -> None:
     canvas.drawRightString(wide - 20 * mm, 12 * mm, f"Page {canvas.getPageNumber()}")
 
 
-def _alarm(text: str) -> Any:
+def _box(text: str, ink: str, paper: str, edge: str) -> Any:
+    """What must not be overlooked."""
     from reportlab.lib.colors import HexColor
     from reportlab.lib.units import mm
     from reportlab.platypus import Paragraph, Table
 
-    told = Table([[Paragraph(escape(text), _style(9.5, _INKS["bad"]))]], colWidths=[170 * mm], spaceAfter=6)
-    told.setStyle([("BACKGROUND", (0, 0), (-1, -1), HexColor("#fef2f2")),
-                   ("LINEBEFORE", (0, 0), (0, -1), 3, HexColor("#dc2626"))])  # fmt: skip
+    told = Table([[Paragraph(escape(text), _style(9.5, ink))]], colWidths=[170 * mm], spaceBefore=6, spaceAfter=6)
+    told.setStyle([("BACKGROUND", (0, 0), (-1, -1), HexColor(paper)),
+                   ("LINEBEFORE", (0, 0), (0, -1), 3, HexColor(edge))])  # fmt: skip
     return told
 
 

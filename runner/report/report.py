@@ -76,6 +76,8 @@ class Report:
     effects: Sequence[str]
     alarms: Sequence[str]
     notes: Sequence[str]
+    #: What the account's own people are to look at; in no client's report.
+    reminders: Sequence[str] = ()
 
     @property
     def title(self) -> str:

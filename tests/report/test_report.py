@@ -39,6 +39,16 @@ def test_a_month_is_mailed_once_in_the_morning_after_it(world_with: Callable[[st
     assert files == [("Acme 2026-03.pdf", "application/pdf", kept)] * 2
 
 
+def test_a_digest_asks_once_a_quarter_whether_targets_are_still_right(world_with: Callable[[str], World]) -> None:
+    world = world_with(DIGEST.replace("{minimum_n: 2}", "{reviewed: 2025-12-20}"))
+    sold(world)
+    for time in ("2026-03-01 08:05", "2026-04-01 08:05"):
+        world.tick(time)
+    asked = ["goals and targets were looked at" in mailing.html for mailing in world.mailer.mailings]
+    assert asked == [False, False, True, True]
+    assert "looked at 102 days ago: are they still right?" in world.mailer.mailings[-1].text
+
+
 def test_a_machine_that_was_off_makes_up_for_the_last_one_only(world_with: Callable[[str], World]) -> None:
     world = world_with(DIGEST)
     sold(world)

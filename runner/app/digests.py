@@ -49,7 +49,7 @@ def send_digest(app: App, now: datetime) -> list[str]:
     run = _claimed(app, span.name, now)
     if run is None:
         return []
-    reminders = [finding.message for finding in review_of_figures(app.settings.kpis, local.date())]
+    reminders = [_sentence(finding.message) for finding in review_of_figures(app.settings.kpis, local.date())]
     report = replace(report_on(app, per=per, day=local.date(), now=now), reminders=reminders)
     written = write_pages(report, app.folder / FOLDER)
     failures = _mailed(app, report, wanted.to, pdf=written[-1].read_bytes())
@@ -58,6 +58,10 @@ def send_digest(app: App, now: datetime) -> list[str]:
         connection.execute(runs.update().where(runs.c.id == run).values(finished_at=now, outcome=outcome))
     log.info("sent the digest", action=_RUN, period=span.name, failures=len(failures))
     return failures
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}"
 
 
 def write_pages(report: Report, folder: Path, prefix: str = "") -> list[Path]:

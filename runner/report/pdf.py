@@ -10,13 +10,13 @@ from xml.sax.saxutils import escape as escaped
 from runner.report.fonts import BOLD, PLAIN, legible, letters
 from runner.report.report import Bar, Report, Row
 
-_BLUE, _PALE, _INK, _GREY, _LINE = "#1d4ed8", "#c7d7f9", "#1f2937", "#6b7280", "#e5e7eb"
+_BLUE, _INK, _GREY, _LINE = "#1d4ed8", "#1f2937", "#6b7280", "#e5e7eb"
 _INKS = {"good": "#166534", "bad": "#991b1b"}
 _PAPERS = {"good": "#dcfce7", "bad": "#fee2e2"}
 #: What reportlab leaves free around a page's text, in points.
 _PADDING = 6
 #: The chart: the width of a bar's place, and how high the highest one is, in points.
-_WIDE, _HIGH = 34, 44
+_WIDE, _HIGH = 34, 36
 
 
 def pdf_of(report: Report) -> bytes:
@@ -55,7 +55,7 @@ def _story(report: Report) -> Iterator[Any]:
         yield from others
     yield from (_box(reminder, "#1e3a8a", "#eff6ff", _BLUE) for reminder in report.reminders)
     foot = [f"{report.days}, as known on {report.as_of:%Y-%m-%d}.", *report.notes]
-    told = f"{' '.join(foot)} What differs by less than chance makes is called so."
+    told = f"{' '.join(foot)} What differs by less than chance makes is called so; grey bars rest on few cases."
     yield Paragraph(escape(told), _style(7.5, _GREY, above=14))
 
 
@@ -110,7 +110,7 @@ def _words(row: Row) -> list[Any]:
     rests = row.why or (f"{row.interval} with 95 % certainty, n {row.n:,}" if row.interval else f"n {row.n:,}")
     told = [
         Paragraph(escape(row.name), _style(9.5, "#374151")),
-        Paragraph(f"<b>{escape(row.value)}</b>", _style(18, _INK if row.bars else "#9ca3af")),
+        Paragraph(f"<b>{escape(row.value)}</b>", _style(16, "#9ca3af" if row.why else _INK)),
         Paragraph(escape(rests), _style(8, _GREY)),
     ]
     if row.change:
@@ -136,7 +136,7 @@ def _chart(bars: Sequence[Bar]) -> Any:
     drawing = Drawing(len(bars) * _WIDE, _HIGH + 24)
     for number, bar in enumerate(bars):
         left, height = number * _WIDE, max(_HIGH * bar.height, 0.5)
-        colour = HexColor(_BLUE if bar.is_latest else _PALE)
+        colour = HexColor(bar.colour)
         drawing.add(Rect(left + 4, 11, _WIDE - 8, height, rx=1.5, ry=1.5, fillColor=colour, strokeColor=None))
         middle = left + _WIDE / 2
         drawing.add(_small(middle, height + 14, bar.value, bar))

@@ -36,6 +36,14 @@ class Bar:
     value: str
     height: float
     is_latest: bool
+    #: Of so few cases that it says little.
+    is_vague: bool = False
+
+    @property
+    def colour(self) -> str:
+        if self.is_vague:
+            return "#d1d5db"
+        return "#1d4ed8" if self.is_latest else "#c7d7f9"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +207,7 @@ def _bars(figures: Sequence[Kpi | None], spans: Sequence[Span]) -> list[Bar]:
             "–" if kpi is None else value_words(kpi),
             abs(kpi.value) / highest if kpi is not None and kpi.value is not None and highest else 0.0,
             is_latest=span is spans[0],
+            is_vague=kpi is not None and kpi.status is Status.TOO_FEW,
         )
         for kpi, span in reversed(list(zip(figures, spans, strict=True)))
     ]

@@ -44,7 +44,7 @@ def test_a_digest_asks_once_a_quarter_whether_targets_are_still_right(world_with
     sold(world)
     for time in ("2026-03-01 08:05", "2026-04-01 08:05"):
         world.tick(time)
-    asked = ["goals and targets were looked at" in mailing.html for mailing in world.mailer.mailings]
+    asked = ["Goals and targets were looked at" in mailing.html for mailing in world.mailer.mailings]
     assert asked == [False, False, True, True]
     assert "looked at 102 days ago: are they still right?" in world.mailer.mailings[-1].text
 

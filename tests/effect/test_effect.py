@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import date
+from io import StringIO
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from rich.console import Console
 
 from runner.actions import Split
+from runner.cli.effect_words import effect_lines
 from runner.effect import Effect, Effects, Verdict, effects
 from runner.kpis import Period
 from runner.playbook import PlaybookKeys
@@ -225,6 +228,20 @@ def test_revenue_that_is_lost_advises_to_stop(shop: Shop) -> None:
     shop.orders(held_out[20:40], "2026-01-11")
     (rail,) = one(shop).harms
     assert (rail.name, rail.value) == ("revenue", pytest.approx(-20 * 50 / 60))
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_the_command_is_readable_in_a_narrow_terminal(shop: Shop, width: int) -> None:
+    begun(shop)
+    treated, held_out = shop.people(120), shop.people(120)
+    enter(shop, treated, "treated")
+    enter(shop, held_out, "holdout")
+    orders(shop, [*treated[:50], *held_out[:38]])
+    console = Console(width=width, file=StringIO(), record=True)
+    console.print(*effect_lines(told(shop)))
+    text = " ".join(console.export_text().split())
+    assert "win_back 41.7 % of 120 31.7 % of 120 +10.0 (−2.2 to +21.8) too early" in text
+    assert "win_back: order within 30 days; +12 (−3 to +26) customers; +600" in text
 
 
 def test_the_ways_of_a_split_are_told_against_the_first(shop: Shop) -> None:

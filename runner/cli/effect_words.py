@@ -91,6 +91,8 @@ def _why(effect: Effect, currency: str) -> Text:
         told.append(
             f"planned: {plan.treated:,} and {plan.holdout:,} people tell {_percent(plan.to)} from {_percent(plan.base)}"
         )
+    if effect.exploratory and str(effect.judged.verdict) in ("works", "harms"):
+        told.append("exploratory: among so many comparisons chance makes one like it")
     if effect.unfinished:
         told.append(f"of {effect.unfinished:,} more the days are not over")
     return Text("  ").append_text(_name(effect)).append(f": {'; '.join(told)}", "dim")

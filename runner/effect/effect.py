@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from runner.actions import Split
 from runner.effect.rails import Rail, rails
-from runner.effect.statistics import better, people_needed, z_of
+from runner.effect.statistics import better, p_of, people_needed, standing, z_of
 from runner.effect.verdict import Judged, Plan, Verdict, judged
 from runner.kpis.assigned import Assigned, Outcome, base_rate, of_split
 from runner.kpis.contrasts import Arm, Contrast, Together
@@ -41,6 +41,8 @@ class Effect:
     judged: Judged
     #: Whether it harms, of a playbook itself.
     rails: Sequence[Rail] = ()
+    #: One of several comparisons, and not among those that stand for all of them together.
+    exploratory: bool = False
 
     @property
     def harms(self) -> Sequence[Rail]:
@@ -61,6 +63,7 @@ class Effect:
             "boundary": self.judged.boundary,
             "verdict": str(self.judged.verdict),
             "why": self.judged.why,
+            "exploratory": self.exploratory,
             "guard_rails": [rail.document() for rail in self.rails],
         }
 
@@ -115,8 +118,18 @@ def effects(
     here = [found[one.id] for one in files]
     gone = [one for id, one in found.items() if id not in {file.id for file in files} and one.contrast.other.n]
     splits = [effect for one in files for effect in _of_splits(asked, one, known[one.id].outcome, begun[one.id])]
-    told = [*here, *gone]
+    told = _among_all([*here, *gone, *splits])
+    splits, told = told[len(here) + len(gone) :], told[: len(here) + len(gone)]
     return Effects(as_of, settings.currency, told, splits, *Together.of(one.contrast for one in told))
+
+
+def _among_all(effects: Sequence[Effect]) -> list[Effect]:
+    """Who looks at twenty differences finds one that chance has made: those that would not stand are marked."""
+    compared = [one for one in effects if one.contrast.difference is not None]
+    stand = dict(
+        zip(map(id, compared), standing([p_of(c.contrast.one, c.contrast.other) for c in compared]), strict=True)
+    )
+    return [replace(one, exploratory=len(compared) > 1 and not stand.get(id(one), True)) for one in effects]
 
 
 def _of_playbook(asked: Asked, aim: Aim, begun: datetime) -> Effect:

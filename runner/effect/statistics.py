@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from math import ceil, exp, lgamma, log, sqrt
+from collections.abc import Sequence
+from math import ceil, erfc, exp, lgamma, log, sqrt
 from statistics import NormalDist
 
 from runner.kpis.contrasts import Arm
@@ -12,6 +13,8 @@ from runner.kpis.intervals import Z
 BOUNDARIES = (4.562, 3.226, 2.634, 2.281, 2.040)
 #: The power with which the difference that was planned for is found.
 POWER = 0.8
+#: Of the findings that are shown among many, so many may be false.
+FALSE = 0.1
 
 
 def z_of(one: Arm, other: Arm) -> float:
@@ -31,6 +34,19 @@ def better(one: Arm, other: Arm) -> float:
 
 def _beta(a: float, b: float) -> float:
     return lgamma(a) + lgamma(b) - lgamma(a + b)
+
+
+def p_of(one: Arm, other: Arm) -> float:
+    """How often chance alone makes a difference as large, either way."""
+    return erfc(abs(z_of(one, other)) / sqrt(2))
+
+
+def standing(p_values: Sequence[float], *, false: float = FALSE) -> list[bool]:
+    """Which of several findings stand where so large a share of those that do may be false (Benjamini and Hochberg
+    1995)."""
+    ranked = sorted(p_values)
+    bars = [p for rank, p in enumerate(ranked, 1) if p <= false * rank / len(ranked)]
+    return [p <= max(bars, default=-1.0) for p in p_values]
 
 
 def people_needed(base: float, to: float, *, held_out: float) -> tuple[int, int]:

@@ -157,6 +157,19 @@ def test_playbooks_together_are_weighted_by_whom_they_let_in(shop: Shop) -> None
     assert found.difference == (90 * 0.5 + 30 * 0) / 120
 
 
+def test_a_difference_among_many_is_exploratory(shop: Shop) -> None:
+    """One of six differs by p 0.03, which among six stands for nothing; alone it would."""
+    for number in range(6):
+        begun(shop, id := f"p{number}")
+        treated, held_out = shop.people(40), shop.people(40)
+        enter(shop, treated, "treated", id=id)
+        enter(shop, held_out, "holdout", id=id)
+        orders(shop, [*treated[: 19 if number == 0 else 10], *held_out[:10]])
+    assert [one.exploratory for one in told(shop, *(playbook(f"p{n}") for n in range(6))).playbooks] == [True] * 6
+    alone = effects(shop.connection, [], settings(), as_of=on("2026-03-01"), only="p0").playbooks
+    assert [one.exploratory for one in alone] == [False]
+
+
 def test_the_figure_says_what_the_command_says(shop: Shop) -> None:
     """Two playbooks with 30 days each, one person in both, an order on day 40 that counts in neither."""
     for id, people, hits in (("a", 90, 45), ("b", 40, 8)):

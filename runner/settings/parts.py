@@ -133,8 +133,9 @@ class Effect(Part):
 
     #: The rise, in proportion, that the planned number of people is to tell: `20%` is from 10 to 12 in a hundred.
     lift: Annotated[Share, Field(gt=0)] = 0.2
-    #: Guard rails: where surely more of its mails are unsubscribed from or called spam, a playbook should be stopped.
+    #: Guard rail: where surely more of its mails are unsubscribed from, a playbook should be stopped.
     unsubscribes: Share = 0.005
+    #: The same of those who call it spam.
     complaints: Share = 0.001
 
 

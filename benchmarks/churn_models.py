@@ -16,10 +16,13 @@ from pathlib import Path
 import numpy as np
 from town import table
 
+from runner.churn import gamma_gamma
+from runner.churn.ahead import orders_ahead
 from runner.churn.histories import Histories, Snapshot, day_of, number_of, of_rows
 from runner.churn.mbg_nbd import Fit, MbgNbd, alive, fitted, no_order
 from runner.churn.proof import proof
 from runner.churn.scale import scale
+from runner.churn.worth import Buyers
 from runner.store.arrays import Floats
 
 #: CDNOW's first day: customers came in the twelve weeks from it.
@@ -38,6 +41,8 @@ def main() -> None:
     folder = _datasets()
     if folder is not None:
         reproduced(folder)
+        reproduced_values(folder)
+        year_ahead(folder / "CDNOW_master.txt")
         cdnow = _cdnow(folder / "CDNOW_master.txt")
         for week in (52, 65):
             out_of_time(f"CDNOW, all 23,570 customers, week {week}", cdnow, BEGIN + 7 * week, 91)
@@ -68,6 +73,50 @@ def reproduced(folder: Path) -> None:
         told.append((f"{name}, here", *(f"{one:.4f}" for one in ours), f"{found.log_likelihood:,.2f}"))
     print(f"CDNOW, one in ten customers ({len(x):,}), 39 weeks")
     table(("", "r", "alpha", "a", "b", "log-likelihood"), told)
+    print()
+
+
+def reproduced_values(folder: Path) -> None:
+    with (folder / "cdnow_customers_summary_with_transactions.csv").open() as file:
+        rows = [(float(row["x"]), float(row["zbar"])) for row in csv.DictReader(file) if float(row["x"])]
+    x, m = (np.array(column) for column in zip(*rows, strict=True))
+    found = gamma_gamma.fitted(x, m, prior=0)
+    assert found is not None
+    print(f"Gamma-gamma, {len(x)} customers with a repeat order, correlation {gamma_gamma.correlation(x, m):.3f}")
+    table(
+        ("", "p", "q", "gamma", "mean of an order"),
+        [("Fader and Hardie (2013)", "6.25", "3.74", "15.44", "35.22"),
+         ("here", f"{found.p:.3f}", f"{found.q:.3f}", f"{found.gamma:.3f}", f"{found.mean:.2f}")],
+    )  # fmt: skip
+    print()
+
+
+def year_ahead(path: Path, day: int = BEGIN + 273, days: int = 273) -> None:
+    """What all customers were expected to bring in the last 39 weeks, and what they did."""
+    rows = [line.split() for line in path.read_text().splitlines()[1:]]
+    when = np.array([number_of(date(int(row[1][:4]), int(row[1][4:6]), int(row[1][6:]))) for row in rows])
+    who, spent = np.array([int(row[0]) for row in rows]), np.array([float(row[3]) for row in rows])
+    customers, place = np.unique(who, return_inverse=True)
+    before, after = (np.bincount(place, spent * which, len(customers)) for which in (when < day, when >= day))
+    buyers = Buyers(of_rows(who, when).on(day), before)
+    x, t, age = buyers.counts
+    told = []
+    for name, at_once in (("BG/NBD", False), ("MBG/NBD", True)):
+        fit = fitted(x, t, age, drops_at_once=at_once)
+        values = gamma_gamma.fitted(buyers.orders[before > 0], buyers.mean[before > 0])
+        assert fit is not None
+        assert values is not None
+        each = orders_ahead(fit, x, t, age, days, drops_at_once=at_once)
+        worth = each * gamma_gamma.next_value(values, buyers.orders, buyers.mean)
+        top = np.argsort(-worth, kind="stable")[: len(worth) // 10]
+        told.append((name, f"{each.sum():,.0f}", f"{worth.sum():,.0f}", f"{after[top].sum() / after.sum():.0%}"))
+    came = int((np.unique(np.stack([who, when]), axis=1)[1] >= day).sum())
+    print(f"CDNOW, all {len(customers):,} customers, the last {days // 7} weeks")
+    best = f"{np.sort(after)[::-1][: len(after) // 10].sum() / after.sum():.0%}"
+    table(
+        ("", "orders", "USD", "brought by the best tenth"),
+        [*told, ("what came", f"{came:,}", f"{after.sum():,.0f}", f"{best}, as if it were known")],
+    )
     print()
 
 

@@ -18,20 +18,19 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from random import Random
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from town import table
 
 from runner import clock
 from runner.effect import Effects, effects
-from runner.effect.statistics import BOUNDARIES, Arm, z_of
-from runner.playbook import PlaybookKeys
+from runner.effect.statistics import BOUNDARIES, z_of
+from runner.kpis.contrasts import Arm
 from runner.sample import Received, SampleCompany
 from runner.settings import Settings
 from runner.store import Store, migrate
 from runner.store.functions import draw_of
-from runner.store.tables import contacts, enrollments, playbooks, purchases
+from runner.store.tables import contacts, enrollments, playbook_versions, playbooks, purchases
 
 ZONE = "Europe/Warsaw"
 UNTIL = date(2026, 11, 20)
@@ -107,7 +106,7 @@ def lived(seed: int, people: int, held_out: float) -> Told | None:
         with Store("sqlite:///shop.db", workspace=folder) as store:
             migrate(store)
             store.relax()
-            _settle(store, folder, arms, at)
+            _settle(store, folder, arms, at, held_out)
             found = _effects(store, at + timedelta(days=WITHIN + 1))
     contrast = found.playbooks[0].contrast
     if contrast.difference is None or contrast.interval is None:
@@ -115,7 +114,7 @@ def lived(seed: int, people: int, held_out: float) -> Told | None:
     return Told(seed, contrast.difference, *contrast.interval, truth)
 
 
-def _settle(store: Store, folder: Path, arms: dict[str, str], at: datetime) -> None:
+def _settle(store: Store, folder: Path, arms: dict[str, str], at: datetime, held_out: float) -> None:
     numbers = {id: number for number, id in enumerate(arms, 1)}
     common = {"zone": ZONE, "created_at": LONG_AGO, "seen_at": LONG_AGO, "changed_at": LONG_AGO}
     orders = [row for row in _rows(folder, "orders") if row["contact_id"] in numbers and row["status"] == "paid"]
@@ -135,6 +134,9 @@ def _settle(store: Store, folder: Path, arms: dict[str, str], at: datetime) -> N
         connection.execute(enrollments.insert(), rows)
         begun = {"id": "letter", "version": "1", "first_tick_at": at, "last_tick_at": at}
         connection.execute(playbooks.insert().values(**begun))
+        body = {"holdout": f"{held_out:.0%}", "goal": {"event": "order", "within": f"{WITHIN} days"}}
+        version = {"playbook": "letter", "version": "1", "body": body, "at": at}
+        connection.execute(playbook_versions.insert().values(**version))
 
 
 def _purchase(row: dict[str, str], numbers: dict[str, int]) -> dict[str, Any]:
@@ -144,17 +146,12 @@ def _purchase(row: dict[str, str], numbers: dict[str, int]) -> dict[str, Any]:
 
 
 def _effects(store: Store, as_of: datetime) -> Effects:
-    goal = {"event": "order", "within": f"{WITHIN} days"}
-    keys = PlaybookKeys.model_validate(
-        {"name": "Letter", "trigger": "manual", "actions": [{}], "holdout": "20%", "goal": goal}
-    )
-    playbook: Any = SimpleNamespace(id="letter", keys=keys, steps=())
     settings = Settings(
         public_url="https://x.example", secret="signs nothing here",
         sender={"name": "X", "email": "x@x.example", "address": "1 Main St"}, mail={"type": "outbox"}, timezone=ZONE,
     )  # fmt: skip
     with store.read() as connection:
-        return effects(connection, [playbook], settings, as_of=as_of)
+        return effects(connection, [], settings, as_of=as_of)
 
 
 def _rows(folder: Path, name: str) -> list[dict[str, str]]:

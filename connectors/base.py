@@ -167,6 +167,17 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes along with every letter of a mailing."""
+
+    #: As its reader sees it, in any script: `Acme 2026-03.pdf`.
+    name: str
+    #: `application/pdf`.
+    type: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Mailing:
     """Letters that share one skeleton: subject, HTML and text with substitution keys in them."""
 
@@ -178,6 +189,7 @@ class Mailing:
     reply_to: Address | None = None
     #: Opaque labels for the provider's statistics (the playbook's id); never personal.
     categories: Sequence[str] = ()
+    attachments: Sequence[Attachment] = ()
 
 
 class Verdict(StrEnum):

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import binascii
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.header import Header
-from email.utils import format_datetime, quote
+from email.utils import encode_rfc2231, format_datetime, quote
 from functools import lru_cache
 
-from connectors.base import Address, Letter, Mailing
+from connectors.base import Address, Attachment, Letter, Mailing
 from connectors.errors import Permanent
 
 #: The header that brings our id back in bounces and in replies that quote the headers.
@@ -150,7 +151,8 @@ def plain(send_id: str) -> str:
 
 
 def mime(mailing: Mailing, letter: Letter, *, at: datetime) -> bytes:
-    """The RFC 5322 message, text and HTML side by side, lines ended by CRLF; the same arguments give the same bytes.
+    """The RFC 5322 message, text and HTML side by side with files behind, lines ended by CRLF; the same arguments give
+    the same bytes.
 
     Written out by hand: `email.message` takes the quotes off a folded `"Doe, Jane"` (Python 3.11), which makes two
     recipients of one.
@@ -168,12 +170,12 @@ def mime(mailing: Mailing, letter: Letter, *, at: datetime) -> bytes:
         SEND_HEADER: one_line(letter.send_id),
         **{name: _words(one_line(value), name) for name, value in letter.headers.items()},
         "MIME-Version": "1.0",
-        "Content-Type": f'multipart/alternative; boundary="{boundary}"',
     }
     parts = [("plain", own.text), ("html", own.html)]
     body = "".join(_part(subtype, content, boundary) for subtype, content in parts if content)
+    body = f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n{body}--{boundary}--\r\n'
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return f"{head}\r\n{body}--{boundary}--\r\n".encode()
+    return f"{head}{_with_files(body, mailing.attachments, boundary)}".encode()
 
 
 def _part(subtype: str, content: str, boundary: str) -> str:
@@ -183,6 +185,30 @@ def _part(subtype: str, content: str, boundary: str) -> str:
         f"--{boundary}\r\nContent-Type: text/{subtype}; charset=utf-8\r\n"
         f"Content-Transfer-Encoding: quoted-printable\r\n\r\n{quoted}\r\n"
     )
+
+
+def _with_files(body: str, files: Sequence[Attachment], boundary: str) -> str:
+    if not files:
+        return body
+    outer = f"{boundary}.m"
+    parts = f"--{outer}\r\n{body}" + "".join(_file(file, outer) for file in files)
+    return f'Content-Type: multipart/mixed; boundary="{outer}"\r\n\r\n{parts}--{outer}--\r\n'
+
+
+def _file(file: Attachment, boundary: str) -> str:
+    name = file_name(file).replace('"', "'")
+    said = f'filename="{name}"' if name.isascii() else f"filename*={encode_rfc2231(name, 'utf-8')}"
+    lines = base64.encodebytes(file.content).replace(b"\n", b"\r\n").decode("ascii")
+    return (
+        f"--{boundary}\r\nContent-Type: {one_line(file.type)}\r\n"
+        f"Content-Disposition: attachment; {said}\r\n"
+        f"Content-Transfer-Encoding: base64\r\n\r\n{lines}"
+    )
+
+
+def file_name(file: Attachment) -> str:
+    """The name without what leads into another folder."""
+    return re.sub(r"[/\\:]+", "-", one_line(file.name))[:150] or "file"
 
 
 def quoted(name: str) -> str:

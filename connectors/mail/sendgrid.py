@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import unicodedata
@@ -17,7 +18,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, SecretStr, field_validator
 
-from connectors.base import Address, ConnectorSettings, Letter, Mailer, MailEvent, Mailing, Outcome, Verdict
+from connectors.base import Address, Attachment, ConnectorSettings, Letter, Mailer, MailEvent, Mailing, Outcome, Verdict
 from connectors.errors import ConnectorError, Permanent, SharedFault, Temporary
 from connectors.limits import Caller
 from connectors.mail.message import (
@@ -25,6 +26,7 @@ from connectors.mail.message import (
     ascii_address,
     check,
     copy_of,
+    file_name,
     keys_of,
     one_line,
     quoted,
@@ -49,7 +51,7 @@ SEND_ARGUMENT = "regulars_send"
 
 #: A refusal that names one of these is about the mailing, not about one of its letters.
 SHARED_FIELDS = frozenset(
-    {"from", "reply_to", "subject", "content", "categories", "asm", "tracking_settings", "mail_settings"}
+    {"from", "reply_to", "subject", "content", "categories", "attachments", "asm", "tracking_settings", "mail_settings"}
 )
 
 
@@ -198,6 +200,8 @@ class SendGridMailer(Mailer):
         }
         if call.reply_to:
             body["reply_to"] = _party(call.reply_to)
+        if call.attachments:
+            body["attachments"] = [_file(file) for file in call.attachments]
         if labels := _labels(call.categories):
             body["categories"] = labels
         if settings.unsubscribe_group is not None:
@@ -223,6 +227,11 @@ def _personalization(letter: Letter) -> dict[str, Any]:
         "custom_args": {SEND_ARGUMENT: letter.send_id},
         "substitutions": {key: well_formed(words) for key, words in letter.substitutions.items()},
     }
+
+
+def _file(file: Attachment) -> dict[str, str]:
+    content = base64.b64encode(file.content).decode("ascii")
+    return {"content": content, "type": file.type, "filename": file_name(file), "disposition": "attachment"}
 
 
 def _party(address: Address) -> dict[str, str]:
@@ -324,12 +333,17 @@ def _bytes_at_most(call: Mailing) -> int:
     for letter in call.letters:
         texts += (letter.send_id, letter.send_id, letter.to.email, letter.to.name or "")
         texts += (*letter.headers, *letter.headers.values(), *letter.substitutions, *letter.substitutions.values())
-    return 12 * sum(map(len, texts)) + 1_000 * (1 + len(call.letters))
+    return 12 * sum(map(len, texts)) + 1_000 * (1 + len(call.letters)) + _bytes_of_files(call)
 
 
 def _bytes(call: Mailing) -> int:
     letters = sum(len(json.dumps(_personalization(letter))) + 2 for letter in call.letters)
-    return letters + len(json.dumps([call.subject, call.html, call.text])) + 2_000
+    return letters + len(json.dumps([call.subject, call.html, call.text])) + 2_000 + _bytes_of_files(call)
+
+
+def _bytes_of_files(call: Mailing) -> int:
+    """Base64 takes four bytes for three."""
+    return sum(len(file.content) * 4 // 3 + 500 for file in call.attachments)
 
 
 def _halves(call: Mailing) -> list[Mailing]:

@@ -55,12 +55,14 @@ def _begun(app: App, playbook: Playbook, day: date, now: datetime) -> list[dict[
     last = spans[0]
     with app.store.read() as connection:
         first = connection.scalar(sa.select(playbooks.c.first_tick_at).where(playbooks.c.id == playbook.id))
-        over = clock.midnight(last.period.end, app.settings.timezone)
-        if trigger.existing == "skip" and (first is None or over <= first):
+        existing = first is None or clock.midnight(last.period.end, app.settings.timezone) <= first
+        if existing and trigger.existing == "skip":
             return []
         told = [_figure(connection, app.settings, trigger.key, span, now) for span in spans]
     enough = app.settings.kpis.minimum_n
-    if not is_alarming(trigger, told[:-1], enough) or is_alarming(trigger, told[1:], enough):
+    # Where nobody has been told yet, it is news also that it has been so for long.
+    known = not existing and is_alarming(trigger, told[1:], enough)
+    if known or not is_alarming(trigger, told[:-1], enough):
         return []
     figure = told[0]
     assert figure is not None

@@ -1,7 +1,8 @@
-"""The digest: a week's or month's report, mailed once to those whom the settings name, and kept as a PDF."""
+"""The digest: a week's or month's report, mailed once to those whom the settings name with its PDF, which is kept."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -9,10 +10,11 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.exc import IntegrityError
 
-from connectors.base import Address, Letter, Mailing, Outcome, Verdict
+from connectors.base import Address, Attachment, Letter, Mailing, Outcome, Verdict
 from connectors.errors import ConnectorError
 from runner import clock
 from runner.app.app import App
+from runner.app.review import review_of_figures
 from runner.effect import effects
 from runner.report import Report, report_of, spans_before
 from runner.store.tables import runs
@@ -47,14 +49,19 @@ def send_digest(app: App, now: datetime) -> list[str]:
     run = _claimed(app, span.name, now)
     if run is None:
         return []
-    report = report_on(app, per=per, day=local.date(), now=now)
+    reminders = [_sentence(finding.message) for finding in review_of_figures(app.settings.kpis, local.date())]
+    report = replace(report_on(app, per=per, day=local.date(), now=now), reminders=reminders)
     written = write_pages(report, app.folder / FOLDER)
-    failures = _mailed(app, report, wanted.to)
+    failures = _mailed(app, report, wanted.to, pdf=written[-1].read_bytes())
     with app.store.write() as connection:
         outcome = {"to": len(wanted.to), "files": [path.name for path in written], "failures": failures}
         connection.execute(runs.update().where(runs.c.id == run).values(finished_at=now, outcome=outcome))
     log.info("sent the digest", action=_RUN, period=span.name, failures=len(failures))
     return failures
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}"
 
 
 def write_pages(report: Report, folder: Path, prefix: str = "") -> list[Path]:
@@ -83,7 +90,7 @@ def _claimed(app: App, period: str, now: datetime) -> int | None:
         return None
 
 
-def _mailed(app: App, report: Report, to: tuple[str, ...]) -> list[str]:
+def _mailed(app: App, report: Report, to: tuple[str, ...], *, pdf: bytes) -> list[str]:
     from runner.report.page import page_of, text_of
 
     sender = app.settings.sender
@@ -92,11 +99,12 @@ def _mailed(app: App, report: Report, to: tuple[str, ...]) -> list[str]:
         letter = Letter(f"{app.epoch}-digest-{report.span.name}-{number}", Address(address))
         mailing = Mailing(
             sender=Address(sender.email, sender.name),
-            subject=f"{report.company}: {report.span.name}",
+            subject=report.title,
             html=page_of(report),
             text=text_of(report),
             letters=[letter],
             categories=[_RUN],
+            attachments=[Attachment(f"{report.company} {report.span.name}.pdf", "application/pdf", pdf)],
         )
         try:
             (outcome,) = app.mailer.send(mailing)

@@ -132,12 +132,11 @@ def _no_address(row: Mapping[str, Any]) -> str | None:
 
 def measured(app: App, playbook: str | None, as_of: datetime | None) -> Effects:
     """What each playbook, or this one, has changed, as it was known at an instant."""
-    readings = [reading for reading in app.readings(app.fields()) if playbook in (None, reading.id)]
-    if not readings:
-        raise WrongUsage(f"there is no playbook {playbook!r}")
+    running = [reading.playbook for reading in app.readings(app.fields()) if reading.playbook is not None]
     with app.store.read() as connection:
-        running = [reading.playbook for reading in readings if reading.playbook is not None]
-        return effects(connection, running, app.settings, as_of=as_of or last_moment(app))
+        if playbook is not None:
+            must_be_known(app, connection, playbook)
+        return effects(connection, running, app.settings, as_of=as_of or last_moment(app), only=playbook)
 
 
 def open_tasks(app: App) -> Sequence[dict[str, Any]]:

@@ -26,6 +26,7 @@ from runner.app.rewarding import reward
 from runner.app.stuck import stuck
 from runner.breakers import stopped, trip
 from runner.churn import keeping
+from runner.churn.weekly import keep_worth
 from runner.deliver import Delivered, deliver
 from runner.edge import Edge
 from runner.enroll import Entered, register
@@ -173,6 +174,7 @@ def _score(app: App, now: datetime, ticked: Ticked) -> None:
     except WrongUsage as error:
         ticked.waiting.append(str(error))
         return
+    keep_worth(app.store, app.settings, now)
     if scored is not None:
         log.info("scored", action="scored", tier=scored.tier, customers=scored.customers, changed=scored.changed)
 

@@ -13,7 +13,7 @@ from runner.cli.tables import blank_table, plain
 
 if TYPE_CHECKING:
     from runner.effect import Effect, Effects
-    from runner.effect.statistics import Arm
+    from runner.kpis.contrasts import Arm
     from runner.kpis.intervals import Interval
 
 _COLOURS = {"works": "green", "harms": "bold red", "assignment broken": "bold red", "too early": "yellow"}
@@ -26,9 +26,11 @@ def effect_lines(told: Effects) -> Iterator[RenderableType]:
     yield Text("Who was let in against who was held out, by assignment: also those whom no mail reached", "bold")
     proven = [one for one in told.playbooks if one.judged.verdict != "no holdout"]
     if proven:
-        yield _table(proven, told.currency, ("let in", "held out"))
+        yield _table(proven, ("let in", "held out"))
     for one in proven:
-        yield _why(one)
+        yield _why(one, told.currency)
+    for one in told.playbooks:
+        yield from _harms(one)
     if without := [one.playbook for one in told.playbooks if one.judged.verdict == "no holdout"]:
         yield Text("\nWithout a holdout, so that nobody can tell: ", "bold").append(", ".join(without), "not bold")
     if told.interval is not None and told.difference is not None:
@@ -42,21 +44,30 @@ def effect_lines(told: Effects) -> Iterator[RenderableType]:
             yield Text(f"{money} {told.currency} more; who is in several playbooks counts in each")
     if told.splits:
         yield Text("\nSplits: each way against the first one", "bold")
-        yield _table(told.splits, told.currency, ("this way", "the first"))
+        yield _table(told.splits, ("this way", "the first"))
         for one in told.splits:
-            yield _why(one)
+            yield _why(one, told.currency)
 
 
-def _table(effects: Sequence[Effect], currency: str, arms: tuple[str, str]) -> Table:
+def _harms(effect: Effect) -> Iterator[RenderableType]:
+    for rail in effect.harms:
+        yield (
+            Text("  Stop it: ", "bold red")
+            .append_text(_name(effect))
+            .append(f": {rail.words}", "not bold")
+            .append(f"; regulars pause {effect.playbook}", "not bold")
+        )
+
+
+def _table(effects: Sequence[Effect], arms: tuple[str, str]) -> Table:
     table = blank_table()
-    table.add_column("Playbook", ratio=2, min_width=18)
-    table.add_column("Did it", ratio=1, min_width=12)
-    for head in (*(arm.capitalize() for arm in arms), "Difference, points", "More customers", f"More {currency}"):
+    table.add_column("Playbook", ratio=1, min_width=18)
+    for head in (*(arm.capitalize() for arm in arms), "Difference, points"):
         table.add_column(head, justify="right", no_wrap=True)
     table.add_column("Verdict", no_wrap=True)
     for one in effects:
         verdict = str(one.judged.verdict)
-        table.add_row(_name(one), str(one.outcome), *_cells(one), Text(verdict, _COLOURS.get(verdict, "")))
+        table.add_row(_name(one), *_cells(one), Text(verdict, _COLOURS.get(verdict, "")))
     return table
 
 
@@ -65,28 +76,35 @@ def _name(effect: Effect) -> Text:
     return plain(name)
 
 
-def _cells(effect: Effect) -> tuple[str, str, str, str, str]:
+def _cells(effect: Effect) -> tuple[str, str, str]:
     told = effect.contrast
     arms = _rate(told.one), _rate(told.other)
     if told.difference is None or told.interval is None:
-        return (*arms, "–", "–", "–")
-    difference = f"{_points(told.difference)} ({_span(told.interval)})"
-    people = _of_all(told.one.n, told.difference, told.interval)
-    if told.spent is None or told.spent_interval is None:
-        return (*arms, difference, people, "–")
-    return (*arms, difference, people, _of_all(told.one.n, told.spent, told.spent_interval))
+        return (*arms, "–")
+    return (*arms, f"{_points(told.difference)} ({_span(told.interval)})")
 
 
-def _why(effect: Effect) -> Text:
-    told = [effect.judged.why]
+def _why(effect: Effect, currency: str) -> Text:
+    told = [str(effect.outcome), *_more(effect, currency), effect.judged.why]
     if effect.plan is not None:
         plan = effect.plan
         told.append(
             f"planned: {plan.treated:,} and {plan.holdout:,} people tell {_percent(plan.to)} from {_percent(plan.base)}"
         )
+    if effect.exploratory and str(effect.judged.verdict) in ("works", "harms"):
+        told.append("exploratory: among so many comparisons chance makes one like it")
     if effect.unfinished:
         told.append(f"of {effect.unfinished:,} more the days are not over")
     return Text("  ").append_text(_name(effect)).append(f": {'; '.join(told)}", "dim")
+
+
+def _more(effect: Effect, currency: str) -> Iterator[str]:
+    """What it comes to for all who were let in."""
+    told = effect.contrast
+    if told.difference is not None and told.interval is not None:
+        yield f"{_of_all(told.one.n, told.difference, told.interval)} customers"
+    if told.spent is not None and told.spent_interval is not None:
+        yield f"{_of_all(told.one.n, told.spent, told.spent_interval)} {currency}"
 
 
 def _rate(arm: Arm) -> str:

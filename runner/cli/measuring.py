@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Annotated
 
@@ -85,13 +86,15 @@ def report(
     if per not in ("week", "month", "quarter"):
         raise WrongUsage(f"--per must be week, month or quarter, is {per!r}")
     documents = []
-    for place in workspaces or [folder_of(folder)]:
+    places = workspaces or [folder_of(folder)]
+    called = _told_apart(places)
+    for place in places:
         with workspace(place) as app:
             now = moment(app, None)
             today = day(on) if on else clock.local(now, app.settings.timezone).date()
             told = report_on(app, per=per, day=today, now=now)
             # Several clients' reports in one folder are told apart by the workspace's name.
-            prefix = f"{app.folder.name}-" if out is not None else ""
+            prefix = f"{called[place.resolve()]}-" if out is not None else ""
             written = write_pages(told, out or app.folder / FOLDER, prefix)
             documents.append(told.document() | {"workspace": str(place), "files": [str(path) for path in written]})
             if not as_json:
@@ -99,6 +102,13 @@ def report(
                     print(path)
     if as_json:
         print_json(documents)
+
+
+def _told_apart(places: Sequence[Path]) -> Mapping[Path, str]:
+    """Each folder's name, with as many of those above it as make them differ."""
+    paths = list(dict.fromkeys(place.resolve() for place in places))
+    deep = next(many for many in count(1) if len({path.parts[-many:] for path in paths}) == len(paths))
+    return {path: "-".join(path.parts[-deep:]) for path in paths}
 
 
 COMMANDS: Mapping[str, Callable[..., None]] = {"churn": churn, "effect": effect, "report": report}

@@ -5,7 +5,8 @@ By assignment, not by what was sent; with an interval; and no verdict before the
 
 from __future__ import annotations
 
-from runner.effect.effect import Contrast, Effect, Effects, effects
+from runner.effect.effect import Effect, Effects, effects
 from runner.effect.verdict import Verdict
+from runner.kpis.contrasts import Contrast
 
 __all__ = ["Contrast", "Effect", "Effects", "Verdict", "effects"]

@@ -2,68 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
 
 from runner.actions import Split
-from runner.effect import counting
-from runner.effect.counting import Assigned, Outcome
-from runner.effect.statistics import Arm, better, is_broken, means, newcombe, people_needed, together, z_of
+from runner.effect.rails import Rail, rails
+from runner.effect.statistics import better, p_of, people_needed, standing, z_of
 from runner.effect.verdict import Judged, Plan, Verdict, judged
+from runner.kpis.assigned import Assigned, Outcome, base_rate, of_split
+from runner.kpis.contrasts import Arm, Contrast, Together
+from runner.kpis.customers import currencies_without_rate
 from runner.kpis.intervals import Interval
 from runner.kpis.measure import Asked, default_period
-from runner.playbook import Holdout, Playbook
+from runner.kpis.tried import HOLDOUT, TREATED, Aim, aims, arms, tried
+from runner.playbook import Playbook
 from runner.settings import Settings
-from runner.store.tables import playbook_versions, playbooks
-
-#: What counts for a playbook without a goal.
-USUAL = Outcome("order", timedelta(days=60))
-TREATED, HOLDOUT = "treated", "holdout"
-
-
-@dataclass(frozen=True, slots=True)
-class Contrast:
-    """One arm against another one: of people whose days are over."""
-
-    one: Arm
-    other: Arm
-    #: In the share that did it, with its 95 % interval; None where an arm is empty.
-    difference: float | None
-    interval: Interval | None
-    #: What is spent more a person, and its interval.
-    spent: float | None
-    spent_interval: Interval | None
-
-    @property
-    def relative(self) -> float | None:
-        rate = self.other.rate
-        return self.difference / rate if self.difference is not None and rate else None
-
-    @classmethod
-    def of(cls, one: Arm, other: Arm) -> Contrast:
-        if not (one.n and other.n):
-            return cls(one, other, None, None, None, None)
-        money = means(one, other)
-        difference = one.hits / one.n - other.hits / other.n
-        return cls(one, other, difference, newcombe(one, other), *(money or (None, None)))
-
-    def document(self) -> dict[str, Any]:
-        there = self.difference is not None
-        return {
-            "difference": self.difference,
-            "low": self.interval and self.interval.low,
-            "high": self.interval and self.interval.high,
-            "relative": self.relative,
-            "z": z_of(self.one, self.other) if there else None,
-            "p_better": better(self.one, self.other) if there else None,
-            "incremental": _incremental(self.one.n, self.difference, self.interval),
-            "incremental_revenue": _incremental(self.one.n, self.spent, self.spent_interval),
-        }
+from runner.store.tables import playbooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +39,15 @@ class Effect:
     unfinished: int
     plan: Plan | None
     judged: Judged
+    #: Whether it harms, of a playbook itself.
+    rails: Sequence[Rail] = ()
+    #: One of several comparisons, and not among those that stand for all of them together.
+    exploratory: bool = False
+
+    @property
+    def harms(self) -> Sequence[Rail]:
+        """What speaks for stopping it at once."""
+        return [rail for rail in self.rails if rail.crossed]
 
     def document(self) -> dict[str, Any]:
         told = {"playbook": self.playbook} | ({"step": self.step} if self.step else {})
@@ -88,13 +56,15 @@ class Effect:
             "outcome": {"event": self.outcome.event, "within_days": self.outcome.within.days},
             self.arms[0]: _arm(self.contrast.one),
             self.arms[1]: _arm(self.contrast.other),
-            **self.contrast.document(),
+            **_contrast(self.contrast),
             "unfinished": self.unfinished,
             "planned": plan,
             "looks": self.judged.looks,
             "boundary": self.judged.boundary,
             "verdict": str(self.judged.verdict),
             "why": self.judged.why,
+            "exploratory": self.exploratory,
+            "guard_rails": [rail.document() for rail in self.rails],
         }
 
 
@@ -106,15 +76,13 @@ class Effects:
     currency: str
     playbooks: Sequence[Effect]
     splits: Sequence[Effect]
+    #: People let in by all playbooks that compare.
+    treated: int
     #: The playbooks' differences together, weighted by the people let in; None where there is none.
     difference: float | None
     interval: Interval | None
     spent: float | None
     spent_interval: Interval | None
-
-    @property
-    def treated(self) -> int:
-        return sum(one.contrast.one.n for one in self.playbooks if one.contrast.difference is not None)
 
     def document(self) -> dict[str, Any]:
         return {
@@ -133,79 +101,87 @@ class Effects:
         }
 
 
-def effects(connection: sa.Connection, running: Iterable[Playbook], settings: Settings, *, as_of: datetime) -> Effects:
-    """Of these playbooks, as it was known at an instant."""
+def effects(
+    connection: sa.Connection,
+    running: Iterable[Playbook],
+    settings: Settings,
+    *,
+    as_of: datetime,
+    only: str | None = None,
+) -> Effects:
+    """As it was known at an instant, of every playbook that ran: a file that is gone leaves its effect. `only` one."""
     asked = Asked(connection, default_period(as_of, settings.timezone), as_of, settings)
     begun = dict(connection.execute(sa.select(playbooks.c.id, playbooks.c.first_tick_at)).all())
-    known = [one for one in running if one.id in begun]
-    found = [_of_playbook(asked, one, begun[one.id]) for one in known]
-    splits = [effect for one in known for effect in _of_splits(asked, one, begun[one.id])]
-    contrasts = [one.contrast for one in found]
-    rates = [(c.one.n, c.difference, c.interval) for c in contrasts]
-    spent = [(c.one.n, c.spent, c.spent_interval) for c in contrasts]
-    all_rates, all_spent = _together(rates), _together(spent)
-    return Effects(as_of, settings.currency, found, splits, *all_rates, *all_spent)
+    known = {id: aim for id, aim in aims(asked).items() if id in begun and only in (None, id)}
+    files = [one for one in running if one.id in known]
+    found = {id: _of_playbook(asked, aim, begun[id]) for id, aim in known.items()}
+    here = [found[one.id] for one in files]
+    gone = [one for id, one in found.items() if id not in {file.id for file in files} and one.contrast.other.n]
+    splits = [effect for one in files for effect in _of_splits(asked, one, known[one.id].outcome, begun[one.id])]
+    told = _among_all([*here, *gone, *splits])
+    splits, told = told[len(here) + len(gone) :], told[: len(here) + len(gone)]
+    return Effects(as_of, settings.currency, told, splits, *Together.of(one.contrast for one in told))
 
 
-def outcome_of(playbook: Playbook) -> Outcome:
-    """What the playbook is for, as its goal says."""
-    goal = playbook.keys.goal
-    return USUAL if goal is None else Outcome(goal.event, goal.within.span)
+def _among_all(effects: Sequence[Effect]) -> list[Effect]:
+    """Who looks at twenty differences finds one that chance has made: those that would not stand are marked."""
+    compared = [one for one in effects if one.contrast.difference is not None]
+    stand = dict(
+        zip(map(id, compared), standing([p_of(c.contrast.one, c.contrast.other) for c in compared]), strict=True)
+    )
+    return [replace(one, exploratory=len(compared) > 1 and not stand.get(id(one), True)) for one in effects]
 
 
-def _of_playbook(asked: Asked, playbook: Playbook, begun: datetime) -> Effect:
-    outcome = outcome_of(playbook)
-    rows = counting.of_playbook(asked, playbook.id, outcome)
-    share = playbook.keys.holdout.share
-    plan = _plan(asked, outcome, begun, share)
-    told = _effect(playbook, outcome, "", (TREATED, HOLDOUT), rows, plan)
-    if not any(row.arm == HOLDOUT for row in rows) and not share:
+def _of_playbook(asked: Asked, aim: Aim, begun: datetime) -> Effect:
+    found = tried(asked, aim)
+    plan = _plan(asked, aim.outcome, begun, aim.held_out)
+    told = _effect(aim.playbook, aim.outcome, "", (TREATED, HOLDOUT), found.rows, plan, found.contrast)
+    told = replace(told, rails=rails(asked, aim.playbook, found.contrast))
+    if not found.compares:
         return _said(told, Verdict.NO_HOLDOUT, "nobody is held out: what would have happened anyway is unknown")
-    everybody = sum(row.people.n for row in rows)
-    held_out = sum(row.people.n for row in rows if row.arm == HOLDOUT)
-    expected = _expected(asked.connection, playbook, rows)
-    if is_broken(everybody, held_out, expected):
-        why = f"{held_out:,} of {everybody:,} are held out where {expected:,.0f} should be: no chance makes that"
-        return _said(told, Verdict.BROKEN, why)
+    if found.is_broken:
+        why = f"{found.held_out:,} of {found.people:,} are held out where {found.expected:,.0f} should be"
+        return _said(told, Verdict.BROKEN, f"{why}: no chance makes that")
     return told
 
 
-def _of_splits(asked: Asked, playbook: Playbook, begun: datetime) -> Iterator[Effect]:
+def _of_splits(asked: Asked, playbook: Playbook, outcome: Outcome, begun: datetime) -> Iterator[Effect]:
     """Each way against the first one, which is the yardstick."""
     for step in playbook.steps:
         if not isinstance(step.action, Split):
             continue
-        outcome = outcome_of(playbook)
-        rows = counting.of_split(asked, playbook.id, step.id, outcome)
+        rows = of_split(asked, playbook.id, step.id, outcome)
+        priced = not asked.once(currencies_without_rate)
         first, *others = step.action.arms
         for arm in others:
             share = first.share / (first.share + arm.share) if first.share + arm.share else 0.0
             plan = _plan(asked, outcome, begun, share)
             pair = [row for row in rows if row.arm in (arm.name, first.name)]
-            yield _effect(playbook, outcome, step.id, (arm.name, first.name), pair, plan)
+            ways = (arm.name, first.name)
+            contrast = Contrast.of(*arms([row for row in pair if row.over], ways), priced=priced)
+            yield _effect(playbook.id, outcome, step.id, ways, pair, plan, contrast)
 
 
 def _effect(
-    playbook: Playbook, outcome: Outcome, step: str, arms: tuple[str, str], rows: Sequence[Assigned], plan: Plan | None
+    playbook: str,
+    outcome: Outcome,
+    step: str,
+    ways: tuple[str, str],
+    rows: Sequence[Assigned],
+    plan: Plan | None,
+    contrast: Contrast,
 ) -> Effect:
     over = [row for row in rows if row.over]
-    arrived = [(at, *_arms(list(there), arms)) for at, there in groupby(over, key=lambda row: row.at)]
-    one, other = _arms(over, arms)
+    arrived = [(at, *arms(list(there), ways)) for at, there in groupby(over, key=lambda row: row.at)]
     unfinished = sum(row.people.n for row in rows if not row.over)
-    contrast = Contrast.of(one, other)
-    return Effect(playbook.id, outcome, step, arms, contrast, unfinished, plan, judged(plan, arrived))
-
-
-def _arms(rows: Sequence[Assigned], arms: tuple[str, str]) -> tuple[Arm, Arm]:
-    first, second = (sum((row.people for row in rows if row.arm == arm), Arm()) for arm in arms)
-    return first, second
+    return Effect(playbook, outcome, step, ways, contrast, unfinished, plan, judged(plan, arrived))
 
 
 def _plan(asked: Asked, outcome: Outcome, begun: datetime, held_out: float) -> Plan | None:
     """By what customers did before the playbook's first tick, which later numbers do not move."""
     if not 0 < held_out < 1:
         return None
-    n, did = counting.base_rate(asked, outcome, begun)
+    n, did = base_rate(asked, outcome, begun)
     base = did / n if n else 0.0
     to = base * (1 + asked.settings.effect.lift)
     if not 0 < base < to < 1:
@@ -213,31 +189,23 @@ def _plan(asked: Asked, outcome: Outcome, begun: datetime, held_out: float) -> P
     return Plan(*people_needed(base, to, held_out=held_out), base=base, to=to)
 
 
-def _expected(connection: sa.Connection, playbook: Playbook, rows: Sequence[Assigned]) -> float:
-    """How many should be held out, by the share that each version of the playbook names."""
-    shares = _shares(connection, playbook)
-    return sum(row.people.n * shares.get(row.version, playbook.keys.holdout.share) for row in rows)
-
-
-def _shares(connection: sa.Connection, playbook: Playbook) -> Mapping[str, float]:
-    v = playbook_versions.c
-    bodies = connection.execute(sa.select(v.version, v.body).where(v.playbook == playbook.id))
-    return {version: _share(body.get("holdout", 0)) for version, body in bodies}
-
-
-def _share(written: Any) -> float:
-    keys = written if isinstance(written, dict) else {"share": written}
-    return Holdout.model_validate(keys).share
-
-
 def _said(effect: Effect, verdict: Verdict, why: str) -> Effect:
-    nothing = Contrast(effect.contrast.one, effect.contrast.other, None, None, None, None)
+    nothing = Contrast(effect.contrast.one, effect.contrast.other)
     return replace(effect, contrast=nothing, judged=Judged(verdict, why))
 
 
-def _together(parts: Sequence[tuple[int, float | None, Interval | None]]) -> tuple[float | None, Interval | None]:
-    told = [(n, value, interval) for n, value, interval in parts if value is not None and interval is not None and n]
-    return together(told) if told else (None, None)
+def _contrast(told: Contrast) -> dict[str, Any]:
+    there = told.difference is not None
+    return {
+        "difference": told.difference,
+        "low": told.interval and told.interval.low,
+        "high": told.interval and told.interval.high,
+        "relative": told.relative,
+        "z": z_of(told.one, told.other) if there else None,
+        "p_better": better(told.one, told.other) if there else None,
+        "incremental": _incremental(told.one.n, told.difference, told.interval),
+        "incremental_revenue": _incremental(told.one.n, told.spent, told.spent_interval),
+    }
 
 
 def _incremental(people: int, each: float | None, interval: Interval | None) -> dict[str, float] | None:

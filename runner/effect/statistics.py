@@ -1,53 +1,20 @@
-"""The formulas: intervals of a difference, how many people it takes, and when one may look."""
+"""The formulas of a verdict: how many people it takes, when one may look, and what is no chance any more."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import ceil, erfc, exp, lgamma, log, sqrt
 from statistics import NormalDist
 
-from runner.kpis import uplift
-from runner.kpis.intervals import Interval, Z, student_t
+from runner.kpis.contrasts import Arm
+from runner.kpis.intervals import Z
 
 #: O'Brien and Fleming (1979): |z| that a look must pass, of five at equal steps; together 5 % of false alarms.
 BOUNDARIES = (4.562, 3.226, 2.634, 2.281, 2.040)
 #: The power with which the difference that was planned for is found.
 POWER = 0.8
-#: A sample ratio less likely than this is no chance: the assignment is broken.
-BROKEN = 0.001
-
-
-@dataclass(frozen=True, slots=True)
-class Arm:
-    """People of one arm: how many, how many of them did it, what they spent and the squares of that."""
-
-    n: int = 0
-    hits: int = 0
-    spent: float = 0.0
-    squares: float = 0.0
-
-    @property
-    def rate(self) -> float | None:
-        return self.hits / self.n if self.n else None
-
-    def __add__(self, other: Arm) -> Arm:
-        return Arm(self.n + other.n, self.hits + other.hits, self.spent + other.spent, self.squares + other.squares)
-
-
-def newcombe(one: Arm, other: Arm) -> Interval:
-    """Of the difference of two shares: Newcombe (1998), method 10, from both Wilson intervals. Neither arm is empty."""
-    return uplift.newcombe(one.hits, one.n, other.hits, other.n)
-
-
-def together(parts: Sequence[tuple[float, float, Interval]]) -> tuple[float, Interval]:
-    """A weighted mean of differences with its interval, from weight, difference and interval of each: Zou and Donner's
-    method of variance estimates recovery (2008)."""
-    weights = sum(weight for weight, _, _ in parts)
-    mean = sum(weight * value for weight, value, _ in parts) / weights
-    low = sqrt(sum((weight * (value - interval.low)) ** 2 for weight, value, interval in parts)) / weights
-    high = sqrt(sum((weight * (interval.high - value)) ** 2 for weight, value, interval in parts)) / weights
-    return mean, Interval(mean - low, mean + high)
+#: Of the findings that are shown among many, so many may be false.
+FALSE = 0.1
 
 
 def z_of(one: Arm, other: Arm) -> float:
@@ -69,17 +36,17 @@ def _beta(a: float, b: float) -> float:
     return lgamma(a) + lgamma(b) - lgamma(a + b)
 
 
-def means(one: Arm, other: Arm) -> tuple[float, Interval] | None:
-    """The difference of what is spent a person, those who spent nothing included; Welch's interval."""
-    if min(one.n, other.n) < 2:
-        return None
-    difference = one.spent / one.n - other.spent / other.n
-    v, w = (max(0.0, arm.squares - arm.spent**2 / arm.n) / (arm.n - 1) / arm.n for arm in (one, other))
-    if v + w == 0:
-        return difference, Interval(difference, difference)
-    freedom = (v + w) ** 2 / (v**2 / (one.n - 1) + w**2 / (other.n - 1))
-    reach = student_t(max(1, int(freedom))) * sqrt(v + w)
-    return difference, Interval(difference - reach, difference + reach)
+def p_of(one: Arm, other: Arm) -> float:
+    """How often chance alone makes a difference as large, either way."""
+    return erfc(abs(z_of(one, other)) / sqrt(2))
+
+
+def standing(p_values: Sequence[float], *, false: float = FALSE) -> list[bool]:
+    """Which of several findings stand where so large a share of those that do may be false (Benjamini and Hochberg
+    1995)."""
+    ranked = sorted(p_values)
+    bars = [p for rank, p in enumerate(ranked, 1) if p <= false * rank / len(ranked)]
+    return [p <= max(bars, default=-1.0) for p in p_values]
 
 
 def people_needed(base: float, to: float, *, held_out: float) -> tuple[int, int]:
@@ -90,9 +57,3 @@ def people_needed(base: float, to: float, *, held_out: float) -> tuple[int, int]
     spread = Z * sqrt(mean * (1 - mean) * (1 + 1 / ratio)) + power * sqrt(to * (1 - to) + base * (1 - base) / ratio)
     let_in = ceil(spread**2 / (to - base) ** 2)
     return let_in, ceil(let_in * ratio)
-
-
-def is_broken(n: int, held_out: int, expected: float) -> bool:
-    """Whether so many of `n` in the holdout are no chance where `expected` should be: chi-square, one degree."""
-    spread = expected * (1 - expected / n) if n else 0.0
-    return spread > 0 and erfc(abs(held_out - expected) / sqrt(2 * spread)) < BROKEN

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from runner.effect.statistics import BOUNDARIES, Arm, newcombe, z_of
+from runner.effect.statistics import BOUNDARIES, z_of
+from runner.kpis.contrasts import Arm, newcombe
 
 #: Fewer people, or fewer of them who did it, carry no verdict.
 PEOPLE, HITS = 30, 5

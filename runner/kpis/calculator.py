@@ -8,8 +8,8 @@ from typing import Any
 
 from runner.errors import WrongUsage
 from runner.kpis import intervals
+from runner.kpis.contrasts import Arm, newcombe
 from runner.kpis.measure import Direction, Figure, Unit, quotient, rate
-from runner.kpis.uplift import newcombe
 from runner.yaml_file import closest
 
 #: What may be typed, and what it means.
@@ -172,7 +172,7 @@ def _effect(x: Numbers) -> Figure:
     n1, n2 = round(x["treated"]), round(x["holdout"])
     if not n1 or not n2:
         return quotient(0, 0, 0)
-    around = newcombe(round(x["treated_ordered"]), n1, round(x["holdout_ordered"]), n2)
+    around = newcombe(Arm(n1, round(x["treated_ordered"])), Arm(n2, round(x["holdout_ordered"])))
     return Figure(x["treated_ordered"] / n1 - x["holdout_ordered"] / n2, n1 + n2, *around)
 
 

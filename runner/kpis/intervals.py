@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 #: The quantile of the normal distribution that leaves 2.5 % on either side.
 Z = NormalDist().inv_cdf(0.975)
+#: The same of 1 % on one side.
+ONE_SIDED = NormalDist().inv_cdf(0.99)
 #: Student's t for 1, 2 and 3 degrees of freedom, where the series below is not close enough.
 _T = (12.706205, 4.302653, 3.182446)
 
@@ -17,11 +19,11 @@ class Interval(NamedTuple):
     high: float
 
 
-def wilson(hits: int, n: int) -> Interval:
+def wilson(hits: int, n: int, *, z: float = Z) -> Interval:
     """Of a share. Wilson (1927); Wald's would say 0 to 0 for 0 of 20. `n` is at least 1."""
-    share, spread = hits / n, Z * Z / n
+    share, spread = hits / n, z * z / n
     centre = (share + spread / 2) / (1 + spread)
-    reach = Z / (1 + spread) * sqrt(share * (1 - share) / n + spread / (4 * n))
+    reach = z / (1 + spread) * sqrt(share * (1 - share) / n + spread / (4 * n))
     low = 0.0 if hits == 0 else max(0.0, centre - reach)
     high = 1.0 if hits == n else min(1.0, centre + reach)
     return Interval(low, high)
@@ -59,12 +61,13 @@ def deviation(n: int, total: float, squares: float) -> float:
     return sqrt(max(0.0, squares - total * total / n) / (n - 1)) if n > 1 else 0.0
 
 
-def student_t(freedom: int) -> float:
-    """The 97.5 % quantile of Student's t (Abramowitz and Stegun 26.7.5, within 0.3 %)."""
+def student_t(freedom: int, z: float = Z) -> float:
+    """The 97.5 % quantile of Student's t, or the one of another normal quantile (Abramowitz and Stegun 26.7.5, within
+    0.3 %; with 3 degrees and fewer the 97.5 % one only)."""
     if freedom <= len(_T):
         return _T[freedom - 1]
-    first = (Z**3 + Z) / 4
-    second = (5 * Z**5 + 16 * Z**3 + 3 * Z) / 96
-    third = (3 * Z**7 + 19 * Z**5 + 17 * Z**3 - 15 * Z) / 384
-    fourth = (79 * Z**9 + 776 * Z**7 + 1482 * Z**5 - 1920 * Z**3 - 945 * Z) / 92160
-    return Z + first / freedom + second / freedom**2 + third / freedom**3 + fourth / freedom**4
+    first = (z**3 + z) / 4
+    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
+    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
+    fourth = (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160
+    return z + first / freedom + second / freedom**2 + third / freedom**3 + fourth / freedom**4

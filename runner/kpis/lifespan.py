@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from runner import clock
-from runner.kpis import paying
+from runner.kpis import intervals, paying
 from runner.kpis.customers import window_before
 from runner.kpis.days import EPOCH, local_days
 from runner.kpis.measure import Asked, Direction, Figure, Part, Reason, Unit, count, kpi, nothing, rate
@@ -62,8 +62,13 @@ def kaplan_meier(tenures: Iterable[tuple[float, bool, int]]) -> Lifetimes:
 
 def lifetimes(asked: Asked) -> Lifetimes:
     """Of all customers up to the period's end."""
-    tenures = asked.connection.execute(_subscribed(asked)) if by_subscription(asked) else _ordered(asked)
-    return kaplan_meier((max(0, tenure), bool(ended), many) for tenure, ended, many in tenures)
+    return kaplan_meier(asked.once(tenures))
+
+
+def tenures(asked: Asked) -> list[tuple[int, bool, int]]:
+    """Days that customers were there, whether it ended, and of how many that is so."""
+    told = asked.connection.execute(_subscribed(asked)) if by_subscription(asked) else _ordered(asked)
+    return [(max(0, days), bool(ended), many) for days, ended, many in told]
 
 
 @kpi(
@@ -158,22 +163,61 @@ def _counted(
     reads=(contracts.c.seen_at,),
     nothing="no contract ended in the period and is past its grace",
     entry=10,
-    parts={"pending": Part("Renewals pending", Unit.COUNT, "Contracts that ended and may still be renewed in time.")},
+    parts={
+        "by_value": Part(
+            "Renewal rate by value",
+            Unit.RATIO,
+            "The same of what the contracts' customers paid a month in subscriptions when they ended.",
+            Direction.HIGHER,
+        ),
+        "pending": Part("Renewals pending", Unit.COUNT, "Contracts that ended and may still be renewed in time."),
+    },
 )
 def renewal_rate(asked: Asked) -> Mapping[str, Figure]:
     grace = asked.settings.kpis.renewal_grace
     c, today = contracts.c, clock.local(asked.as_of, asked.zone).date()
-    rows, _ = with_accounts(asked, contracts)
     renewed = sa.and_(c.renewed_on <= today, days_between(c.ends_on, c.renewed_on) <= grace.days)
     pending = sa.and_(~sa.func.coalesce(renewed, False), c.ends_on >= today - timedelta(days=grace.days))
     due = sa.and_(c.ends_on >= asked.period.start, c.ends_on < asked.period.end)
-    hits, waiting, n = asked.connection.execute(
-        sa.select(total(one(renewed)), total(one(pending)), sa.func.count())
-        .select_from(rows)
-        .where(due, there(asked, contracts))
-    ).one()
+    each = _with_worth(asked, due, one(renewed), one(pending)).subquery().c
+    x = sa.case((each.pending == 0, each.worth), else_=0.0)
+    y = x * each.renewed
+    hits, waiting, n, *sums = asked.connection.execute(
+        sa.select(
+            total(each.renewed), total(each.pending), sa.func.count(),
+            total(one(x > 0)), total(x), total(y), total(x * x), total(x * y), total(y * y),
+        )
+    ).one()  # fmt: skip
     note = f"Grace: {grace}."
-    return {"": rate(int(hits), n - int(waiting), note=note), "pending": count(int(waiting))}
+    by_value = _by_value(*map(float, sums))
+    return {"": rate(int(hits), n - int(waiting), note=note), "by_value": by_value, "pending": count(int(waiting))}
+
+
+def _with_worth(asked: Asked, due: Any, renewed: sa.Case[int], pending: sa.Case[int]) -> sa.Select[Any]:
+    """Each contract that is due, and what its customer paid a month up to its end."""
+    rows, customer = with_accounts(asked, contracts)
+    s = paying.subscriptions
+    subscribed, payer = with_accounts(asked, s)
+    pays = (
+        sa.select(payer.label("customer"), s.c.started_on, s.c.trial_end, s.c.ended_on, paying.monthly().label("paid"))
+        .select_from(subscribed)
+        .where(there(asked, s))
+        .subquery("pays")
+    )
+    p = pays.c
+    paid = rows.outerjoin(pays, sa.and_(p.customer == customer, paying.paid_up_to(contracts.c.ends_on, p)))
+    told = sa.select(
+        sa.func.max(renewed).label("renewed"), sa.func.max(pending).label("pending"), total(p.paid).label("worth")
+    )
+    return told.select_from(paid).where(due, there(asked, contracts)).group_by(contracts.c.id)
+
+
+def _by_value(n: float, x: float, y: float, xx: float, xy: float, yy: float) -> Figure:
+    if not x:
+        return nothing(note="By value: needs subscriptions of the customers whose contracts end.")
+    around = intervals.ratio(int(n), x, y, xx, xy, yy)
+    low, high = around or (None, None)
+    return Figure(y / x, int(n), low, high, note="By value: what each customer paid a month.")
 
 
 @kpi(

@@ -119,7 +119,7 @@ def customers(asked: Asked) -> sa.Subquery:
     s = subscriptions.c
     # Reckoned once for each of them, however often it is asked for below.
     versions = (
-        sa.select(customer.label("customer"), _monthly().label("monthly"), s.started_on, s.trial_end, s.ended_on)
+        sa.select(customer.label("customer"), monthly().label("monthly"), s.started_on, s.trial_end, s.ended_on)
         .select_from(rows)
         .where(there(asked, subscriptions), s.started_on <= asked.last_instant)
         .cte("versions")
@@ -147,11 +147,17 @@ def live(day: date, of: Any = None) -> sa.ColumnElement[bool]:
     """Paid for when the day begins: what ends that day has ended, what starts that day has started."""
     c = subscriptions.c if of is None else of
     begun = sa.and_(c.started_on <= day, sa.or_(c.trial_end.is_(None), c.trial_end <= day))
-    pays = _monthly() if of is None else of.monthly
+    pays = monthly() if of is None else of.monthly
     return sa.and_(begun, sa.or_(c.ended_on.is_(None), c.ended_on > day), pays > 0)
 
 
-def _monthly() -> sa.ColumnElement[float]:
+def paid_up_to(day: sa.ColumnElement[date], c: Any) -> sa.ColumnElement[bool]:
+    """Of subscriptions with the columns `c`: paid for in the night before the day, on which it may end."""
+    begun = sa.and_(c.started_on < day, sa.or_(c.trial_end.is_(None), c.trial_end < day))
+    return sa.and_(begun, sa.or_(c.ended_on.is_(None), c.ended_on >= day))
+
+
+def monthly() -> sa.ColumnElement[float]:
     """Quantity × price × (1 − discount) ÷ months of the interval, in ten-thousandths; 0 of an unknown interval."""
     c = subscriptions.c
     quantity, price, discount = (

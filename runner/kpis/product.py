@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from runner.duration import Duration
+from runner.kpis.customers import window_before
 from runner.kpis.lifespan import named
 from runner.kpis.measure import Asked, Direction, Figure, Part, Unit, count, kpi, nothing, quotient, rate
 from runner.kpis.rows import there, total, with_accounts
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from runner.kpis.used import Used
 
 licences, usage = facts["licences"], facts["usage"]
+#: The month that is always as long, and holds each weekday as often.
+FOUR_WEEKS = Duration(28, "day")
 
 
 @kpi(
@@ -79,6 +83,13 @@ def _share(hits: int, n: int) -> Figure:
         "stickiness": Part(
             "Stickiness", Unit.RATIO, "Daily active users of those months ÷ monthly ones.", Direction.HIGHER
         ),
+        "last_28_days": Part("Active users of 28 days", Unit.COUNT, "Users with an event in the last 28 days."),
+        "stickiness_28": Part(
+            "Stickiness over 28 days",
+            Unit.RATIO,
+            "Daily active users of the period ÷ those of 28 days.",
+            Direction.HIGHER,
+        ),
     },
 )
 def active_users(asked: Asked) -> Mapping[str, Figure]:
@@ -92,12 +103,16 @@ def active_users(asked: Asked) -> Mapping[str, Figure]:
     of_months = [day for first, behind in months for day in _days(first, behind)]
     dau = sum(by_day.get(day, 0) for day in of_months)
     mau = _mean_of(seen, months)
+    mean_day = sum(by_day.get(day, 0) for day in days) / max(len(days), 1)
+    lately = seen.users_since(window_before(asked, asked.end, FOUR_WEEKS))
     return {
         "": count(n),
-        "dau": quotient(sum(by_day.get(day, 0) for day in days), len(days), n),
+        "dau": quotient(mean_day, 1, n),
         "wau": _mean_of(seen, weeks),
         "mau": mau,
         "stickiness": quotient(dau / len(of_months), mau.value, mau.n) if mau.value else nothing(),
+        "last_28_days": count(lately),
+        "stickiness_28": quotient(mean_day, lately, lately),
     }
 
 

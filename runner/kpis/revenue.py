@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from runner.kpis import intervals
+from runner.kpis.ahead import worth
 from runner.kpis.customers import Bought, bought, counting, first_net
 from runner.kpis.lifespan import lifetimes
 from runner.kpis.measure import Asked, Direction, Figure, Part, Reason, Unit, average, kpi, nothing, quotient, rate
@@ -16,6 +17,7 @@ from runner.kpis.paying import paying, subscriptions
 from runner.kpis.repeat import NO_ORDER, unpriced
 from runner.kpis.retention import by_subscription
 from runner.kpis.rows import one, there, total, with_customers
+from runner.kpis.tenure import of_subscribers
 from runner.store.tables import facts, purchases
 
 order_lines = facts["order_lines"]
@@ -92,6 +94,21 @@ def arpu(asked: Asked) -> Mapping[str, Figure]:
             "Net revenue that a customer has brought on average up to the period's end, × margin.",
             Direction.HIGHER,
         ),
+        "model": Part(
+            "Value of the year ahead",
+            Unit.MONEY,
+            "What a customer is expected to bring in the next 12 months, × margin, less `kpis.discount` a year: orders "
+            "by MBG/NBD × their value by gamma-gamma; of subscribers, what each pays by the chance to stay (sBG). "
+            "Reckoned each Monday, and told only while a test on a past that is over holds.",
+            Direction.HIGHER,
+        ),
+        "by_tenure": Part(
+            "Value of a new subscriber",
+            Unit.MONEY,
+            "What each pays a month × margin × the months a new subscriber stays where churn falls with tenure (sBG), "
+            "discounted: one churn rate for all says too little.",
+            Direction.HIGHER,
+        ),
     },
 )
 def clv(asked: Asked) -> Mapping[str, Figure]:
@@ -99,13 +116,30 @@ def clv(asked: Asked) -> Mapping[str, Figure]:
     note = "" if margin else "A value of revenue: no margin is set."
     share = Decimal(str(margin or 1))
     if by_subscription(asked):
-        return {"": _of_subscribers(asked, share, note), "historic": nothing(Reason.NO_DENOMINATOR)}
+        ahead = of_subscribers(asked, share)
+        return {"": _of_subscribers(asked, share, note), "historic": nothing(Reason.NO_DENOMINATOR), **ahead}
     told = asked.once(bought)
     so_far = unpriced(asked, told.unpriced_ever, told.customers)
     if so_far is None:
         squares = told.net_ever_squared * float(share) ** 2
         so_far = _mean(told.net_ever * share, told.customers, squares, note=note)
-    return {"": _of_buyers(asked, told, share, note), "historic": so_far}
+    model = _ahead(asked, share)
+    if model.value is None:
+        # The part without a value is passed over where figures are listed: why stands beside the KPI itself.
+        note = f"{note} Not told of the year ahead: {model.note}".strip()
+    return {"": _of_buyers(asked, told, share, note), "historic": so_far, "model": model, "by_tenure": nothing()}
+
+
+def _ahead(asked: Asked, margin: Decimal) -> Figure:
+    """By the model, where its test holds; else why not."""
+    if asked.segment is not None:
+        return nothing(note="The value of the year ahead is one of all customers.")
+    found = asked.once(worth)
+    if found is None:
+        return nothing(note="No value of the year ahead was kept by then.")
+    if found.mean is None:
+        return nothing(n=found.customers, note=found.why)
+    return Figure(found.mean * float(margin), found.customers, note=f"As of {found.day}. {found.why}")
 
 
 def _of_buyers(asked: Asked, told: Bought, margin: Decimal, note: str) -> Figure:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from runner.kpis.customers import bought
 from runner.kpis.measure import Asked, Direction, Figure, Part, Unit, kpi, nothing, rate
+from runner.kpis.scored import known_since
 from runner.store.tables import purchases
 
 
@@ -15,11 +16,12 @@ from runner.store.tables import purchases
     unit=Unit.RATIO,
     direction=Direction.LOWER,
     formula="Of the active customers with a score, the share whose probability of no order within `churn.horizon` (90 "
-    "days) is 66 % or more. Scores are those of today, whatever the period.",
+    "days) is 66 % or more. Scores are those of the period's end, as they were kept.",
     needs=("orders",),
     reads=(purchases.c.seen_at,),
     nothing="no active customer has a score",
     entry=13,
+    version=2,
     benchmark="bands in use elsewhere: low below 33 %, high above 66 % (Klaviyo)",
     parts={
         "mean": Part("Mean risk", Unit.RATIO, "The mean probability of the same customers.", Direction.LOWER),
@@ -36,7 +38,7 @@ def churn_risk(asked: Asked) -> Mapping[str, Figure]:
         return dict.fromkeys(("", "mean", "revenue"), nothing(note="Scores are of contacts, not of companies."))
     told = asked.once(bought)
     if not told.scored:
-        return dict.fromkeys(("", "mean", "revenue"), nothing())
+        return dict.fromkeys(("", "mean", "revenue"), nothing(note=known_since(asked)))
     share = asked.settings.churn.horizon.days / asked.settings.kpis.repeat_window.days
     revenue = nothing(n=told.scored) if told.unpriced_year else Figure(float(told.value_at_risk) * share, told.scored)
     return {

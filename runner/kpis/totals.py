@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from runner.kpis.customers import HIGH_RISK, Bought, prior_start, window_before
 from runner.kpis.measure import Asked
 from runner.kpis.orders import Orders, instant, orders
+from runner.kpis.scored import with_risk
 from runner.store.arrays import Floats, Ints, Yes, arrays
 from runner.store.tables import contacts
 
@@ -117,12 +118,13 @@ def _at_risk(asked: Asked, told: Orders, active: Yes, net_year: Ints) -> dict[st
 
 
 def _risks(asked: Asked, people: Ints) -> Floats:
-    """How likely each contact is not to order again, as scored last; not a number without a score."""
+    """How likely each contact is not to order again, as scored then; not a number without a score."""
     risks = np.full(len(people), np.nan)
     if asked.settings.customers != "contact":
         return risks
-    c = contacts.c
-    scored, risk = arrays(asked.connection, sa.select(c.id, c.churn_risk).where(c.churn_risk.is_not(None)), by=c.id)
+    rows, risk_then = with_risk(asked, contacts, contacts.c.id)
+    known = sa.select(contacts.c.id, sa.type_coerce(risk_then, sa.Float).label("risk")).select_from(rows)
+    scored, risk = arrays(asked.connection, known.where(risk_then.is_not(None)), by=contacts.c.id)
     if len(scored):
         place = np.minimum(np.searchsorted(scored, people), len(scored) - 1)
         risks = np.where(scored[place] == people, risk[place], np.nan)

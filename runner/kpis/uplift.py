@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
-from math import sqrt
+from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
 from runner.kpis import intervals
+from runner.kpis.contrasts import Arm, Contrast, Together, together
+from runner.kpis.customers import currencies_without_rate
+from runner.kpis.intervals import Interval
 from runner.kpis.measure import Asked, Direction, Figure, Part, Unit, kpi, nothing
-from runner.kpis.rows import one, total, with_people
-from runner.store.functions import seconds_after
-from runner.store.tables import enrollments, purchases
-
-#: Days from entering a playbook within which an order counts.
-WITHIN = 60
+from runner.kpis.repeat import unpriced
+from runner.kpis.tried import HOLDOUT, aims, tried
+from runner.store.tables import enrollments
 
 
 @kpi(
@@ -23,66 +21,69 @@ WITHIN = 60
     name="Effect against the holdout",
     unit=Unit.RATIO,
     direction=Direction.HIGHER,
-    formula="The share of those treated who ordered within 60 days, less that of those held out at random: everybody "
-    "assigned counts, also who got no mail. Of each person the first passage of the period through a playbook that "
-    "holds people out.",
+    formula="The share of those treated who did what their playbook's goal says in its time (without a goal: ordered "
+    "within 60 days), less that of those held out at random; of several playbooks weighted by the people treated. "
+    "Everybody assigned in the period counts whose days are over, also who got no mail: what `regulars effect` tells.",
     needs=("orders",),
     reads=(enrollments.c.entered_at,),
-    nothing="no holdout whose 60 days are over",
+    nothing="no proof of effect: no holdout whose days are over",
     entry=52,
+    version=2,
     parts={
         "customers": Part(
             "Customers won by it", Unit.NUMBER, "The effect × the people treated, with its interval.", Direction.HIGHER
         ),
-        "treated": Part("Rate of those treated", Unit.RATIO, "Of those treated, the share that ordered."),
-        "holdout": Part("Rate of those held out", Unit.RATIO, "Of those held out, the share that ordered."),
+        "revenue": Part(
+            "Revenue won by it",
+            Unit.MONEY,
+            "What those treated spent more a person, those who spent nothing included, × the people treated.",
+            Direction.HIGHER,
+        ),
+        "treated": Part("Rate of those treated", Unit.RATIO, "Of those treated, the share that did it."),
+        "holdout": Part(
+            "Rate of those held out",
+            Unit.RATIO,
+            "Of those held out, the share that did it; of several playbooks weighted by the people treated.",
+        ),
     },
 )
 def incremental_effect(asked: Asked) -> Mapping[str, Figure]:
-    arms = _arms(asked)
-    (treated, n1), (held, n2) = arms.get("treated", (0, 0)), arms.get("holdout", (0, 0))
-    if not n1 or not n2:
+    contrasts = _contrasts(asked)
+    told = Together.of(contrasts)
+    if told.difference is None or told.interval is None:
         return dict.fromkeys(("", *incremental_effect.parts), nothing())
-    difference = treated / n1 - held / n2
-    low, high = newcombe(treated, n1, held, n2)
+    n = sum(one.one.n + one.other.n for one in contrasts)
     return {
-        "": Figure(difference, n1 + n2, low, high),
-        "customers": Figure(difference * n1, n1, low * n1, high * n1),
-        "treated": Figure(treated / n1, n1, *intervals.wilson(treated, n1)),
-        "holdout": Figure(held / n2, n2, *intervals.wilson(held, n2)),
+        "": Figure(told.difference, n, *told.interval),
+        "customers": _of_all(told.treated, told.difference, told.interval),
+        "revenue": _revenue(asked, told),
+        "treated": _rate([(one.one.n, one.one) for one in contrasts]),
+        "holdout": _rate([(one.one.n, one.other) for one in contrasts]),
     }
 
 
-def newcombe(a: int, n1: int, b: int, n2: int) -> intervals.Interval:
-    """Of a difference of two shares (Newcombe 1998, method 10)."""
-    first, second = intervals.wilson(a, n1), intervals.wilson(b, n2)
-    p, q = a / n1, b / n2
-    return intervals.Interval(
-        p - q - sqrt((p - first.low) ** 2 + (second.high - q) ** 2),
-        p - q + sqrt((first.high - p) ** 2 + (q - second.low) ** 2),
-    )
-
-
-def _arms(asked: Asked) -> dict[str, tuple[int, int]]:
-    """Of each arm who ordered in time, and how many people there are."""
-    rows, person = with_people(asked, enrollments, enrollments.c.contact_id)
+def _contrasts(asked: Asked) -> Sequence[Contrast]:
+    """Of the playbooks that held somebody out."""
     e = enrollments.c
-    held = sa.select(e.playbook).where(e.arm == "holdout").distinct()
-    place = sa.func.row_number().over(partition_by=person, order_by=(e.entered_at, e.id))
-    over = e.entered_at <= asked.as_of - timedelta(days=WITHIN)
-    first = (
-        sa.select(person.label("person"), e.arm, e.entered_at.label("at"), place.label("place"))
-        .select_from(rows)
-        .where(asked.within(e.entered_at), over, e.playbook.in_(held))
-        .subquery()
-    )
-    c, p = first.c, purchases.c
-    ordered = sa.exists().where(
-        p.contact_id == c.person,
-        p.at >= c.at,
-        p.at < seconds_after(c.at, WITHIN * 86400),
-        p.net > 0,
-        asked.known(p.seen_at),
-    )
-    counted = sa.select(c.arm, total(one(ordered)), sa.func.count()).where(c.place == 1).group_by(c.arm)
-    return {arm: (int(hits), n) for arm, hits, n in asked.connection.execute(counted)}
+    held = sa.select(e.playbook).where(e.arm == HOLDOUT, e.entered_at <= asked.as_of).distinct()
+    with_holdout = set(asked.connection.scalars(held))
+    found = [tried(asked, aim, in_period=True) for id, aim in aims(asked).items() if id in with_holdout]
+    return [one.contrast for one in found if one.proves]
+
+
+def _revenue(asked: Asked, told: Together) -> Figure:
+    if told.spent is None or told.spent_interval is None:
+        missing = asked.once(currencies_without_rate)
+        return unpriced(asked, len(missing), told.treated) or nothing(n=told.treated)
+    return _of_all(told.treated, told.spent, told.spent_interval)
+
+
+def _of_all(people: int, each: float, interval: Interval) -> Figure:
+    return Figure(people * each, people, people * interval.low, people * interval.high)
+
+
+def _rate(arms: Sequence[tuple[int, Arm]]) -> Figure:
+    """Of one kind of arm over all playbooks, weighted so that the two kinds differ by the effect."""
+    parts = [(weight, arm.hits / arm.n, intervals.wilson(arm.hits, arm.n)) for weight, arm in arms]
+    share, interval = together(parts)
+    return Figure(share, sum(arm.n for _, arm in arms), *interval)

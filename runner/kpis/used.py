@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
 
 from runner.kpis.days import EPOCH, local_days
 from runner.kpis.measure import Asked
+from runner.kpis.orders import instant
 from runner.kpis.rows import there, with_accounts, with_facts
-from runner.store.arrays import Ints, grouped
+from runner.store.arrays import Ints, Yes, grouped
 from runner.store.tables import facts
 
 usage = facts["usage"]
@@ -25,7 +26,8 @@ class Used:
 
     #: Users, numbered from 0; ascending.
     user: Ints
-    #: Local days, counted from 1970.
+    #: Microseconds since 1970, and local days.
+    at: Ints
     day: Ints
     #: The feature's place in `features`.
     feature: Ints
@@ -33,8 +35,13 @@ class Used:
 
     def users(self, first: date, behind: date) -> int:
         """How many there were from a day on, before another one."""
-        user = self.user[(self.day >= _number(first)) & (self.day < _number(behind))]
-        return int(np.count_nonzero(np.diff(user, prepend=-1)))
+        return self._different((self.day >= _number(first)) & (self.day < _number(behind)))
+
+    def users_since(self, at: datetime) -> int:
+        return self._different(self.at >= instant(at))
+
+    def _different(self, which: Yes) -> int:
+        return int(np.count_nonzero(np.diff(self.user[which], prepend=-1)))
 
     def by_day(self) -> Mapping[date, int]:
         """How many there were on each day with any."""
@@ -60,7 +67,7 @@ def used_of(asked: Asked) -> Used:
     user = np.repeat(np.arange(len(many)), many)
     numbers: dict[str, int] = {}
     features = np.fromiter((numbers.setdefault(name, len(numbers)) for name in feature), np.int64, len(feature))
-    return Used(user, local_days(asked, at), features, tuple(numbers))
+    return Used(user, at, local_days(asked, at), features, tuple(numbers))
 
 
 def _number(day: date) -> int:

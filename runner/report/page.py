@@ -25,7 +25,7 @@ def text_of(report: Report) -> str:
     for row in report.rows:
         told = row.why or ", ".join(part for part in (row.interval, f"n {row.n:,}") if part)
         lines.append(f"{row.name}: {row.value} ({told})" + (f"; {row.change}" if row.change else ""))
-    return "\n".join([*lines, "", *report.effects, "", *report.notes]).strip() + "\n"
+    return "\n".join([*lines, "", *report.effects, "", *report.reminders, "", *report.notes]).strip() + "\n"
 
 
 @cache

@@ -36,6 +36,14 @@ class Bar:
     value: str
     height: float
     is_latest: bool
+    #: Of so few cases that it says little.
+    is_vague: bool = False
+
+    @property
+    def colour(self) -> str:
+        if self.is_vague:
+            return "#d1d5db"
+        return "#1d4ed8" if self.is_latest else "#c7d7f9"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +59,16 @@ class Row:
     change: str
     mood: str
     status: str
+    #: The target in words; empty without one.
+    target: str
     why: str
+    #: None where no period has a value.
     bars: Sequence[Bar]
+
+    @property
+    def tone(self) -> str:
+        """Whether its standing against the target is good, bad or neither."""
+        return {_STATUS[Status.MET]: "good", _STATUS[Status.MISSED]: "bad"}.get(self.status, "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +84,21 @@ class Report:
     effects: Sequence[str]
     alarms: Sequence[str]
     notes: Sequence[str]
+    #: What the account's own people are to look at; in no client's report.
+    reminders: Sequence[str] = ()
 
     @property
     def title(self) -> str:
-        return f"{self.company}: {self.span.name}"
+        return f"{self.company}: {self.span.title}"
+
+    @property
+    def lead(self) -> str:
+        """What moved, in a sentence."""
+        better, worse = (sum(row.mood == mood for row in self.rows) for mood in ("good", "bad"))
+        if not better and not worse:
+            return f"Against {self.span.before} nothing moved by more than chance makes."
+        told = [f"{_many(count)} {word}" for count, word in ((better, "better"), (worse, "worse")) if count]
+        return f"Against {self.span.before}, by more than chance makes: {' and '.join(told)}."
 
     @property
     def days(self) -> str:
@@ -120,7 +147,7 @@ def _figures(
 def _row(key: str, figures: Sequence[Kpi | None], spans: Sequence[Span]) -> Row:
     latest, before = figures[0], figures[1]
     assert latest is not None
-    change, mood = _moved(latest, before)
+    change, mood = _moved(latest, before, spans[0].before)
     return Row(
         key=key,
         name=latest.name,
@@ -130,12 +157,21 @@ def _row(key: str, figures: Sequence[Kpi | None], spans: Sequence[Span]) -> Row:
         change=change,
         mood=mood,
         status=_STATUS.get(latest.status, "") if latest.status else "",
+        target=_target(latest),
         why=latest.why,
         bars=_bars(figures, spans),
     )
 
 
-def _moved(latest: Kpi, before: Kpi | None) -> tuple[str, str]:
+def _target(latest: Kpi) -> str:
+    if latest.target is None:
+        return ""
+    low, high = latest.target.at_least, latest.target.at_most
+    bounds = (("at least", low), ("at most", high))
+    return "target: " + " and ".join(f"{word} {value_words(latest, at)}" for word, at in bounds if at is not None)
+
+
+def _moved(latest: Kpi, before: Kpi | None, against: str) -> tuple[str, str]:
     """The change and its mood; a change that the intervals do not tell from chance has none."""
     if latest.value is None or before is None or before.value is None:
         return "", "none"
@@ -144,7 +180,7 @@ def _moved(latest: Kpi, before: Kpi | None) -> tuple[str, str]:
     amount = number_words(abs(difference), latest.unit)
     if latest.unit is Unit.RATIO:
         amount = f"{100 * abs(difference):.1f} points"
-    words = f"{sign}{amount.lstrip('+')} against the period before"
+    words = f"{sign}{amount.lstrip('+')} against {against}"
     if not _apart(latest, before):
         return f"{words}, perhaps by chance", "none"
     better = (difference > 0) == (latest.direction is kpis.Direction.HIGHER)
@@ -162,22 +198,26 @@ def _apart(one: Kpi, other: Kpi) -> bool:
 
 def _bars(figures: Sequence[Kpi | None], spans: Sequence[Span]) -> list[Bar]:
     """Oldest first."""
+    if not any(kpi is not None and kpi.value is not None for kpi in figures):
+        return []
     highest = max((abs(kpi.value) for kpi in figures if kpi is not None and kpi.value is not None), default=0.0)
     return [
         Bar(
-            span.name,
+            span.short,
             "–" if kpi is None else value_words(kpi),
             abs(kpi.value) / highest if kpi is not None and kpi.value is not None and highest else 0.0,
             is_latest=span is spans[0],
+            is_vague=kpi is not None and kpi.status is Status.TOO_FEW,
         )
         for kpi, span in reversed(list(zip(figures, spans, strict=True)))
     ]
 
 
 def _changed(effects: Effects) -> Sequence[str]:
-    """A sentence a playbook that has a holdout."""
+    """A sentence a playbook that has a holdout, and one for each guard rail that a playbook has passed."""
     told = []
     for one in effects.playbooks:
+        told += [f"{one.playbook} does harm and should be stopped: {rail.words}" for rail in one.harms]
         contrast, verdict = one.contrast, one.judged.verdict
         if contrast.difference is None or contrast.interval is None:
             continue
@@ -191,6 +231,10 @@ def _raised(connection: sa.Connection, settings: Settings, span: Span) -> list[s
     begin = clock.midnight(span.period.start, settings.timezone)
     rows = connection.execute(sa.select(alarms).where(alarms.c.at >= begin).order_by(alarms.c.at)).all()
     return [f"{row.name} of {row.period}: {row.told}, the mark is {row.mark_told}" for row in rows]
+
+
+def _many(count: int) -> str:
+    return f"{count} figure is" if count == 1 else f"{count} figures are"
 
 
 def _day(day: date) -> str:

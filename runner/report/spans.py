@@ -7,6 +7,8 @@ from datetime import date, timedelta
 
 from runner.kpis import Period
 
+_QUARTERS = ("First", "Second", "Third", "Fourth")
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -14,6 +16,28 @@ class Span:
 
     name: str
     period: Period
+
+    @property
+    def title(self) -> str:
+        """`October 2026`, `Week 44 of 2026`, `Third quarter of 2026`"""
+        year, _, part = self.name.partition("-")
+        if part.startswith("W"):
+            return f"Week {int(part[1:])} of {year}"
+        if part.startswith("Q"):
+            return f"{_QUARTERS[int(part[1:]) - 1]} quarter of {year}"
+        return f"{self.period.start:%B %Y}"
+
+    @property
+    def short(self) -> str:
+        """`Oct`, `W44`, `Q3`: under a bar."""
+        part = self.name.partition("-")[2]
+        return f"{self.period.start:%b}" if part.isdigit() else part
+
+    @property
+    def before(self) -> str:
+        """`the month before`"""
+        part = self.name.partition("-")[2]
+        return f"the {'month' if part.isdigit() else 'week' if part.startswith('W') else 'quarter'} before"
 
 
 def spans_before(day: date, per: str, number: int) -> list[Span]:

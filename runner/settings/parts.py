@@ -94,6 +94,8 @@ class KpiSettings(Part):
     loyal_orders: int = Field(3, ge=2)
     #: What is left of revenue after the costs of what was sold; without it a customer's value is one of revenue.
     margin: Share | None = None
+    #: By how much money of a year later is worth less, where a customer's value looks ahead.
+    discount: Share = 0.1
     #: How late a contract may be renewed and still count as renewed.
     renewal_grace: Span = Duration(30, "day")
     #: How long goods may be sent back.
@@ -131,10 +133,14 @@ class Effect(Part):
 
     #: The rise, in proportion, that the planned number of people is to tell: `20%` is from 10 to 12 in a hundred.
     lift: Annotated[Share, Field(gt=0)] = 0.2
+    #: Guard rail: where surely more of its mails are unsubscribed from, a playbook should be stopped.
+    unsubscribes: Share = 0.005
+    #: The same of those who call it spam.
+    complaints: Share = 0.001
 
 
 class Digest(Part):
-    """A report by mail, once a week or a month; the PDF of it is kept in the workspace's folder `reports`."""
+    """A report by mail, once a week or a month, with its PDF, which is kept in the workspace's folder `reports`."""
 
     #: Who gets it.
     to: tuple[MailAddress, ...] = Field(min_length=1)

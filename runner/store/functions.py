@@ -238,6 +238,41 @@ class zone_instant(FunctionElement[Any]):
     name = "zone_instant"
 
 
+@spelled(
+    sqlite="json_set({0}, '$.\"' || {1} || '\"', json(coalesce({2}, 'null')))",
+    postgresql="jsonb_set({0}, ARRAY[CAST({1} AS TEXT)], coalesce({2}, 'null'))",
+)
+class json_with(FunctionElement[Any]):
+    """A JSON object with a field set to another JSON value."""
+
+    type = Json
+    inherit_cache = True
+    name = "json_with"
+
+
+class json_scalar(FunctionElement[Any]):
+    """A JSON value that is no object and no array, as a column of the given type; null is NULL."""
+
+    inherit_cache = True
+    name = "json_scalar"
+    _traverse_internals = [*FunctionElement._traverse_internals, ("kind", InternalTraversal.dp_string)]  # noqa: RUF012
+
+    def __init__(self, value: Any, type_: sa.types.TypeEngine[Any]) -> None:
+        super().__init__(value)
+        self.type, self.kind = type_, type(type_).__name__
+
+
+@compiles(json_scalar, "sqlite")
+def _json_scalar_sqlite(element: json_scalar, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"json_extract({compiler.process(element.clauses, **kw)}, '$')"
+
+
+@compiles(json_scalar, "postgresql")
+def _json_scalar_postgresql(element: json_scalar, compiler: SQLCompiler, **kw: Any) -> str:
+    kind = element.type.dialect_impl(compiler.dialect).compile(dialect=compiler.dialect)
+    return f"CAST({compiler.process(element.clauses, **kw)} #>> '{{}}' AS {kind})"
+
+
 @spelled(sqlite="json_each({0})", postgresql="json_array_elements(CAST({0} AS JSON))")
 class json_rows(GenericFunction[Any]):
     """The elements of a JSON array as rows of one column, `value`."""

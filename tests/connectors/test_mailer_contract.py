@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 
-from connectors.base import Address, Letter, Mailer, Mailing, Outcome, Verdict
+from connectors.base import Address, Attachment, Letter, Mailer, Mailing, Outcome, Verdict
 from connectors.errors import Permanent
 
 #: Names as a CRM may hold them, and as the receiver may see them.
@@ -38,6 +38,7 @@ class Delivered:
     text: str
     headers: Mapping[str, str]
     send_id: str | None
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def letter(number: int, *, email: str | None = None, name: str | None = None) -> Letter:
@@ -97,6 +98,18 @@ class MailerContract(ABC):
             assert mail.headers["List-Unsubscribe"] == f"<https://acme.example/u/{number}>"
             assert mail.headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
             assert mail.send_id == mail.headers["X-Regulars-Send"] == f"send-{number:04}"
+
+    def test_a_file_goes_along_with_every_letter_byte_for_byte(self, mailer: Mailer) -> None:
+        files = [
+            Attachment("Żółw & Co: März.pdf", "application/pdf", bytes(range(256)) * 40),
+            Attachment("notes.csv", "text/csv", b"a,b\n.\n"),
+        ]
+        mailer.send(replace(mailing([letter(1), letter(2)]), attachments=files))
+        received = self.delivered()
+        assert len(received) == 2
+        for mail in received:
+            assert mail.files == {"Żółw & Co- März.pdf": files[0].content, "notes.csv": files[1].content}
+            assert mail.text.startswith("Dear plain")
 
     def test_every_letter_has_one_outcome(self, mailer: Mailer) -> None:
         letters = [letter(1), letter(2, email="nobody"), letter(3, email="p1@people.example"), letter(4)]

@@ -41,6 +41,7 @@ def read(raw: bytes) -> Delivered:
         text=text.get_content().replace("\r\n", "\n"),
         headers={name: str(value) for name, value in message.items()},
         send_id=str(message["Message-ID"]).strip("<").partition("@")[0],
+        files={str(part.get_filename()): part.get_payload(decode=True) for part in message.iter_attachments()},
     )
 
 

@@ -70,6 +70,7 @@ class TestSendGridContract(MailerContract):
                 text=mail.text,
                 headers=mail.headers,
                 send_id=mail.custom_args["regulars_send"],
+                files=mail.files,
             )
             for mail in self.sendgrid.mails
             if mail.dropped is None

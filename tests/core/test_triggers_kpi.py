@@ -63,6 +63,13 @@ def test_existing_may_be_told(lively: World) -> None:
     assert len(told(lively)) == 1
 
 
+def test_what_has_been_so_for_long_is_news_to_a_new_playbook_once(lively: World) -> None:
+    lively.playbook("watch", WATCH.replace("40%", "-1%").replace("periods: 2", "periods: 2, existing: enter"))
+    for day in ("2026-05-02", "2026-05-03", "2026-06-02"):
+        lively.tick(f"{day} 09:00")
+    assert ["of 2026-04 is" in reason for reason in told(lively)] == [True]
+
+
 def test_too_few_cases_alarm_nobody(lively: World) -> None:
     lively.write(
         "regulars.yaml", (lively.folder / "regulars.yaml").read_text().replace("minimum_n: 5", "minimum_n: 50")

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import date
+from io import StringIO
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
+from rich.console import Console
 
 from runner.actions import Split
+from runner.cli.effect_words import effect_lines
 from runner.effect import Effect, Effects, Verdict, effects
+from runner.kpis import Period
 from runner.playbook import PlaybookKeys
 from runner.store.tables import contacts, decisions, enrollments, playbook_versions, playbooks, purchases
 from tests.kpis.conftest import shop
@@ -27,7 +33,7 @@ def playbook(id: str = "win_back", holdout: str = "50%", steps: tuple[Any, ...] 
 def begun(shop: Shop, id: str = "win_back", holdout: str = "50%", day: str = "2026-01-01") -> None:
     row = {"id": id, "version": "v", "first_tick_at": on(day), "last_tick_at": on(day)}
     shop.connection.execute(playbooks.insert().values(**row))
-    version = {"playbook": id, "version": "v", "body": {"holdout": holdout}, "at": on(day)}
+    version = {"playbook": id, "version": "v", "body": {"holdout": holdout, "goal": GOAL}, "at": on(day)}
     shop.connection.execute(playbook_versions.insert().values(**version))
 
 
@@ -149,6 +155,106 @@ def test_playbooks_together_are_weighted_by_whom_they_let_in(shop: Shop) -> None
     found = told(shop, playbook("a"), playbook("b"))
     assert found.treated == 120
     assert found.difference == (90 * 0.5 + 30 * 0) / 120
+
+
+def test_a_difference_among_many_is_exploratory(shop: Shop) -> None:
+    """One of six differs by p 0.03, which among six stands for nothing; alone it would."""
+    for number in range(6):
+        begun(shop, id := f"p{number}")
+        treated, held_out = shop.people(40), shop.people(40)
+        enter(shop, treated, "treated", id=id)
+        enter(shop, held_out, "holdout", id=id)
+        orders(shop, [*treated[: 19 if number == 0 else 10], *held_out[:10]])
+    assert [one.exploratory for one in told(shop, *(playbook(f"p{n}") for n in range(6))).playbooks] == [True] * 6
+    alone = effects(shop.connection, [], settings(), as_of=on("2026-03-01"), only="p0").playbooks
+    assert [one.exploratory for one in alone] == [False]
+
+
+def test_the_figure_says_what_the_command_says(shop: Shop) -> None:
+    """Two playbooks with 30 days each, one person in both, an order on day 40 that counts in neither."""
+    for id, people, hits in (("a", 90, 45), ("b", 40, 8)):
+        begun(shop, id)
+        treated, held_out = shop.people(people), shop.people(people)
+        enter(shop, treated, "treated", id=id)
+        enter(shop, held_out, "holdout", "2026-01-06", id=id)
+        orders(shop, [*treated[:hits], *held_out[:10]])
+        orders(shop, held_out[10:30], "2026-02-14", value="70")
+    enter(shop, treated[:1], "treated", id="a")
+    command = told(shop, playbook("a"), playbook("b"), as_of="2026-03-01")
+    period = Period(date(2026, 1, 1), date(2026, 3, 1))
+    figure = shop.figures(period, as_of=on("2026-03-01"), keys=["incremental_effect"])
+    assert command.interval is not None
+    assert command.spent_interval is not None
+    effect, revenue = figure["incremental_effect"], figure["incremental_effect.revenue"]
+    assert (effect.value, effect.low, effect.high) == (command.difference, *command.interval)
+    assert effect.value == (91 * (46 / 91 - 10 / 90) + 40 * (8 / 40 - 10 / 40)) / 131
+    won = [131 * each for each in (command.spent or 0, *command.spent_interval)]
+    assert [revenue.value, revenue.low, revenue.high] == won
+
+
+def test_a_figure_counts_who_was_assigned_in_its_period(shop: Shop) -> None:
+    begun(shop, day="2025-12-01")
+    for day in ("2025-12-05", "2026-01-05"):
+        enter(shop, shop.people(40), "treated", day)
+        enter(shop, shop.people(30), "holdout", day)
+    assert shop.figures(keys=["incremental_effect"])["incremental_effect"].n == 70
+
+
+def test_a_playbook_whose_file_is_gone_keeps_its_effect(shop: Shop) -> None:
+    begun(shop, "old")
+    enter(shop, shop.people(40), "treated", id="old")
+    enter(shop, shop.people(40), "holdout", id="old")
+    assert [one.playbook for one in told(shop, playbook()).playbooks] == ["old"]
+
+
+def test_an_order_refunded_in_full_is_no_order(shop: Shop) -> None:
+    begun(shop)
+    people = shop.people(2)
+    enter(shop, people, "treated")
+    shop.orders(people[:1], "2026-01-10", net="0")
+    assert one(shop).contrast.one.hits == 0
+
+
+def test_mails_that_drive_people_away_advise_to_stop(shop: Shop) -> None:
+    """10 of 600 unsubscribed: 1.67 %, surely more than 0.5 %; 1 of 600 called it spam: perhaps by chance."""
+    begun(shop, holdout="0%")
+    for number, who in enumerate(shop.people(600)):
+        left = {"unsubscribed_at": on("2026-01-12")} if number < 10 else {}
+        spam = {"complained_at": on("2026-01-12")} if number == 20 else {}
+        shop.mail(who, playbook="win_back", **left, **spam)
+    found = one(shop)
+    assert [(rail.name, rail.n, rail.crossed) for rail in found.rails] == [
+        ("unsubscribes", 600, True),
+        ("complaints", 600, False),
+    ]
+    assert found.harms[0].words.startswith("of 600 mails 10 unsubscribed by it: 1.67%, surely 0.81% and more")
+    assert not one(shop, as_of="2026-01-11").harms
+
+
+def test_revenue_that_is_lost_advises_to_stop(shop: Shop) -> None:
+    begun(shop)
+    treated, held_out = shop.people(60), shop.people(60)
+    enter(shop, treated, "treated")
+    enter(shop, held_out, "holdout")
+    orders(shop, [*treated[:20], *held_out[:20]], value="50")
+    assert not one(shop).harms
+    shop.orders(held_out[20:40], "2026-01-11")
+    (rail,) = one(shop).harms
+    assert (rail.name, rail.value) == ("revenue", pytest.approx(-20 * 50 / 60))
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_the_command_is_readable_in_a_narrow_terminal(shop: Shop, width: int) -> None:
+    begun(shop)
+    treated, held_out = shop.people(120), shop.people(120)
+    enter(shop, treated, "treated")
+    enter(shop, held_out, "holdout")
+    orders(shop, [*treated[:50], *held_out[:38]])
+    console = Console(width=width, file=StringIO(), record=True)
+    console.print(*effect_lines(told(shop)))
+    text = " ".join(console.export_text().split())
+    assert "win_back 41.7 % of 120 31.7 % of 120 +10.0 (−2.2 to +21.8) too early" in text
+    assert "win_back: order within 30 days; +12 (−3 to +26) customers; +600" in text
 
 
 def test_the_ways_of_a_split_are_told_against_the_first(shop: Shop) -> None:

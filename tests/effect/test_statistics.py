@@ -7,8 +7,9 @@ from random import Random
 
 import pytest
 
-from runner.effect.statistics import Arm, better, is_broken, means, newcombe, people_needed, together, z_of
+from runner.effect.statistics import better, p_of, people_needed, standing, z_of
 from runner.effect.verdict import Plan, Verdict, judged
+from runner.kpis.contrasts import Arm, is_broken, means, newcombe, together
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,13 @@ def test_the_worked_differences(
 )  # fmt: skip
 def test_the_worked_sample_sizes(base: float, to: float, held_out: float, people: tuple[int, int]) -> None:
     assert people_needed(base, to, held_out=held_out) == people
+
+
+def test_of_many_findings_those_stand_that_may_hold_one_false_in_ten() -> None:
+    """Benjamini and Hochberg: 0.01 ≤ 0.1 · 1/4 and 0.04 ≤ 0.1 · 2/4; 0.08 > 0.1 · 3/4."""
+    assert standing([0.5, 0.04, 0.01, 0.08]) == [False, True, True, False]
+    assert standing([0.09]) == [True]
+    assert p_of(Arm(1000, 230), Arm(1000, 180)) == pytest.approx(0.0056, abs=5e-5)
 
 
 def test_money_counts_those_who_spent_nothing() -> None:

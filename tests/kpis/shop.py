@@ -17,6 +17,7 @@ from runner.store.tables import (
     answers,
     companies,
     company_sources,
+    contact_changes,
     contact_sources,
     contacts,
     enrollments,
@@ -159,6 +160,11 @@ class Shop:
         times = dict.fromkeys(("occurred_at", "step_since", "due_at", "entered_at"), on(day))
         row = {"version": "v", "occasion": "o", "facts": {}, "arm": arm, "state": "done", "step": "a", "playbook": "p"}
         self._insert(enrollments, [times | row | {"contact_id": person} for person in people])
+
+    def scored(self, person: int, old: float | None, new: float, day: str) -> None:
+        """A night's score that was another one the night before."""
+        row = {"contact_id": person, "field": "churn_risk", "old": old, "new": new, "at": on(day), "seen_at": on(day)}
+        self._insert(contact_changes, [row])
 
     def answer(
         self,

@@ -11,6 +11,7 @@ from runner import kpis
 from runner.app.review import review_of_figures
 from runner.errors import WrongUsage
 from runner.kpis import Alarm, Step, calculate
+from runner.store.tables import contact_changes, custom_fields, meta
 from tests.kpis.shop import JANUARY, Shop, on, settings
 
 AT = on("2026-03-01")
@@ -32,6 +33,46 @@ def test_a_segment_counts_only_its_people(shop: Shop) -> None:
         0
     ]
     assert (told.value, told.n, told.document()["segment"]) == (20, 2, 'contact.country == "DE"')
+
+
+@pytest.mark.parametrize(
+    ("condition", "field", "old", "now"),
+    [
+        ('contact.country == "DE"', "country", "DE", {"country": "PL"}),
+        ("contact.churn_risk > 0.5", "churn_risk", 0.7, {"churn_risk": 0.2}),
+        ("contact.opted_out", "opted_out", True, {"opted_out": False}),
+        ('contact.customer_since < "2021-01-01"', "customer_since", "2020-05-01",
+         {"customer_since": date(2024, 5, 1)}),
+        ('contact.plan == "gold"', "plan", "gold", {"custom": {"plan": "tin"}}),
+        ('contact.country == "DE" and count(orders, within="900 days") == 1', "country", "DE", {"country": "PL"}),
+        ("contact.plan == none", "plan", None, {"custom": {"plan": "tin"}}),
+    ],
+)  # fmt: skip
+def test_a_segment_of_the_past_is_who_was_in_it_then(
+    shop: Shop, condition: str, field: str, old: object, now: dict[str, object]
+) -> None:
+    """It changed on 10 February, and once more in March; as of January the first of the old values stood."""
+    shop.connection.execute(
+        custom_fields.insert().values(of_table="contacts", name="plan", type="text", connector="crm")
+    )
+    who, other = shop.person(**now), shop.person(**now)
+    for day, before, after in (("2026-03-01", "x", "y"), ("2026-02-10", old, "x")):
+        row = {"contact_id": who, "field": field, "old": before, "new": after, "at": on(day), "seen_at": on(day)}
+        shop.connection.execute(contact_changes.insert(), [row])
+    shop.orders([who, other], "2026-01-10", net="10")
+
+    def many(as_of: str) -> int:
+        segment = kpis.segment_of(shop.connection, condition, on(as_of), settings())
+        return len(shop.connection.execute(segment.people).all())
+
+    assert (many("2026-02-01"), many("2026-04-01")) == (1, 0)
+
+
+def test_a_field_of_which_only_today_is_known_makes_no_segment_of_the_past(shop: Shop) -> None:
+    shop.connection.execute(meta.insert().values(key="last_tick_at", value="2026-03-01T09:00:00+00:00"))
+    with pytest.raises(WrongUsage, match=r"of contact\.orders_count only today's value is known"):
+        kpis.segment_of(shop.connection, "contact.orders_count > 2", on("2026-02-01"), settings())
+    assert kpis.segment_of(shop.connection, "contact.orders_count > 2", on("2026-03-02"), settings()).text
 
 
 def test_a_segment_that_cannot_be_read_is_refused_with_advice(shop: Shop) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from runner.kpis import KPIS, Kpi, Period, Reason
+from runner.kpis.lifespan import kaplan_meier
 from tests.kpis.shop import JANUARY, Shop, on
 
 #: Half a cent, half a thousandth: the examples are printed so.
@@ -143,6 +144,23 @@ def test_a_lifespan_counts_those_who_are_still_there(shop: Shop) -> None:
     assert (told.value, told.n) == (183, 6)
 
 
+def test_the_worked_lifespan() -> None:
+    """Tenures 1✝, 4✝, 4, 6✝, 9, 9: S = 5/6, 2/3, 4/9; the mean of those who ended, 3.7, would be far too low."""
+    told = kaplan_meier([(1, True, 1), (4, True, 1), (4, False, 1), (6, True, 1), (9, False, 2)])
+    assert (told.n, told.median, told.longest) == (6, 6, 9)
+    assert told.restricted_mean == pytest.approx(1 + 3 * 5 / 6 + 2 * 2 / 3 + 3 * 4 / 9)
+    assert told.current_mean == pytest.approx(22 / 3)
+
+
+def test_a_churn_of_four_percent_a_month_is_a_life_of_25_months(shop: Shop) -> None:
+    """In days: 25 × 31, since January has so many."""
+    shop.facts("subscriptions", *(PLAN | {"of": who, "unit_amount": 10} for who in shop.people(96)))
+    leavers = shop.people(4)
+    shop.facts("subscriptions", *(PLAN | {"of": who, "unit_amount": 10, "ended_on": "2026-01-15"} for who in leavers))
+    told = shop.figures(keys=["customer_lifespan"])["customer_lifespan.by_churn"]
+    assert (told.value, told.n) == (25 * 31, 100)
+
+
 def test_a_lifespan_not_reached_is_said_to_be_longer(shop: Shop) -> None:
     shop.orders(shop.people(3), "2025-12-01")
     told = shop.figures(keys=["customer_lifespan"])["customer_lifespan"]
@@ -216,6 +234,24 @@ def test_renewals_within_grace_count_and_those_pending_are_not_lost(shop: Shop) 
     late = shop.figures(as_of=on("2026-04-01"), keys=["renewal_rate"])
     assert values(told, "renewal_rate", "renewal_rate.pending") == {"renewal_rate": 0.8, "renewal_rate.pending": 2}
     assert (late["renewal_rate"].n, late["renewal_rate.pending"].value) == (42, 0)
+
+
+def test_renewals_by_value_weigh_what_each_customer_paid(shop: Shop) -> None:
+    """Of 100 + 300 + 600 a month the first two renew: 0.40 by value and 2/3 by count. 50 more are pending."""
+    renewed = {100: "2026-01-10", 300: "2026-01-05", 600: None}
+    for paid, at in renewed.items():
+        who = shop.person()
+        shop.facts("contracts", {"ends_on": "2026-01-10", "renewed_on": at}, of=who)
+        ended = None if at else "2026-01-10"
+        shop.facts("subscriptions", PLAN | {"of": who, "unit_amount": paid, "ended_on": ended})
+        shop.facts("subscriptions", PLAN | {"of": who, "unit_amount": 70, "started_on": "2026-01-10"})
+    waits = shop.person()
+    shop.facts("contracts", {"ends_on": "2026-01-30", "renewed_on": None}, of=waits)
+    shop.facts("subscriptions", PLAN | {"of": waits, "unit_amount": 50})
+    told = shop.figures(as_of=on("2026-02-15"), keys=["renewal_rate"])
+    expected = {"renewal_rate": 2 / 3, "renewal_rate.by_value": 0.4, "renewal_rate.pending": 1}
+    assert values(told, *expected) == near(expected)
+    assert told["renewal_rate.by_value"].n == 3
 
 
 def test_reasons_for_leaving_are_shares_of_those_who_said_one(shop: Shop) -> None:
@@ -334,6 +370,18 @@ def test_product_use(shop: Shop) -> None:
     assert values(told, *expected) == near(expected)
 
 
+def test_stickiness_over_four_weeks(shop: Shop) -> None:
+    """12, 18 and 6 users on three days, 30 of them different: a mean of 12, and 12 of 30 are 0.40. Two came before."""
+    person = shop.person()
+    days = [("2026-02-02", range(12)), ("2026-02-03", range(12, 30)), ("2026-02-04", range(6))]
+    days += [("2026-01-07", range(28, 30)), ("2026-01-06", range(90, 99))]
+    rows = ({"user_id": str(user), "feature": "x", "at": day} for day, users in days for user in users)
+    shop.facts("usage", *rows, of=person)
+    told = shop.figures(Period(date(2026, 2, 2), date(2026, 2, 5)), keys=["active_users"])
+    expected = {"active_users.dau": 12, "active_users.last_28_days": 30, "active_users.stickiness_28": 0.4}
+    assert values(told, *expected) == near(expected)
+
+
 def test_addons_adopted_and_cancelled(shop: Shop) -> None:
     people = shop.people(80)
     shop.facts("subscriptions", *(PLAN | {"of": who, "unit_amount": 10} for who in people))
@@ -399,6 +447,23 @@ def test_customers_at_high_risk_and_the_revenue_that_hangs_on_them(shop: Shop) -
     told = shop.figures(keys=["churn_risk"])
     expected = {"churn_risk": 0.5, "churn_risk.mean": 0.5, "churn_risk.revenue": 0.8 * 90 + 0.2 * 180}
     assert values(told, *expected) == near(expected)
+
+
+def test_the_risk_of_the_past_is_the_one_that_was_told_then(shop: Shop) -> None:
+    """Ada rose from 0.2 to 0.9 on 10 February; Bob was scored for the first time on that day, Eve came later."""
+    ada, bob = shop.person(churn_risk=0.9), shop.person(churn_risk=0.9)
+    eve = shop.person(churn_risk=0.9, seen_at=on("2026-02-20"))
+    shop.orders([ada, bob, eve], "2025-12-01")
+    shop.scored(ada, None, 0.2, "2026-01-20")
+    shop.scored(ada, 0.2, 0.9, "2026-02-10")
+    shop.scored(bob, None, 0.9, "2026-02-10")
+    february = Period(date(2026, 2, 1), date(2026, 3, 1))
+    told = {name: shop.figures(period, keys=["churn_risk"])["churn_risk"] for name, period in
+            {"january": JANUARY, "february": february}.items()}  # fmt: skip
+    assert {name: (one.value, one.n) for name, one in told.items()} == {"january": (0, 1), "february": (1, 3)}
+    early = shop.figures(Period(date(2025, 12, 1), date(2026, 1, 1)), keys=["churn_risk"])["churn_risk"]
+    assert early.value is None
+    assert early.note == "Scores are kept since 2026-01-20; nobody knows what they were before."
 
 
 def test_the_effect_is_what_the_treated_did_more_than_those_held_out(shop: Shop) -> None:

@@ -112,6 +112,10 @@ class Mail:
         return self._filled(self.body["subject"])
 
     @cached_property
+    def files(self) -> dict[str, bytes]:
+        return {file["filename"]: base64.b64decode(file["content"]) for file in self.body.get("attachments", ())}
+
+    @cached_property
     def html(self) -> str:
         return self._content("text/html")
 
@@ -441,6 +445,7 @@ def _errors(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield _error(f"Additional property {name} is not allowed", name)
     yield from _sender_errors(body)
     yield from _content_errors(body)
+    yield from _attachment_errors(body)
     yield from _category_errors(body)
     yield from _setting_errors(body)
     personal = body.get("personalizations")
@@ -494,6 +499,19 @@ def _content_errors(body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield _error(
             "If present, text/plain must be first, followed by text/html, followed by any other content.", "content"
         )
+
+
+def _attachment_errors(body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for number, file in enumerate(body.get("attachments", [])):
+        where = f"attachments.{number}"
+        if not isinstance(file.get("content"), str) or not file["content"]:
+            yield _error("The attachment content is required.", f"{where}.content", "attachments")
+        if not isinstance(file.get("filename"), str) or not file["filename"]:
+            yield _error("The attachment filename is required.", f"{where}.filename", "attachments")
+        if not file.get("type", "x") or re.search(r"[;\r\n]", file.get("type", "x")):
+            yield _error("The attachment type cannot contain ; or CRLF.", f"{where}.type", "attachments")
+        if file.get("disposition", "attachment") not in ("attachment", "inline"):
+            yield _error("The attachment disposition is inline or attachment.", f"{where}.disposition", "attachments")
 
 
 def _category_errors(body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
+
+import pytest
 
 from runner.app.digests import report_on
 from runner.kpis import Unit
 from runner.kpis.words import number_words
+from runner.report import spans_before
 from runner.report.fonts import legible
 from runner.report.page import page_of, text_of
 from tests.core.world import World, utc
@@ -28,9 +32,21 @@ def test_a_month_is_mailed_once_in_the_morning_after_it(world_with: Callable[[st
     for time in ("2026-04-01 07:55", "2026-04-01 08:05", "2026-04-01 09:00", "2026-04-20 09:00"):
         world.tick(time)
     mailed = [(mailing.subject, mailing.letters[0].to.email) for mailing in world.mailer.mailings]
-    assert mailed == [("Acme: 2026-03", "care@acme.example"), ("Acme: 2026-03", "boss@acme.example")]
-    kept = world.folder / "reports" / "2026-03.pdf"
-    assert kept.read_bytes().startswith(b"%PDF-")
+    assert mailed == [("Acme: March 2026", "care@acme.example"), ("Acme: March 2026", "boss@acme.example")]
+    kept = (world.folder / "reports" / "2026-03.pdf").read_bytes()
+    assert kept.startswith(b"%PDF-")
+    files = [(file.name, file.type, file.content) for mailing in world.mailer.mailings for file in mailing.attachments]
+    assert files == [("Acme 2026-03.pdf", "application/pdf", kept)] * 2
+
+
+def test_a_digest_asks_once_a_quarter_whether_targets_are_still_right(world_with: Callable[[str], World]) -> None:
+    world = world_with(DIGEST.replace("{minimum_n: 2}", "{reviewed: 2025-12-20}"))
+    sold(world)
+    for time in ("2026-03-01 08:05", "2026-04-01 08:05"):
+        world.tick(time)
+    asked = ["Goals and targets were looked at" in mailing.html for mailing in world.mailer.mailings]
+    assert asked == [False, False, True, True]
+    assert "looked at 102 days ago: are they still right?" in world.mailer.mailings[-1].text
 
 
 def test_a_machine_that_was_off_makes_up_for_the_last_one_only(world_with: Callable[[str], World]) -> None:
@@ -38,7 +54,7 @@ def test_a_machine_that_was_off_makes_up_for_the_last_one_only(world_with: Calla
     sold(world)
     world.tick("2026-04-01 08:05")
     world.tick("2026-07-09 12:00")
-    assert {mailing.subject for mailing in world.mailer.mailings} == {"Acme: 2026-03", "Acme: 2026-06"}
+    assert {mailing.subject for mailing in world.mailer.mailings} == {"Acme: March 2026", "Acme: June 2026"}
 
 
 def test_the_page_has_figures_and_bars_and_nothing_that_readers_drop(world: World) -> None:
@@ -71,6 +87,19 @@ def test_an_agency_writes_a_report_a_client(world: World, tmp_path: Path) -> Non
         "workspace-2026-03.html",
         "workspace-2026-03.pdf",
     ]
+
+
+@pytest.mark.parametrize(
+    ("per", "title", "short", "before"),
+    [
+        ("week", "Week 53 of 2026", "W53", "the week before"),
+        ("month", "December 2026", "Dec", "the month before"),
+        ("quarter", "Fourth quarter of 2026", "Q4", "the quarter before"),
+    ],
+)
+def test_a_span_is_called_as_people_call_it(per: str, title: str, short: str, before: str) -> None:
+    (span,) = spans_before(date(2027, 1, 5), per, 1)
+    assert (span.title, span.short, span.before) == (title, short, before)
 
 
 def test_figures_read_as_people_write_them() -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from runner.yaml_types import Part
+from runner.yaml_types import Part, Wording, wording
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,34 +44,15 @@ BANDS: Mapping[str, Mapping[str, Scale]] = {
 REASONS = ("price", "quality", "service", "missing", "competitor", "no_need", "other")
 
 _KEY = re.compile(r"[a-z][a-z0-9_]*")
-_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z]{2,4})?")
 #: What an answer has anyway: no question may be called so.
 TAKEN = ("kind", "score", "comment", "reason", "at", "contact_id")
-
-
-def _wording(value: Any) -> Any:
-    if isinstance(value, str) and value.strip():
-        return value
-    if isinstance(value, Mapping) and value and all(isinstance(text, str) and text.strip() for text in value.values()):
-        if wrong := [str(key) for key in value if not _LANGUAGE.fullmatch(str(key))]:
-            raise ValueError(f"must have languages as its keys, such as en or de, has {', '.join(wrong)}")
-        return dict(value)
-    raise ValueError(f"must be a text, or one for each language: {{en: …, de: …}}, is {value!r}")
-
-
-#: A text, or one for each language: `{en: Anything else?, de: Noch etwas?}`; who reads none of them gets the first.
-Wording = Annotated[
-    str | Mapping[str, str],
-    BeforeValidator(_wording),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}]}),
-]
 
 
 def _options(value: Any) -> Any:
     if isinstance(value, Mapping):
         if wrong := [str(key) for key in value if not _KEY.fullmatch(str(key))]:
             raise ValueError(f"keys are small letters, digits and _, beginning with a letter; not {', '.join(wrong)}")
-        return {key: _wording(text) for key, text in value.items()}
+        return {key: wording(text) for key, text in value.items()}
     if isinstance(value, list | tuple) and all(isinstance(text, str) and text.strip() for text in value):
         if len(set(value)) < len(value):
             raise ValueError("must be answers that differ")

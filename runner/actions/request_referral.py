@@ -16,4 +16,4 @@ class RequestReferral(MailAction):
     subject: str = "Know somebody who would like us?"
 
     def says(self) -> str:
-        return f"referral invitation {self.template}: {self.subject}"
+        return f"referral invitation {self.template}: {self.headline}"

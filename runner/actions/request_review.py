@@ -48,4 +48,4 @@ class RequestReview(MailAction):
 
     def says(self) -> str:
         where = f"{', '.join(self.in_turn)} in turn" if self.sites else self.site
-        return f"review request ({where}) {self.template}: {self.subject}"
+        return f"review request ({where}) {self.template}: {self.headline}"

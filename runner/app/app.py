@@ -138,7 +138,7 @@ class App:
 
     @cached_property
     def templates(self) -> Templates:
-        return Templates(self.folder / "templates", self.links, self.settings.sender)
+        return Templates(self.folder / "templates", self.links, self.settings.sender, self.settings.language)
 
     @cached_property
     def lease(self) -> Lease:

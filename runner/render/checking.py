@@ -14,12 +14,14 @@ from jinja2.meta import find_undeclared_variables
 from connectors.base import Address
 from runner.errors import Fault
 from runner.render.environment import unknown_field
+from runner.render.languages import chosen
 from runner.yaml_file import closest
+from runner.yaml_types import Wording
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from runner.render.letters import Templates
+    from runner.render.letters import Edition, Templates
 
 #: The fields of each name that a template may use, None for any field.
 Known = Mapping[str, Collection[str] | None]
@@ -38,8 +40,8 @@ _SILENT = re.compile(r"<!--.*?-->|\{#.*?#\}|<mj-raw\b.*?</mj-raw\s*>", re.DOTALL
 def faults_of(
     templates: Templates,
     template: str,
-    subject: str,
-    preheader: str | None,
+    subject: Wording,
+    preheader: Wording | None,
     known: Known,
     sample: Mapping[str, Any],
 ) -> list[Fault]:
@@ -47,10 +49,8 @@ def faults_of(
     from runner.render.letters import ALWAYS_KNOWN
 
     known = {**dict.fromkeys(ALWAYS_KNOWN), **known}
-    faults = [
-        *_of_wording(templates, "subject", subject, known),
-        *_of_wording(templates, "preheader", preheader, known),
-    ]
+    lines = {**_said("subject", subject), **_said("preheader", preheader or "")}
+    faults = [fault for where, text in lines.items() for fault in _of_wording(templates, where, text, known)]
     files = templates.files(template)
     if not files:
         near = closest(template, templates.names())
@@ -64,12 +64,37 @@ def faults_of(
     for file in chain:
         faults += _of_file(templates, file, known)
     wrong = {fault.where for fault in faults if not fault.file}
-    said = "x" if "subject" in wrong else subject
-    shown = None if "preheader" in wrong else preheader
+    said = {where: "x" if where in wrong else text for where, text in lines.items()}
     without = _Without(templates, faults)
-    for file in files:
-        faults += without.faults(template, file, said, shown, sample)
+    for edition, where in _editions(templates, template, said) if files else ():
+        faults += without.faults(edition, where, sample)
     return sorted(set(faults))
+
+
+def _editions(templates: Templates, template: str, said: Mapping[str, str]) -> Iterator[tuple[Edition, str]]:
+    """Every file in what it speaks, and once more for each language that a subject or preheader alone speaks; and
+    where the subject is written.
+    """
+    from runner.render.letters import Edition
+
+    versions = templates.versions
+    spoken = list(versions.each(template))
+    alone = {where.partition(".")[2] for where in said} - {"", *(language for _, language in spoken)}
+    spoken += [(versions.serving(template, language)[0], language) for language in sorted(alone)]
+    for file, language in spoken:
+        subject, preheader = (_in(language, versions.usual, key, said) for key in ("subject", "preheader"))
+        yield Edition(file, language, said[subject], said[preheader]), subject
+
+
+def _said(key: str, wording: Wording) -> dict[str, str]:
+    """A subject's or preheader's texts by where they are written: `subject`, or `subject.de`."""
+    return {key: wording} if isinstance(wording, str) else {f"{key}.{tag}": text for tag, text in wording.items()}
+
+
+def _in(language: str, usual: str, key: str, said: Mapping[str, str]) -> str:
+    """Where what readers of a language get is written."""
+    written = {where.partition(".")[2]: where for where in said if where.partition(".")[0] == key}
+    return written[chosen([language, usual], written) or next(iter(written))]
 
 
 class _Without:
@@ -93,12 +118,10 @@ class _Without:
         lines = {line for file, line in self._told if file == self._plain.label(name)}
         return _without_outputs(path.read_text(encoding="utf-8"), lines), str(path), lambda: False
 
-    def faults(
-        self, template: str, file: str, subject: str, preheader: str | None, sample: Mapping[str, Any]
-    ) -> Iterator[Fault]:
+    def faults(self, edition: Edition, where: str, sample: Mapping[str, Any]) -> Iterator[Fault]:
         """What goes wrong with a sample person, one after the other, until a line keeps what is below from view."""
         for _ in range(_MOST):
-            found = list(_of_sample(self._templates, template, file, subject, preheader, sample))
+            found = list(_of_sample(self._templates, edition, where, sample))
             new = [fault for fault in found if (fault.file, fault.line) not in self._told]
             # Where something was left out, an empty letter or broken MJML may come of that.
             yield from (fault for fault in new if self._whole or fault.line > 1)
@@ -195,15 +218,13 @@ def _parsed(
             readable = rest
 
 
-def _of_sample(
-    templates: Templates, template: str, file: str, subject: str, preheader: str | None, sample: Mapping[str, Any]
-) -> Iterator[Fault]:
+def _of_sample(templates: Templates, edition: Edition, where: str, sample: Mapping[str, Any]) -> Iterator[Fault]:
     from runner.render.letters import Person
 
-    language = file.removeprefix(f"{template}.").rpartition(".")[0] or None
-    person = Person("sample", Address("sample@example.com"), language, sample)
+    file = edition.file
+    person = Person("sample", Address("sample@example.com"), edition.language, sample)
     try:
-        said, html, _ = templates.preview(template, subject, person, preheader=preheader)
+        said, html, _ = templates.preview_of(edition, person)
     except TemplateNotFound as error:
         yield Fault(templates.label(file), 1, 1, "", f"there is no template {error.name!r}")
     except (OSError, ValueError) as error:
@@ -212,22 +233,20 @@ def _of_sample(
                 templates.label(file), 1, 1, "", _words(error), "look for a tag that is not closed or out of place"
             )
             return
-        yield _at_place(templates, file, error)
+        yield _at_place(templates, where, error)
     except Exception as error:  # a template may raise anything
-        yield _at_place(templates, file, error)
+        yield _at_place(templates, where, error)
     else:
         if not said:
-            yield Fault(
-                "", 0, 0, "subject", "is empty for a contact of whom nothing is known", "give it words of its own"
-            )
+            yield Fault("", 0, 0, where, "is empty for a contact of whom nothing is known", "give it words of its own")
         if "<body" not in html:
             yield Fault(templates.label(file), 1, 1, "", "renders to nothing")
 
 
-def _at_place(templates: Templates, file: str, error: Exception) -> Fault:
+def _at_place(templates: Templates, where: str, error: Exception) -> Fault:
     place = templates.place(error)
     if place is None:
-        return Fault("", 0, 0, "subject", _words(error))
+        return Fault("", 0, 0, where, _words(error))
     message, _, advice = _words(error).partition("; ")
     return Fault(place[0], place[1], 1, "", message, advice)
 

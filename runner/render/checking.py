@@ -101,10 +101,10 @@ class _Without:
     """Templates without the outputs that were told of, so that what is wrong below them is told as well."""
 
     def __init__(self, templates: Templates, told: Sequence[Fault]) -> None:
-        self._told = {(fault.file, fault.line) for fault in told}
-        self._whole = not told
+        self._told = {(fault.file, fault.line) for fault in told if fault.file}
+        self._whole = not self._told
         self._plain = templates
-        self._templates = self._reduced() if told else templates
+        self._templates = self._reduced() if self._told else templates
 
     def _reduced(self) -> Templates:
         reduced = copy(self._plain)

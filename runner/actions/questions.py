@@ -4,36 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
+from connectors.scales import SCALES, Scale
 from runner.yaml_types import Part, Wording, wording
 
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """A survey's scores, both ends included."""
-
-    lowest: int
-    highest: int
-
-    def __contains__(self, score: object) -> bool:
-        return isinstance(score, int) and not isinstance(score, bool) and self.lowest <= score <= self.highest
-
-    @property
-    def scores(self) -> range:
-        return range(self.lowest, self.highest + 1)
-
-
 #: The scale of each kind of survey; an `exit` survey asks for a reason.
-SCALES: Mapping[str, Scale | None] = {
-    "nps": Scale(0, 10),
-    "csat": Scale(1, 5),
-    "ces": Scale(1, 7),
-    "exit": None,
-}
+KINDS: Mapping[str, Scale | None] = {**SCALES, "exit": None}
 #: The scores after which each kind asks the same, the lowest first; the pages have words for each.
 BANDS: Mapping[str, Mapping[str, Scale]] = {
     "nps": {"low": Scale(0, 6), "middle": Scale(7, 8), "high": Scale(9, 10)},
@@ -199,7 +178,7 @@ class Questionnaire(Part):
     @property
     def scale(self) -> Scale | None:
         if self.kind is not None:
-            return SCALES[self.kind]
+            return KINDS[self.kind]
         return self.scored.scale if self.scored else None
 
     @property

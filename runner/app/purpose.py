@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from connectors.base import Address
+from connectors.scales import Scale
 from runner.actions import MailAction, Reminder, Survey
 from runner.actions.base import texts
-from runner.actions.questions import Questionnaire, Scale
+from runner.actions.questions import Questionnaire
 from runner.app.soundness import SAMPLE_SENDER, sample_person
 from runner.conditions import Fields
 from runner.errors import Fault

@@ -6,8 +6,10 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import jinja2
 from jinja2 import FunctionLoader, TemplateError, TemplateNotFound, TemplateSyntaxError, nodes
 from jinja2.meta import find_undeclared_variables
 
@@ -157,7 +159,7 @@ def _names_set_in(templates: Templates, files: Sequence[str]) -> Iterator[str]:
 def _of_wording(templates: Templates, where: str, text: str | None, known: Known) -> Iterator[Fault]:
     try:
         tree = templates.plain_text.parse(text or "")
-        words = _unknown_words(templates, tree)
+        words = _unknown_words(templates.environment, tree)
         if not words:
             templates.plain_text.compile(text or "")
     except TemplateSyntaxError as error:
@@ -176,7 +178,7 @@ def _of_file(templates: Templates, file: str, known: Known) -> Iterator[Fault]:
     except UnicodeDecodeError:
         yield Fault(label, 1, 1, "", "is not UTF-8 text", "save it as UTF-8")
         return
-    tree, words, broken = _parsed(templates, file, source)
+    tree, words, broken = _parsed(templates.environment, file, source)
     for line, message, advice in broken:
         yield Fault(label, line, 1, "", message, advice)
     if tree is None:
@@ -198,17 +200,20 @@ def _of_file(templates: Templates, file: str, known: Known) -> Iterator[Fault]:
         yield from _of_tags(label, source)
 
 
+@lru_cache(maxsize=256)
 def _parsed(
-    templates: Templates, file: str, source: str
+    environment: jinja2.Environment, file: str, source: str
 ) -> tuple[nodes.Template | None, list[tuple[str, str, int, str]], list[tuple[int, str, str]]]:
     """The tree, its unknown filters and tests, and what Jinja cannot read: it is left out and the rest read on."""
     readable, broken = source, list[tuple[int, str, str]]()
     while True:
         try:
-            tree = templates.environment.parse(readable, file)
-            words = _unknown_words(templates, tree)
-            if not words:
-                templates.environment.compile(readable, file)
+            tree = environment.parse(readable, file)
+            words = _unknown_words(environment, tree)
+            if not words and readable is source:
+                environment.get_template(file)  # compiled, it is there for who renders it
+            elif not words:
+                environment.compile(readable, file)
             return tree, words, broken
         except TemplateSyntaxError as error:
             broken.append((error.lineno, *_syntax(error)))
@@ -311,18 +316,18 @@ def _unknown(tree: nodes.Template, known: Known) -> Iterator[tuple[str, str | No
             yield owner.name, field, access.lineno
 
 
-def _unknown_words(templates: Templates, tree: nodes.Template) -> list[tuple[str, str, int, str]]:
+def _unknown_words(environment: jinja2.Environment, tree: nodes.Template) -> list[tuple[str, str, int, str]]:
     """Filters and tests that Jinja has not; inside an `if` it would only notice when rendering.
 
     They are taken out of the tree, since Jinja's own analysis stops at the first.
     """
     found = []
     for used in tree.find_all(nodes.Filter):
-        if used.name not in (known := templates.environment.filters):
+        if used.name not in (known := environment.filters):
             found.append(("filter", used.name, used.lineno, closest(used.name, known)))
             used.name = "_shown"
     for asked in tree.find_all(nodes.Test):
-        if asked.name not in (known := templates.environment.tests):
+        if asked.name not in (known := environment.tests):
             found.append(("test", asked.name, asked.lineno, closest(asked.name, known)))
             asked.name = "none"
     return found

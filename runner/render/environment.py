@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
-from functools import partial, wraps
+from functools import lru_cache, partial, wraps
 from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
@@ -223,6 +223,12 @@ class Environment(ImmutableSandboxedEnvironment):
         template = super()._parse(source, name, filename)
         _Rewriting(_settled(template), self._marks).visit(template)
         return template.set_environment(self)  # type: ignore[return-value]
+
+
+@lru_cache(maxsize=8)
+def environment_of(folder: Path, *, outlines: bool = False) -> Environment:
+    """The one of a folder: what was compiled for a check is not compiled once more for a look at something else."""
+    return Environment(folder, outlines=outlines)
 
 
 class _Rewriting(NodeTransformer):

@@ -22,7 +22,7 @@ from connectors.base import Address
 from runner.errors import Fault
 from runner.render import pipeline
 from runner.render.batch import Batch, Draft, Group, grouped
-from runner.render.environment import RECORDER, Environment, Fields, Keys, KeyTaken, Recorder, fields, shown
+from runner.render.environment import RECORDER, Fields, Keys, KeyTaken, Recorder, environment_of, fields, shown
 from runner.render.languages import Languages, Words, in_language
 from runner.render.page_words import LANGUAGE
 from runner.render.versions import Versions
@@ -131,9 +131,9 @@ class Templates:
         self.folder = folder
         self.versions = Versions(folder, language)
         self._languages = Languages(folder / "pages", language, company=sender.name, mail=sender.email)
-        self.environment = Environment(folder)
+        self.environment = environment_of(folder)
         self.plain_text = self.environment.overlay(autoescape=False)
-        self._outlines = Environment(folder, outlines=True)
+        self._outlines = environment_of(folder, outlines=True)
         self._links = links
         #: Of each file when it changed and which others it names.
         self._references: dict[str, tuple[int, Sequence[str]]] = {}

@@ -39,6 +39,8 @@ class Words:
         self.language = language
         self._catalog = catalog
         self._always = always
+        #: What nothing is filled into but the sender: a mail says it once a reader.
+        self._whole: dict[str, str] = {}
 
     @property
     def tag(self) -> str:
@@ -47,7 +49,12 @@ class Words:
 
     def __call__(self, key: str, /, **values: object) -> str:
         """The words of a key; numbers and days as the language writes them. `count` chooses the plural."""
-        return self._said(key, values).format(**self._always, **{name: self._shown(of) for name, of in values.items()})
+        if values:
+            shown = {name: self._shown(of) for name, of in values.items()}
+            return self._said(key, values).format(**self._always, **shown)
+        if key not in self._whole:
+            self._whole[key] = self._said(key, values).format(**self._always)
+        return self._whole[key]
 
     def own(self, wording: str | Mapping[str, str]) -> str:
         """Of a text in several languages this one, else the first that is written."""

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, TypeAdapter, field_validator
 
 from runner import cases, triggers
 from runner.actions import Choose, MailAction, Split, Stop, Survey, Wait
-from runner.actions.questions import SCALES, Questionnaire
+from runner.actions.questions import KINDS, Questionnaire
 from runner.cases import Case
 from runner.conditions import Condition, Fields
 from runner.conditions.fields import Kind
@@ -109,7 +109,7 @@ class PlaybookKeys(Part):
     @field_validator("surveys")
     @classmethod
     def _names_of_their_own(cls, surveys: Mapping[str, Questionnaire]) -> Mapping[str, Questionnaire]:
-        if taken := sorted(surveys.keys() & SCALES.keys()):
+        if taken := sorted(surveys.keys() & KINDS.keys()):
             raise ValueError(f"{taken[0]!r} is a kind: give the survey another name, and kind: {taken[0]} inside it")
         return surveys
 

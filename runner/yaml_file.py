@@ -180,6 +180,12 @@ def _as_fault(
             return file.fault(path, f"there is no key {str(path[-1])!r} here", advice, value=False)
         case "missing":
             return file.fault(path[:-1], f"{path[-1]!r} is missing", "add it", value=False)
+        case "string_type" | "value_error" if isinstance(given, dict) and any(
+            isinstance(key, Mapping) for key in given
+        ):
+            return file.fault(
+                path, "braces at the start of a text", 'put the text in quotes: "{{ contact.first_name }}"'
+            )
         case "value_error" | "assertion_error":
             return file.fault(path, str(context.get("error", detail["msg"])))
         case "literal_error":
@@ -200,10 +206,6 @@ def _as_fault(
             return file.fault(path, f"{context['discriminator']!s} is missing", "add it", value=False)
         case "none_required" | "is_instance_of":
             return file.fault(path, f"is not understood: {given!r}")
-        case "string_type" if isinstance(given, dict) and any(isinstance(key, Mapping) for key in given):
-            return file.fault(
-                path, "braces at the start of a text", 'put the text in quotes: "{{ contact.first_name }}"'
-            )
         case "string_type" if isinstance(given, int | float | date):
             return file.fault(path, f"must be a text, is {given}", f'put it in quotes: "{given}"')
         case "invalid_key":

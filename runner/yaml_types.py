@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import time
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -54,6 +55,27 @@ Share = Annotated[
             ]
         }
     ),
+]
+
+
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z]{2,4})?")
+
+
+def wording(value: Any) -> Any:
+    if isinstance(value, str) and value.strip():
+        return value
+    if isinstance(value, Mapping) and value and all(isinstance(text, str) and text.strip() for text in value.values()):
+        if wrong := [str(key) for key in value if not _LANGUAGE.fullmatch(str(key))]:
+            raise ValueError(f"must have languages as its keys, such as en or de, has {', '.join(wrong)}")
+        return dict(value)
+    raise ValueError(f"must be a text, or one for each language: {{en: …, de: …}}, is {value!r}")
+
+
+#: A text, or one for each language: `{en: Anything else?, de: Noch etwas?}`; who reads none of them gets the first.
+Wording = Annotated[
+    str | Mapping[str, str],
+    BeforeValidator(wording),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}]}),
 ]
 
 

@@ -1,6 +1,6 @@
 """Renders every mail template for a sample customer and photographs it: wide, on a phone, and in the dark.
 
-    python tools/screenshots.py FOLDER [TEMPLATE …]
+    python tools/screenshots.py FOLDER [TEMPLATE …] [--language de]
 
 Needs Chromium; the pictures in docs/screenshots/ were made with it.
 """
@@ -52,17 +52,17 @@ SAMPLE = {
 SHAPES = {"wide": (640, "light"), "phone": (360, "light"), "small": (320, "light"), "dark": (640, "dark")}
 
 
-def main(folder: Path, wanted: list[str]) -> None:
+def main(folder: Path, wanted: list[str], language: str | None) -> None:
     sender = Sender(name="Acme Tea", email="hello@acme.example", address="1 Main St, Springfield")
     templates = Templates(ROOT / "templates", Links("https://hello.acme.example", ["sample"]), sender)
-    person = Person("0199f0c2a1b47c3d", Address("marta@example.com", "Marta Nowak"), None, SAMPLE)
+    person = Person("0199f0c2a1b47c3d", Address("marta@example.com", "Marta Nowak"), language, SAMPLE)
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         program = os.environ.get("REGULARS_CHROMIUM") or shutil.which("chromium")
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
         for name in wanted or templates.names():
             _, html, text = templates.preview(name, "A sample", person)
-            stem = Path(name).name
+            stem = f"{Path(name).name}-{language}" if language else Path(name).name
             (folder / f"{stem}.html").write_text(html, encoding="utf-8")
             (folder / f"{stem}.txt").write_text(text, encoding="utf-8")
             for shape, (width, scheme) in SHAPES.items():
@@ -74,4 +74,5 @@ def main(folder: Path, wanted: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    told, _, language = " ".join(sys.argv[1:]).partition(" --language ")
+    main(Path(told.split()[0]), told.split()[1:], language or None)

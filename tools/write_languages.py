@@ -19,7 +19,7 @@ from runner.render.page_words import WORDS
 #: Each file and the keys in it, by what a key begins with.
 FAMILIES = {
     "survey": ("survey", "thanks"),
-    "mail": ("unsubscribe", "preferences"),
+    "mail": ("unsubscribe", "preferences", "letter"),
     "rewards": ("review", "referral", "friend", "testimonial"),
     "problems": ("problem",),
 }

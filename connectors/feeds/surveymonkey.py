@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from connectors.base import ConnectorSettings, Cursor, Page, SetAside, Source
 from connectors.feeds.http import client, get
-from connectors.feeds.told import SCALES
 from connectors.limits import Caller, Rate
 from connectors.records import Contact, Record, Survey
+from connectors.scales import SCALES
 
 SYSTEM = "SurveyMonkey"
 #: Of an app that is no public one. 500 calls a day are left to the pauses between two pulls.
@@ -164,7 +164,7 @@ class SurveyMonkey(Source):
         given = next((texts.get(a.get("choice_id", ""), a.get("text", "")) for a in answers.get(asked.score, ())), None)
         if given is None:
             return []
-        low, high = SCALES[asked.kind]
+        low, high = SCALES[asked.kind].ends
         score = re.match(r"\s*(\d+)", given)
         if score is None or not low <= int(score[1]) <= high:
             return SetAside(where, "score", given[:100], f"is no score of {asked.kind}, {low} to {high}")

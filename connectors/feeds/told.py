@@ -7,7 +7,8 @@ answer that is told again under its id takes the earlier one's place.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Annotated, Literal, Self
 
@@ -25,11 +26,10 @@ from connectors.feeds.told_values import (
     whole,
 )
 from connectors.records import Cart, Company, Contact, Event, Order, Record, Refund, Survey, Ticket, Usage
+from connectors.scales import SCALES
 
 #: Events of one body at the most.
 MOST = 1000
-#: The scores of each kind of survey, both ends included.
-SCALES: Mapping[str, tuple[int, int]] = {"nps": (0, 10), "csat": (1, 5), "ces": (1, 7)}
 
 
 class Told(BaseModel):
@@ -98,16 +98,16 @@ class Who(Told):
             yield Contact(contact_id=self.key, created_at=self.created_at or at, custom=dict(self.properties), **told)
 
 
-class Happening(Told):
+class Happening(Told, ABC):
     """What every event has."""
 
     #: When it happened, with its zone: `2026-11-27T10:00:00Z`.
     at: Moment
     contact: Who
 
+    @abstractmethod
     def records(self, *, customers: str) -> Iterator[Record]:
         """The event's own record; `customers` is the setting of that name."""
-        raise NotImplementedError
 
 
 class OrderTold(Happening):
@@ -214,26 +214,25 @@ class AnswerTold(Happening):
     model_config = ConfigDict(
         json_schema_extra={
             "oneOf": [
-                {"properties": {"kind": {"const": kind}, "score": {"minimum": low, "maximum": high}}}
-                for kind, (low, high) in SCALES.items()
+                {"properties": {"kind": {"const": kind}, "score": {"minimum": scale.lowest, "maximum": scale.highest}}}
+                for kind, scale in SCALES.items()
             ]
         }
     )
 
     @model_validator(mode="after")
     def _on_scale(self) -> Self:
-        low, high = SCALES[self.kind]
-        if not low <= self.score <= high:
-            raise ValueError(f"the score of {self.kind} is {low} to {high}, is {self.score}")
+        scale = SCALES[self.kind]
+        if self.score not in scale:
+            raise ValueError(f"the score of {self.kind} is {scale.lowest} to {scale.highest}, is {self.score}")
         return self
 
     def records(self, *, customers: str) -> Iterator[Record]:
-        low, high = SCALES[self.kind]
         yield Survey(
             response_id=self.id,
             contact_id=self.contact.key,
             kind=self.kind,
-            scale=f"{low}-{high}",
+            scale=str(SCALES[self.kind]),
             score=float(self.score),
             sent_at=self.sent_at,
             responded_at=self.at,

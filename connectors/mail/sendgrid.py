@@ -34,8 +34,9 @@ from connectors.mail.message import (
     well_formed,
 )
 from connectors.mail.sendgrid_api import SYSTEM, Lost, Refused, SendGridApi
-from connectors.mail.sendgrid_events import events_in, is_signed, public_key
+from connectors.mail.sendgrid_events import events_in
 from connectors.mail.sendgrid_lists import entries
+from connectors.signatures import EVENTS, is_signed, public_key
 
 #: Seconds for one call; SendGrid answers a call of a thousand letters in a few.
 TIMEOUT = 60.0
@@ -164,7 +165,7 @@ class SendGridMailer(Mailer):
         return outcomes
 
     def verify(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> bool:
-        return self._webhook_key is not None and is_signed(self._webhook_key, headers, body, now=now)
+        return self._webhook_key is not None and is_signed(self._webhook_key, headers, body, now=now, tries=EVENTS)
 
     def events(self, body: bytes) -> Iterator[MailEvent]:
         return events_in(body)

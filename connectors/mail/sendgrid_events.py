@@ -1,29 +1,15 @@
-"""SendGrid's event webhook: whether a body is SendGrid's, and what it tells of our letters."""
+"""SendGrid's event webhook: what a body tells of our letters."""
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
-
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from connectors.base import Actor, MailEvent, MailEventKind
 from connectors.mail.message import well_formed
-
-SIGNATURE = "x-twilio-email-event-webhook-signature"
-TIMESTAMP = "x-twilio-email-event-webhook-timestamp"
-
-#: SendGrid tries to hand events in for 24 hours.
-REPLAY_WINDOW = timedelta(hours=25)
-
-#: How far SendGrid's clock may be ahead of ours.
-SKEW = timedelta(minutes=10)
 
 KINDS: Mapping[str, MailEventKind] = {
     "processed": MailEventKind.PROCESSED,
@@ -49,30 +35,6 @@ DROPPED_BECAUSE: Mapping[str, MailEventKind] = {
 
 #: Of these the address is the visitor's; of the others a mail server's.
 _HITS = (MailEventKind.OPENED, MailEventKind.CLICKED)
-
-
-def public_key(text: str) -> ec.EllipticCurvePublicKey:
-    """The verification key as SendGrid's settings page shows it, or as PEM. Raises ValueError."""
-    plain = "".join("".join(line.split()) for line in text.splitlines() if "-----" not in line)
-    try:
-        key = serialization.load_der_public_key(base64.b64decode(plain, validate=True))
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise ValueError("must be the verification key that SendGrid shows for its event webhook") from error
-    if not isinstance(key, ec.EllipticCurvePublicKey):
-        raise ValueError("must be SendGrid's verification key, an elliptic curve key")
-    return key
-
-
-def is_signed(key: ec.EllipticCurvePublicKey, headers: Mapping[str, str], body: bytes, *, now: datetime) -> bool:
-    """Whether SendGrid signed these very bytes, not longer ago than it keeps trying."""
-    stamp = headers.get(TIMESTAMP, "")
-    try:
-        signed_at = datetime.fromtimestamp(int(stamp), UTC)
-        signature = base64.b64decode(headers.get(SIGNATURE, ""), validate=True)
-        key.verify(signature, stamp.encode() + body, ec.ECDSA(hashes.SHA256()))
-    except (InvalidSignature, ValueError, OverflowError, OSError):
-        return False
-    return -SKEW <= now - signed_at <= REPLAY_WINDOW
 
 
 def events_in(body: bytes) -> Iterator[MailEvent]:

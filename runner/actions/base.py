@@ -8,7 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, WithJsonSchema
 
-from runner.yaml_types import MailAddress, Part
+from runner.render.languages import in_language
+from runner.yaml_types import MailAddress, Part, Wording
 
 #: Steps within a step; the schema of a playbook says there what a step is.
 Steps = Annotated[list[Any], WithJsonSchema({"steps": True})]
@@ -39,10 +40,10 @@ class MailAction(Action):
 
     #: The template without ending: `email/thanks` is `templates/email/thanks.mjml`.
     template: str
-    #: The subject line, with `{{ … }}` as in templates.
-    subject: str
-    #: The line that mail clients show after the subject.
-    preheader: str | None = None
+    #: The subject line, with `{{ … }}` as in templates: a text, or one for each language.
+    subject: Wording
+    #: The line that mail clients show after the subject; also one for each language.
+    preheader: Wording | None = None
     #: What kind of mail it is, for those who choose what they get.
     topic: str = "lifecycle"
     #: `marketing` heeds opt-out, caps and holdout; `service` (a receipt, an answer) does not.
@@ -59,12 +60,17 @@ class MailAction(Action):
         """The survey's kind or the review site: what the answer will be about."""
         return None
 
+    @property
+    def headline(self) -> str:
+        """The subject as it is written first, for who reads the playbook."""
+        return in_language(self.subject, ())
+
     def headers(self, facts: Mapping[str, Any]) -> Mapping[str, str]:
         """Headers of its own; `facts` are what the trigger brought."""
         return {}
 
     def says(self) -> str:
-        return f"mail {self.template}: {self.subject}"
+        return f"mail {self.template}: {self.headline}"
 
 
 class Work(Action):

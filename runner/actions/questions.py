@@ -4,36 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from runner.yaml_types import Part
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """A survey's scores, both ends included."""
-
-    lowest: int
-    highest: int
-
-    def __contains__(self, score: object) -> bool:
-        return isinstance(score, int) and not isinstance(score, bool) and self.lowest <= score <= self.highest
-
-    @property
-    def scores(self) -> range:
-        return range(self.lowest, self.highest + 1)
-
+from connectors.scales import SCALES, Scale
+from runner.yaml_types import Part, Wording, wording
 
 #: The scale of each kind of survey; an `exit` survey asks for a reason.
-SCALES: Mapping[str, Scale | None] = {
-    "nps": Scale(0, 10),
-    "csat": Scale(1, 5),
-    "ces": Scale(1, 7),
-    "exit": None,
-}
+KINDS: Mapping[str, Scale | None] = {**SCALES, "exit": None}
 #: The scores after which each kind asks the same, the lowest first; the pages have words for each.
 BANDS: Mapping[str, Mapping[str, Scale]] = {
     "nps": {"low": Scale(0, 6), "middle": Scale(7, 8), "high": Scale(9, 10)},
@@ -44,34 +23,15 @@ BANDS: Mapping[str, Mapping[str, Scale]] = {
 REASONS = ("price", "quality", "service", "missing", "competitor", "no_need", "other")
 
 _KEY = re.compile(r"[a-z][a-z0-9_]*")
-_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z]{2,4})?")
 #: What an answer has anyway: no question may be called so.
 TAKEN = ("kind", "score", "comment", "reason", "at", "contact_id")
-
-
-def _wording(value: Any) -> Any:
-    if isinstance(value, str) and value.strip():
-        return value
-    if isinstance(value, Mapping) and value and all(isinstance(text, str) and text.strip() for text in value.values()):
-        if wrong := [str(key) for key in value if not _LANGUAGE.fullmatch(str(key))]:
-            raise ValueError(f"must have languages as its keys, such as en or de, has {', '.join(wrong)}")
-        return dict(value)
-    raise ValueError(f"must be a text, or one for each language: {{en: …, de: …}}, is {value!r}")
-
-
-#: A text, or one for each language: `{en: Anything else?, de: Noch etwas?}`; who reads none of them gets the first.
-Wording = Annotated[
-    str | Mapping[str, str],
-    BeforeValidator(_wording),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}]}),
-]
 
 
 def _options(value: Any) -> Any:
     if isinstance(value, Mapping):
         if wrong := [str(key) for key in value if not _KEY.fullmatch(str(key))]:
             raise ValueError(f"keys are small letters, digits and _, beginning with a letter; not {', '.join(wrong)}")
-        return {key: _wording(text) for key, text in value.items()}
+        return {key: wording(text) for key, text in value.items()}
     if isinstance(value, list | tuple) and all(isinstance(text, str) and text.strip() for text in value):
         if len(set(value)) < len(value):
             raise ValueError("must be answers that differ")
@@ -218,7 +178,7 @@ class Questionnaire(Part):
     @property
     def scale(self) -> Scale | None:
         if self.kind is not None:
-            return SCALES[self.kind]
+            return KINDS[self.kind]
         return self.scored.scale if self.scored else None
 
     @property

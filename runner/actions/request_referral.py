@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from runner.actions.base import MailAction
+from runner.yaml_types import Wording
 
 
 class RequestReferral(MailAction):
@@ -13,7 +14,7 @@ class RequestReferral(MailAction):
     name: ClassVar[str] = "request_referral"
     example: ClassVar[str] = "request_referral: {id: invite, template: email/referral}"
 
-    subject: str = "Know somebody who would like us?"
+    subject: Wording = "Know somebody who would like us?"
 
     def says(self) -> str:
-        return f"referral invitation {self.template}: {self.subject}"
+        return f"referral invitation {self.template}: {self.headline}"

@@ -7,6 +7,7 @@ from typing import ClassVar, Self
 from pydantic import Field, model_validator
 
 from runner.actions.base import MailAction
+from runner.yaml_types import Wording
 
 
 class RequestReview(MailAction):
@@ -22,7 +23,7 @@ class RequestReview(MailAction):
     site: str = "google"
     #: Several sites in turn, `[google, trustpilot, own]`: each person begins with another one.
     sites: tuple[str, ...] = Field((), min_length=2)
-    subject: str = "Would you tell others?"
+    subject: Wording = "Would you tell others?"
 
     @model_validator(mode="after")
     def _one_way_of_saying(self) -> Self:
@@ -48,4 +49,4 @@ class RequestReview(MailAction):
 
     def says(self) -> str:
         where = f"{', '.join(self.in_turn)} in turn" if self.sites else self.site
-        return f"review request ({where}) {self.template}: {self.subject}"
+        return f"review request ({where}) {self.template}: {self.headline}"

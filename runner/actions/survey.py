@@ -10,6 +10,7 @@ from runner.actions.base import MailAction
 from runner.actions.questions import STANDARD, Questionnaire
 from runner.actions.wait import Wait
 from runner.duration import Duration, SomeTime, Span
+from runner.yaml_types import Wording
 
 
 class Survey(MailAction):
@@ -20,13 +21,13 @@ class Survey(MailAction):
 
     #: `nps` 0-10, `csat` 1-5, `ces` 1-7, or `exit` with its reasons.
     kind: Literal["nps", "csat", "ces", "exit"] = "nps"
-    subject: str = "How are we doing?"
+    subject: Wording = "How are we doing?"
     #: Questions of one's own instead of a kind: a name below `surveys:`.
     questions: str | None = None
     #: When somebody who has not answered is asked once more; steps below wait until then, or for the answer.
     remind_after: SomeTime | None = None
     #: The reminder's subject, where not the same.
-    remind_subject: str | None = None
+    remind_subject: Wording | None = None
     #: The reminder's template, where not the same.
     remind_template: str | None = None
     #: How long it may be answered.
@@ -73,7 +74,7 @@ class Survey(MailAction):
         return AnswerOrReminder.model_validate({"for": "answer", "at_most": self.remind_after})
 
     def says(self) -> str:
-        return f"{self.questions or self.kind.upper()} survey {self.template}: {self.subject}"
+        return f"{self.questions or self.kind.upper()} survey {self.template}: {self.headline}"
 
 
 class Reminder(MailAction):
@@ -94,7 +95,7 @@ class Reminder(MailAction):
         return self._asks
 
     def says(self) -> str:
-        return f"reminder {self.template}: {self.subject}"
+        return f"reminder {self.template}: {self.headline}"
 
 
 class AnswerOrReminder(Wait):

@@ -138,7 +138,7 @@ class App:
 
     @cached_property
     def templates(self) -> Templates:
-        return Templates(self.folder / "templates", self.links, self.settings.sender)
+        return Templates(self.folder / "templates", self.links, self.settings.sender, self.settings.language)
 
     @cached_property
     def lease(self) -> Lease:
@@ -154,7 +154,7 @@ class App:
 
     def readings(self, fields: Fields) -> list[Reading]:
         """Every playbook, with all that keeps it from running; read again when a file or the fields have changed."""
-        files = [*(self.folder / "playbooks").glob("*.yaml"), *(self.folder / "templates" / "email").glob("*")]
+        files = [*(self.folder / "playbooks").glob("*.yaml"), *(self.folder / "templates" / "email").rglob("*.*")]
         stats = tuple((path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(files))
         seen = (stats, fields.signature)
         if self._read is None or self._read[0] != seen:

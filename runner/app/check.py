@@ -94,7 +94,7 @@ def _ground(
     app: App, told: SettingsFile, readings: Sequence[Reading], fields: Fields, connection: sa.Connection | None
 ) -> Ground:
     running = [reading.playbook for reading in readings if reading.playbook is not None and reading.enabled]
-    templates = Templates(app.folder / "templates", SampleLinks(), told.settings.sender)
+    templates = Templates(app.folder / "templates", SampleLinks(), told.settings.sender, told.settings.language)
     known = connection if connection is not None and is_current(connection) else None
     return Ground(running, told.settings, told.file, templates, fields, app.now(), known)
 

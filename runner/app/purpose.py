@@ -10,13 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from connectors.base import Address
+from connectors.scales import Scale
 from runner.actions import MailAction, Reminder, Survey
-from runner.actions.questions import Questionnaire, Scale
+from runner.actions.base import texts
+from runner.actions.questions import Questionnaire
 from runner.app.soundness import SAMPLE_SENDER, sample_person
 from runner.conditions import Fields
 from runner.errors import Fault
 from runner.playbook import Draft, Reading
 from runner.render import Person, Templates
+from runner.render.letters import Edition
+from runner.render.page_words import LANGUAGE
 from runner.settings import Settings
 from runner.steps import Step
 
@@ -60,7 +64,7 @@ def with_purpose(readings: Sequence[Reading], folder: Path, settings: Settings |
     """The readings with the faults of mails that can be made and are of no use, or against the law."""
     written = settings.sender if settings else SAMPLE_SENDER
     sender = written.model_copy(update={"address": _ADDRESS})
-    templates = Templates(folder / "templates", SampleLinks(), sender)
+    templates = Templates(folder / "templates", SampleLinks(), sender, settings.language if settings else LANGUAGE)
     return [_with_purpose(reading, templates, (_ADDRESS, written.address), fields) for reading in readings]
 
 
@@ -89,11 +93,13 @@ def _of_mail(
     addresses: Sequence[str],
 ) -> Iterator[Fault]:
     path = (*step.path, mail.name)
-    if "\n" in mail.subject.strip():
-        yield draft.file.fault((*path, "subject"), "has a line break", "a subject is one line")
-    for file in templates.files(mail.template):
+    for below, text in texts(mail.subject):
+        if "\n" in text.strip():
+            yield draft.file.fault((*path, "subject", *below), "has a line break", "a subject is one line")
+    for file, language in templates.versions.each(mail.template):
         with suppress(Exception):  # what keeps it from being rendered has been told
-            html = _rendered(templates, mail, file, sample) + _unseen(templates, file)
+            person = Person("sample", Address("sample@example.com"), language, sample)
+            html = templates.preview_of(Edition(file, language, "", ""), person)[1] + _unseen(templates, file)
             for words, advice in _of_links(mail, html):
                 yield draft.file.fault((*path, "template"), f"{file} {words}", advice)
             for words, advice in _of_law(mail, html, addresses):
@@ -105,12 +111,6 @@ def _unseen(templates: Templates, file: str) -> str:
     sources = "".join((templates.folder / name).read_text(encoding="utf-8") for name in templates.chain([file]))
     named = {"survey", "unsubscribe", "preferences", "review", "referral"}
     return "".join(f"\n{_HOST}/{function}" for function in sorted(named) if re.search(rf"\b{function}\(", sources))
-
-
-def _rendered(templates: Templates, mail: MailAction, file: str, sample: Mapping[str, Any]) -> str:
-    language = file.removeprefix(f"{mail.template}.").rpartition(".")[0] or None
-    person = Person("sample", Address("sample@example.com"), language, sample)
-    return templates.preview(mail.template, mail.subject, person, preheader=mail.preheader)[1]
 
 
 def _of_links(mail: MailAction, html: str) -> Iterator[tuple[str, str]]:

@@ -78,8 +78,10 @@ def template_faults(folder: Path, draft: Draft, settings: Settings | None, field
 
 
 def _templates(folder: Path, settings: Settings | None) -> Templates:
-    sender = settings.sender if settings else SAMPLE_SENDER
-    return Templates(folder / "templates", Links("https://acme.example", ["check"]), sender)
+    links = Links("https://acme.example", ["check"])
+    if settings is None:
+        return Templates(folder / "templates", links, SAMPLE_SENDER)
+    return Templates(folder / "templates", links, settings.sender, settings.language)
 
 
 def _template_faults(templates: Templates, draft: Draft, settings: Settings | None, fields: Fields) -> list[Fault]:
@@ -172,7 +174,7 @@ def _placed(draft: Draft, fault: Fault, path: tuple[str | int, ...]) -> Fault:
     """A fault of the subject or of the template's name stands in the playbook; one in the template names its file."""
     if fault.file:
         return fault
-    return draft.file.fault((*path, fault.where or "template"), fault.message, fault.advice)
+    return draft.file.fault((*path, *(fault.where or "template").split(".")), fault.message, fault.advice)
 
 
 def _work_faults(

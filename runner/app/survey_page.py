@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from runner.actions.questions import BANDS, Questionnaire, Wording
+from runner.actions.questions import BANDS, Questionnaire
 from runner.collect import Answered, BadAnswer, Said
+from runner.yaml_types import Wording
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from runner import clock, kpis
+from runner.actions import Survey
 from runner.app.app import App
 from runner.app.clockwork import last_moment
+from runner.app.keywords import Keyword, Text, keywords
 from runner.app.looking import contact_called
 from runner.circumstances.people import source_ids
 from runner.kpis import Kpi, Period
@@ -43,9 +45,11 @@ class Voice:
     source: str
     #: When it was last changed, where that was after it was given.
     changed_at: datetime | None
+    #: All that was written freely: the comment, and what questions of words were answered.
+    text: str = ""
 
     def document(self) -> dict[str, Any]:
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "text"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +59,25 @@ class Heard:
     period: Period | None
     voices: Sequence[Voice]
     figures: Sequence[Kpi]
+    #: What comes up in more than one of them; `among` are places among the voices.
+    keywords: Sequence[Keyword] = ()
+
+    @property
+    def worded(self) -> int:
+        """How many have words."""
+        return sum(bool(voice.text) for voice in self.voices)
+
+    def having(self, words: str) -> Heard:
+        """Those alone in which a keyword comes up; nobody's where it is none."""
+        found = next((keyword for keyword in self.keywords if keyword.words == words.casefold()), None)
+        return replace(self, voices=[self.voices[place] for place in found.among] if found else [], keywords=())
 
     def document(self) -> dict[str, Any]:
         return {
             "figures": [kpi.document() for kpi in self.figures],
             "answers": [voice.document() for voice in self.voices],
+            "worded": self.worded,
+            "keywords": [{"words": one.words, "n": one.n, "answers": list(one.among)} for one in self.keywords],
         }
 
 
@@ -83,7 +101,36 @@ def heard(
         who = contact_called(connection, contact) if contact else None
         voices = _voices(connection, _chosen(app, period, who, survey, now, limit))
         figures = _figures(app, connection, period, now, survey) if not contact else []
-    return Heard(period, voices, figures)
+    voices = _with_words(app, voices)
+    texts = [Text(voice.text, voice.contact["language"]) for voice in voices]
+    return Heard(period, voices, figures, keywords(texts, app.settings.language) if not contact else ())
+
+
+def _with_words(app: App, voices: Sequence[Voice]) -> list[Voice]:
+    """The same with what was written freely; what was chosen from a list is nobody's wording."""
+    free = _free_questions(app) if any(voice.details for voice in voices) else {}
+    return [replace(voice, text="\n".join(_written(voice, free.get(voice.playbook or "", ())))) for voice in voices]
+
+
+def _free_questions(app: App) -> dict[str, set[str]]:
+    """By playbook the questions that are answered in words."""
+    return {
+        reading.id: {
+            one.id
+            for step, _ in reading.playbook.mails()
+            if isinstance(step.action, Survey)
+            for one in step.action.asks.questions
+            if one.type == "text"
+        }
+        for reading in app.readings(app.fields())
+        if reading.playbook is not None
+    }
+
+
+def _written(voice: Voice, free: Collection[str]) -> Iterator[str]:
+    if voice.comment:
+        yield voice.comment
+    yield from (value for name, value in voice.details.items() if name in free and isinstance(value, str))
 
 
 def _figures(
@@ -162,14 +209,14 @@ def _everything() -> sa.CompoundSelect[Any]:
 def _voices(connection: sa.Connection, chosen: sa.Select[Any]) -> list[Voice]:
     rows = connection.execute(chosen).mappings().all()
     people = sorted({row["contact_id"] for row in rows})
-    sources, emails = source_ids(connection, people), _emails(connection, people)
+    sources, known = source_ids(connection, people), _known(connection, people)
     return [
         Voice(
             at=row["at"],
             contact={
                 "id": row["contact_id"],
                 "source_id": sources.get(row["contact_id"], ""),
-                "email": emails[row["contact_id"]],
+                **known[row["contact_id"]],
             },
             survey=row["survey"],
             score=row["score"],
@@ -185,5 +232,6 @@ def _voices(connection: sa.Connection, chosen: sa.Select[Any]) -> list[Voice]:
     ]
 
 
-def _emails(connection: sa.Connection, people: Sequence[int]) -> dict[int, str | None]:
-    return dict(connection.execute(sa.select(contacts.c.id, contacts.c.email).where(contacts.c.id.in_(people))).all())
+def _known(connection: sa.Connection, people: Sequence[int]) -> dict[int, Mapping[str, str | None]]:
+    asked = sa.select(contacts.c.id, contacts.c.email, contacts.c.language).where(contacts.c.id.in_(people))
+    return {id: {"email": email, "language": language} for id, email, language in connection.execute(asked)}

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from connectors.records import BY_TABLE, Company, Contact, CustomValue, FieldType, Record, columns
+from connectors.scales import SCALES
 from runner import clock
 from runner.cases import when
 from runner.cases.model import LISTS, Row
@@ -57,7 +58,6 @@ _USUAL: Mapping[str, Mapping[str, Any]] = {
     "messages": {"direction": "in", "thread_id": "conversation"},
     "exits": {"reason": "unknown"},
 }
-_SCALES = {"nps": "0-10", "csat": "1-5", "ces": "1-7"}
 #: Columns of the summary that are made of facts: a test may give them in short.
 _SHORT = ("first_order_at", "last_order_at", "orders_count", "revenue", "open_tickets")
 
@@ -130,7 +130,7 @@ def _usual(table: str, told: Mapping[str, Any], number: int, scene: Scene) -> di
         elif column.name == _AT[table] or (column.required and column.type in (date, datetime)):
             values[column.name] = scene.now if column.type is datetime else _today(scene)
     if table == "surveys":
-        values["scale"] = _SCALES.get(str(told.get("kind", "nps")), "")
+        values["scale"] = str(SCALES.get(str(told.get("kind", "nps")), ""))
     if table == "deals" and "stage" in told:
         values["is_won"] = told["stage"] == "closedwon"
         values["closed_at"] = told.get("created_at", scene.now) if values["is_won"] else None

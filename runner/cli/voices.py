@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -28,6 +28,10 @@ def answers(
     first: Annotated[str | None, typer.Option("--from", help="The period's first day.", metavar="DAY")] = None,
     last: Annotated[str | None, typer.Option("--to", help="The first day after it.", metavar="DAY")] = None,
     limit: Annotated[int | None, typer.Option(help="The newest, so many.", min=1)] = None,
+    word: Annotated[
+        str | None,
+        typer.Option(help="Only answers with a word or pair that returns, as it is listed.", metavar="WORDS"),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what people answered, word for word, beside the figures. Over the last 90 days unless told otherwise."""
@@ -36,6 +40,7 @@ def answers(
     start, end = (day(text) if text else None for text in (first, last))
     with workspace(folder) as app:
         found = heard(app, contact=contact, survey=survey, first=start, last=end, limit=limit)
+        found = found.having(word) if word is not None else found
         if as_json:
             print_json(found.document())
             return
@@ -69,8 +74,24 @@ def _shown(found: Heard, zone: str) -> Iterator[RenderableType]:
         who = plain(str(voice.contact["email"] or voice.contact["source_id"]))
         when = f"{clock.local(voice.at, zone):%Y-%m-%d %H:%M}"
         table.add_row(when, who, plain(voice.survey), _answer(voice), plain(_words(voice)))
-    table.caption, table.caption_style, table.caption_justify = _counted(found.voices), "dim", "left"
+    table.caption, table.caption_style, table.caption_justify = _counted(found), "dim", "left"
     yield table
+    if found.keywords:
+        yield Text()
+        yield _words_table(found)
+
+
+def _words_table(found: Heard) -> RenderableType:
+    """What comes up in several answers: how often, and by how many it could."""
+    from runner.cli.tables import blank_table, plain
+
+    table = blank_table()
+    table.add_column("Words that return", overflow="fold")
+    table.add_column("Answers", justify="right", no_wrap=True)
+    for keyword in found.keywords:
+        table.add_row(plain(keyword.words), f"{keyword.n} of {found.worded:,}")
+    table.caption, table.caption_style, table.caption_justify = "Read them with --word", "dim", "left"
+    return table
 
 
 def _answer(voice: Voice) -> Text:
@@ -92,9 +113,9 @@ def _said(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _counted(voices: Sequence[Voice]) -> str:
+def _counted(found: Heard) -> str:
     """`12 answers, 5 with words. Reasons: price 3, service 1`"""
-    worded = sum(bool(_words(voice)) for voice in voices)
+    voices, worded = found.voices, found.worded
     answers = "1 answer" if len(voices) == 1 else f"{len(voices):,} answers"
     reasons = Counter(voice.reason for voice in voices if voice.reason)
     told = f" Reasons: {', '.join(f'{reason} {count}' for reason, count in reasons.most_common())}." if reasons else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runner.actions.questions import SCALES, Scale
+from connectors.scales import SCALES, Scale
 from runner.collect.answers import Answered, answer, given, record
 from runner.collect.asked import SurveyClosed, UnknownSend
 from runner.collect.consent import Standing, resubscribe, standing, unsubscribe

@@ -6,20 +6,24 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import jinja2
 from jinja2 import FunctionLoader, TemplateError, TemplateNotFound, TemplateSyntaxError, nodes
 from jinja2.meta import find_undeclared_variables
 
 from connectors.base import Address
 from runner.errors import Fault
 from runner.render.environment import unknown_field
+from runner.render.languages import chosen
 from runner.yaml_file import closest
+from runner.yaml_types import Wording
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from runner.render.letters import Templates
+    from runner.render.letters import Edition, Templates
 
 #: The fields of each name that a template may use, None for any field.
 Known = Mapping[str, Collection[str] | None]
@@ -38,8 +42,8 @@ _SILENT = re.compile(r"<!--.*?-->|\{#.*?#\}|<mj-raw\b.*?</mj-raw\s*>", re.DOTALL
 def faults_of(
     templates: Templates,
     template: str,
-    subject: str,
-    preheader: str | None,
+    subject: Wording,
+    preheader: Wording | None,
     known: Known,
     sample: Mapping[str, Any],
 ) -> list[Fault]:
@@ -47,10 +51,8 @@ def faults_of(
     from runner.render.letters import ALWAYS_KNOWN
 
     known = {**dict.fromkeys(ALWAYS_KNOWN), **known}
-    faults = [
-        *_of_wording(templates, "subject", subject, known),
-        *_of_wording(templates, "preheader", preheader, known),
-    ]
+    lines = {**_said("subject", subject), **_said("preheader", preheader or "")}
+    faults = [fault for where, text in lines.items() for fault in _of_wording(templates, where, text, known)]
     files = templates.files(template)
     if not files:
         near = closest(template, templates.names())
@@ -64,22 +66,47 @@ def faults_of(
     for file in chain:
         faults += _of_file(templates, file, known)
     wrong = {fault.where for fault in faults if not fault.file}
-    said = "x" if "subject" in wrong else subject
-    shown = None if "preheader" in wrong else preheader
+    said = {where: "x" if where in wrong else text for where, text in lines.items()}
     without = _Without(templates, faults)
-    for file in files:
-        faults += without.faults(template, file, said, shown, sample)
+    for edition, where in _editions(templates, template, said) if files else ():
+        faults += without.faults(edition, where, sample)
     return sorted(set(faults))
+
+
+def _editions(templates: Templates, template: str, said: Mapping[str, str]) -> Iterator[tuple[Edition, str]]:
+    """Every file in what it speaks, and once more for each language that a subject or preheader alone speaks; and
+    where the subject is written.
+    """
+    from runner.render.letters import Edition
+
+    versions = templates.versions
+    spoken = list(versions.each(template))
+    alone = {where.partition(".")[2] for where in said} - {"", *(language for _, language in spoken)}
+    spoken += [(versions.serving(template, language)[0], language) for language in sorted(alone)]
+    for file, language in spoken:
+        subject, preheader = (_in(language, versions.usual, key, said) for key in ("subject", "preheader"))
+        yield Edition(file, language, said[subject], said[preheader]), subject
+
+
+def _said(key: str, wording: Wording) -> dict[str, str]:
+    """A subject's or preheader's texts by where they are written: `subject`, or `subject.de`."""
+    return {key: wording} if isinstance(wording, str) else {f"{key}.{tag}": text for tag, text in wording.items()}
+
+
+def _in(language: str, usual: str, key: str, said: Mapping[str, str]) -> str:
+    """Where what readers of a language get is written."""
+    written = {where.partition(".")[2]: where for where in said if where.partition(".")[0] == key}
+    return written[chosen([language, usual], written) or next(iter(written))]
 
 
 class _Without:
     """Templates without the outputs that were told of, so that what is wrong below them is told as well."""
 
     def __init__(self, templates: Templates, told: Sequence[Fault]) -> None:
-        self._told = {(fault.file, fault.line) for fault in told}
-        self._whole = not told
+        self._told = {(fault.file, fault.line) for fault in told if fault.file}
+        self._whole = not self._told
         self._plain = templates
-        self._templates = self._reduced() if told else templates
+        self._templates = self._reduced() if self._told else templates
 
     def _reduced(self) -> Templates:
         reduced = copy(self._plain)
@@ -93,12 +120,10 @@ class _Without:
         lines = {line for file, line in self._told if file == self._plain.label(name)}
         return _without_outputs(path.read_text(encoding="utf-8"), lines), str(path), lambda: False
 
-    def faults(
-        self, template: str, file: str, subject: str, preheader: str | None, sample: Mapping[str, Any]
-    ) -> Iterator[Fault]:
+    def faults(self, edition: Edition, where: str, sample: Mapping[str, Any]) -> Iterator[Fault]:
         """What goes wrong with a sample person, one after the other, until a line keeps what is below from view."""
         for _ in range(_MOST):
-            found = list(_of_sample(self._templates, template, file, subject, preheader, sample))
+            found = list(_of_sample(self._templates, edition, where, sample))
             new = [fault for fault in found if (fault.file, fault.line) not in self._told]
             # Where something was left out, an empty letter or broken MJML may come of that.
             yield from (fault for fault in new if self._whole or fault.line > 1)
@@ -134,7 +159,7 @@ def _names_set_in(templates: Templates, files: Sequence[str]) -> Iterator[str]:
 def _of_wording(templates: Templates, where: str, text: str | None, known: Known) -> Iterator[Fault]:
     try:
         tree = templates.plain_text.parse(text or "")
-        words = _unknown_words(templates, tree)
+        words = _unknown_words(templates.environment, tree)
         if not words:
             templates.plain_text.compile(text or "")
     except TemplateSyntaxError as error:
@@ -153,7 +178,7 @@ def _of_file(templates: Templates, file: str, known: Known) -> Iterator[Fault]:
     except UnicodeDecodeError:
         yield Fault(label, 1, 1, "", "is not UTF-8 text", "save it as UTF-8")
         return
-    tree, words, broken = _parsed(templates, file, source)
+    tree, words, broken = _parsed(templates.environment, file, source)
     for line, message, advice in broken:
         yield Fault(label, line, 1, "", message, advice)
     if tree is None:
@@ -175,17 +200,20 @@ def _of_file(templates: Templates, file: str, known: Known) -> Iterator[Fault]:
         yield from _of_tags(label, source)
 
 
+@lru_cache(maxsize=256)
 def _parsed(
-    templates: Templates, file: str, source: str
+    environment: jinja2.Environment, file: str, source: str
 ) -> tuple[nodes.Template | None, list[tuple[str, str, int, str]], list[tuple[int, str, str]]]:
     """The tree, its unknown filters and tests, and what Jinja cannot read: it is left out and the rest read on."""
     readable, broken = source, list[tuple[int, str, str]]()
     while True:
         try:
-            tree = templates.environment.parse(readable, file)
-            words = _unknown_words(templates, tree)
-            if not words:
-                templates.environment.compile(readable, file)
+            tree = environment.parse(readable, file)
+            words = _unknown_words(environment, tree)
+            if not words and readable is source:
+                environment.get_template(file)  # compiled, it is there for who renders it
+            elif not words:
+                environment.compile(readable, file)
             return tree, words, broken
         except TemplateSyntaxError as error:
             broken.append((error.lineno, *_syntax(error)))
@@ -195,15 +223,13 @@ def _parsed(
             readable = rest
 
 
-def _of_sample(
-    templates: Templates, template: str, file: str, subject: str, preheader: str | None, sample: Mapping[str, Any]
-) -> Iterator[Fault]:
+def _of_sample(templates: Templates, edition: Edition, where: str, sample: Mapping[str, Any]) -> Iterator[Fault]:
     from runner.render.letters import Person
 
-    language = file.removeprefix(f"{template}.").rpartition(".")[0] or None
-    person = Person("sample", Address("sample@example.com"), language, sample)
+    file = edition.file
+    person = Person("sample", Address("sample@example.com"), edition.language, sample)
     try:
-        said, html, _ = templates.preview(template, subject, person, preheader=preheader)
+        said, html, _ = templates.preview_of(edition, person)
     except TemplateNotFound as error:
         yield Fault(templates.label(file), 1, 1, "", f"there is no template {error.name!r}")
     except (OSError, ValueError) as error:
@@ -212,22 +238,20 @@ def _of_sample(
                 templates.label(file), 1, 1, "", _words(error), "look for a tag that is not closed or out of place"
             )
             return
-        yield _at_place(templates, file, error)
+        yield _at_place(templates, where, error)
     except Exception as error:  # a template may raise anything
-        yield _at_place(templates, file, error)
+        yield _at_place(templates, where, error)
     else:
         if not said:
-            yield Fault(
-                "", 0, 0, "subject", "is empty for a contact of whom nothing is known", "give it words of its own"
-            )
+            yield Fault("", 0, 0, where, "is empty for a contact of whom nothing is known", "give it words of its own")
         if "<body" not in html:
             yield Fault(templates.label(file), 1, 1, "", "renders to nothing")
 
 
-def _at_place(templates: Templates, file: str, error: Exception) -> Fault:
+def _at_place(templates: Templates, where: str, error: Exception) -> Fault:
     place = templates.place(error)
     if place is None:
-        return Fault("", 0, 0, "subject", _words(error))
+        return Fault("", 0, 0, where, _words(error))
     message, _, advice = _words(error).partition("; ")
     return Fault(place[0], place[1], 1, "", message, advice)
 
@@ -292,18 +316,18 @@ def _unknown(tree: nodes.Template, known: Known) -> Iterator[tuple[str, str | No
             yield owner.name, field, access.lineno
 
 
-def _unknown_words(templates: Templates, tree: nodes.Template) -> list[tuple[str, str, int, str]]:
+def _unknown_words(environment: jinja2.Environment, tree: nodes.Template) -> list[tuple[str, str, int, str]]:
     """Filters and tests that Jinja has not; inside an `if` it would only notice when rendering.
 
     They are taken out of the tree, since Jinja's own analysis stops at the first.
     """
     found = []
     for used in tree.find_all(nodes.Filter):
-        if used.name not in (known := templates.environment.filters):
+        if used.name not in (known := environment.filters):
             found.append(("filter", used.name, used.lineno, closest(used.name, known)))
             used.name = "_shown"
     for asked in tree.find_all(nodes.Test):
-        if asked.name not in (known := templates.environment.tests):
+        if asked.name not in (known := environment.tests):
             found.append(("test", asked.name, asked.lineno, closest(asked.name, known)))
             asked.name = "none"
     return found

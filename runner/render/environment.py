@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date, datetime
-from decimal import ROUND_HALF_UP, Decimal
-from functools import partial, wraps
+from decimal import Decimal
+from functools import lru_cache, partial, wraps
 from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 from markupsafe import Markup
 
+from runner.render import habits
 from runner.yaml_file import closest
 
 #: The name under which a render's recorder stands in its context.
@@ -38,9 +39,6 @@ _OF_A_VALUE = (
 
 #: A day or a time as JSON keeps it.
 _ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?")
-
-_SIGNS = {"EUR": "€", "GBP": "£", "JPY": "¥", "USD": "$"}
-_WITHOUT_CENTS = {"JPY", "KRW", "HUF", "CLP", "ISK", "VND"}
 
 
 class KeyTaken(Exception):
@@ -227,6 +225,12 @@ class Environment(ImmutableSandboxedEnvironment):
         return template.set_environment(self)  # type: ignore[return-value]
 
 
+@lru_cache(maxsize=8)
+def environment_of(folder: Path, *, outlines: bool = False) -> Environment:
+    """The one of a folder: what was compiled for a check is not compiled once more for a look at something else."""
+    return Environment(folder, outlines=outlines)
+
+
 class _Rewriting(NodeTransformer):
     """Outputs are recorded; a missing value is unordered and prints nothing.
 
@@ -276,7 +280,7 @@ class _Rewriting(NodeTransformer):
         if isinstance(child, nodes.Name) and child.name in self._settled:
             return nodes.Const(self._settled[child.name], lineno=child.lineno)
         rewritten: nodes.Expr = self.visit(child)
-        if _is_of_sender(child):
+        if _is_of_all(child):
             # Whoever reads it: printed as it is, it stands in the text that they share.
             return rewritten
         return rewritten if self.captured else _filtered(rewritten, "_recorded")
@@ -339,8 +343,13 @@ def _is_inherited(node: nodes.Node) -> bool:
     return isinstance(called, nodes.Name) and called.name in ("super", "loop")
 
 
-def _is_of_sender(node: nodes.Node) -> bool:
-    """`sender.name`, or a part of it."""
+def _is_of_all(node: nodes.Node) -> bool:
+    """`sender.name` or a part of it, `lang`, and `say("…")` of nothing but words: the same to all who read the file."""
+    if isinstance(node, nodes.Call):
+        called = isinstance(node.node, nodes.Name) and node.node.name == "say"
+        return called and all(isinstance(part, nodes.Const) for part in node.args) and not node.kwargs
+    if isinstance(node, nodes.Name):
+        return node.name == "lang"
     while isinstance(node, nodes.Getattr | nodes.Getitem):
         node = node.node
         if isinstance(node, nodes.Name):
@@ -396,21 +405,20 @@ def _in_zone(context: Context, value: Any) -> Any:
 
 @pass_context
 def day(context: Context, value: Any) -> Any:
-    """A day in words, `22 November 2026`; of a time, the local day."""
+    """A day in words as the letter's language has it, `22 November 2026`; of a time, the local day."""
     local = _in_zone(context, value)
-    return f"{local.day} {local:%B %Y}" if isinstance(local, date) else local
+    if not isinstance(local, date):
+        return local
+    return habits.day(local, habits.language(context))
 
 
 @pass_context
 def money(context: Context, value: Any, currency: str | None = None) -> Any:
-    """An amount with its currency, `€1,234.50`; without one named, in the account's."""
+    """An amount with its currency, `€1,234.50` or `1.234,50 €`; without one named, in the account's."""
     if value is None or isinstance(value, Undefined):
         return value
     known = context.resolve_or_missing("currency")
-    code = currency or (known if isinstance(known, str) else "")
-    exact = Decimal(str(value)).quantize(Decimal(1) if code in _WITHOUT_CENTS else Decimal("0.01"), ROUND_HALF_UP)
-    sign = "-" if exact < 0 else ""
-    return f"{sign}{_SIGNS.get(code, f'{code} ' if code else '')}{abs(exact):,}"
+    return habits.money(value, currency or (known if isinstance(known, str) else ""), habits.language(context))
 
 
 @pass_context

@@ -22,12 +22,14 @@ from connectors.base import Address
 from runner.errors import Fault
 from runner.render import pipeline
 from runner.render.batch import Batch, Draft, Group, grouped
-from runner.render.environment import RECORDER, Environment, Fields, Keys, KeyTaken, Recorder, fields, shown
+from runner.render.environment import RECORDER, Fields, Keys, KeyTaken, Recorder, environment_of, fields, shown
+from runner.render.languages import Languages, Words, in_language
+from runner.render.page_words import LANGUAGE
+from runner.render.versions import Versions
 from runner.settings import Sender
 from runner.yaml_file import closest
+from runner.yaml_types import Wording
 
-#: Endings of a template's file, the first that is there counts.
-ENDINGS = (".mjml", ".html")
 #: Subjects and preheaders kept compiled.
 WORDINGS = 500
 #: A text that is one output and nothing else.
@@ -51,7 +53,7 @@ class Links(Protocol):
 #: The functions that a template may call for a link.
 LINK_FUNCTIONS = ("survey", "answer_link", "review", "referral", "friend_link", "unsubscribe", "preferences")
 #: What every template may name besides the person's context.
-ALWAYS_KNOWN = (*LINK_FUNCTIONS, "sender", "subject", "preheader")
+ALWAYS_KNOWN = (*LINK_FUNCTIONS, "sender", "subject", "preheader", "say", "lang")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Person:
 
     send_id: str
     to: Address
-    #: `de` or `de-AT`, by which the template's own language version is chosen.
+    #: `de` or `de-AT`, by which the file and the subject are chosen; None for whom it is not known of.
     language: str | None
     #: `contact` (with its `id` and every known field, None where missing), `company`, `enrollment`, `now`, `today` …
     context: Mapping[str, Any]
@@ -95,13 +97,23 @@ class _Files(NamedTuple):
 _Printed = tuple[str, str | None]
 
 
+class Edition(NamedTuple):
+    """A letter as readers of one language get it: which file, what that speaks, and what stands before it."""
+
+    file: str
+    language: str
+    subject: str
+    preheader: str
+
+
 @dataclass(frozen=True, slots=True)
 class _Version:
-    """The files that serve a language, ready to render."""
+    """An edition, ready to render."""
 
     files: _Files
     template_hash: str
     mjml: bool
+    words: Words
 
 
 def unsubscribe_headers(links: Links, send_id: str, contact_id: int, public_url: str) -> dict[str, str]:
@@ -113,13 +125,15 @@ def unsubscribe_headers(links: Links, send_id: str, contact_id: int, public_url:
 
 
 class Templates:
-    """The templates of a workspace, read anew when they change."""
+    """The templates of a workspace, read anew when they change; `language` is the account's."""
 
-    def __init__(self, folder: Path, links: Links, sender: Sender) -> None:
+    def __init__(self, folder: Path, links: Links, sender: Sender, language: str = LANGUAGE) -> None:
         self.folder = folder
-        self.environment = Environment(folder)
+        self.versions = Versions(folder, language)
+        self._languages = Languages(folder / "pages", language, company=sender.name, mail=sender.email)
+        self.environment = environment_of(folder)
         self.plain_text = self.environment.overlay(autoescape=False)
-        self._outlines = Environment(folder, outlines=True)
+        self._outlines = environment_of(folder, outlines=True)
         self._links = links
         #: Of each file when it changed and which others it names.
         self._references: dict[str, tuple[int, Sequence[str]]] = {}
@@ -129,15 +143,13 @@ class Templates:
 
     def names(self) -> list[str]:
         """What a playbook may write after `template:`, sorted."""
-        found = (path for ending in ENDINGS for path in (self.folder / "email").rglob(f"*{ending}"))
-        whole = (path for path in found if "." not in path.stem and not path.name.startswith("_"))
-        return sorted({path.relative_to(self.folder).with_suffix("").as_posix() for path in whole})
+        return self.versions.names()
 
     def mailings(
         self,
         template: str,
-        subject: str,
-        preheader: str | None,
+        subject: Wording,
+        preheader: Wording | None,
         people: Sequence[Person],
         *,
         max_keys: int | None,
@@ -149,10 +161,11 @@ class Templates:
         """
         groups: list[Group] = []
         faults: list[RenderFault] = []
-        for file, readers in self._by_file(template, people).items():
+        for edition, readers in self._by_edition(template, subject, preheader, people).items():
+            file = edition.file
             try:
-                version = self._version(file, subject, preheader)
-                wording = self._wording(subject), self._wording(preheader or "")
+                version = self._version(edition)
+                wording = self._wording(edition.subject), self._wording(edition.preheader)
             except TemplateError as error:
                 faults += [RenderFault(person.send_id, self._told(error), of_template=True) for person in readers]
                 continue
@@ -167,11 +180,16 @@ class Templates:
         return Rendered(groups, faults)
 
     def preview(
-        self, template: str, subject: str, person: Person, *, preheader: str | None = None
+        self, template: str, subject: Wording, person: Person, *, preheader: Wording | None = None
     ) -> tuple[str, str, str]:
         """Subject, HTML and text of one person's letter. Raises what the template raises."""
-        version = self._version(self._file_for(template, person.language), subject, preheader)
-        context = self._context(person, self._wording(subject), self._wording(preheader or ""))
+        (edition,) = self._by_edition(template, subject, preheader, [person])
+        return self.preview_of(edition, person)
+
+    def preview_of(self, edition: Edition, person: Person) -> tuple[str, str, str]:
+        """The same in what the edition speaks, whatever the person reads."""
+        version = self._version(edition)
+        context = self._context(person, version.words, self._wording(edition.subject), self._wording(edition.preheader))
         body, text = _rendered(version.files, context)
         html = pipeline.as_html(body, mjml=version.mjml)
         return context["subject"], html, pipeline.as_text(html) if text is None else text
@@ -179,11 +197,11 @@ class Templates:
     def check(
         self,
         template: str,
-        subject: str,
+        subject: Wording,
         known_fields: Mapping[str, Any],
         sample_context: Mapping[str, Any],
         *,
-        preheader: str | None = None,
+        preheader: Wording | None = None,
     ) -> list[Fault]:
         """Every mistake in the template's files, then in what a sample person would get.
 
@@ -196,12 +214,7 @@ class Templates:
 
     def files(self, template: str) -> list[str]:
         """The files of a template, one a language, the general one first; relative to the folder."""
-        for ending in ENDINGS:
-            if (self.folder / f"{template}{ending}").is_file():
-                stem = Path(template).name
-                versions = sorted((self.folder / template).parent.glob(f"{stem}.*{ending}"))
-                return [f"{template}{ending}", *(path.relative_to(self.folder).as_posix() for path in versions)]
-        return []
+        return self.versions.files(template)
 
     def label(self, file: str) -> str:
         """A template's file as faults call it."""
@@ -252,28 +265,31 @@ class Templates:
             self._wordings[text] = self.plain_text.from_string(text)
         return self._wordings[text]
 
-    def _by_file(self, template: str, people: Sequence[Person]) -> dict[str, list[Person]]:
-        readers: dict[str, list[Person]] = {}
-        files = {language: self._file_for(template, language) for language in {person.language for person in people}}
+    def _by_edition(
+        self, template: str, subject: Wording, preheader: Wording | None, people: Sequence[Person]
+    ) -> dict[Edition, list[Person]]:
+        """People by the file that serves them, with the subject and preheader in their language."""
+        readers: dict[Edition, list[Person]] = {}
+        by_language: dict[str | None, Edition] = {}
         for person in people:
-            readers.setdefault(files[person.language], []).append(person)
+            if person.language not in by_language:
+                file, speaks = self.versions.serving(template, person.language)
+                wishes = (person.language, speaks, self.versions.usual)
+                said, shown_after = in_language(subject, wishes), in_language(preheader or "", wishes)
+                by_language[person.language] = Edition(file, speaks, said, shown_after)
+            readers.setdefault(by_language[person.language], []).append(person)
         return readers
 
-    def _file_for(self, template: str, language: str | None) -> str:
-        """The file that serves a language; the template's own name where there is none at all."""
-        files = self.files(template) or [template]
-        ending = Path(files[0]).suffix
-        named = (f"{template}.{tag}{ending}" for tag in _language_tags(language))
-        return next((file for file in named if file in files), files[0])
-
-    def _version(self, file: str, subject: str, preheader: str | None) -> _Version:
+    def _version(self, edition: Edition) -> _Version:
+        file = edition.file
         beside = Path(file).with_suffix(".txt").as_posix()
         body = self.environment.get_template(file)
         text = self.environment.get_template(beside) if (self.folder / beside).is_file() else None
-        wording = hashlib.sha256("\0".join((subject, preheader or "")).encode())
+        wording = hashlib.sha256("\0".join((edition.subject, edition.preheader, edition.language)).encode())
         for name in self.chain([file, *([beside] if text else [])]):
             wording.update((self.folder / name).read_bytes())
-        return _Version(_Files(body, text), wording.hexdigest()[:32], file.endswith(".mjml"))
+        words = self._languages.speaking(edition.language)
+        return _Version(_Files(body, text), wording.hexdigest()[:32], file.endswith(".mjml"), words)
 
     def chain(self, files: Sequence[str]) -> list[str]:
         """These files and everything they extend, include or import by name, each once."""
@@ -338,7 +354,7 @@ class Templates:
         known: dict[_Printed, _Printed],
     ) -> Draft:
         """One person's letter with keys in it. `known` are the texts around the keys by their outlines."""
-        context = self._context(person, *wording)
+        context = self._context(person, version.words, *wording)
         subject = context["subject"]
         outline, values, exact = _recorded(outlines or version.files, context, keys, subject)
         printed = known.get(outline) if outlines else outline
@@ -355,10 +371,12 @@ class Templates:
     def _outlines_of(self, version: _Version) -> _Files:
         return _Files(*(one and self._outlines.get_template(one.name or "") for one in version.files))  # type: ignore[arg-type]
 
-    def _context(self, person: Person, subject: Template, preheader: Template) -> dict[str, Any]:
+    def _context(self, person: Person, words: Words, subject: Template, preheader: Template) -> dict[str, Any]:
         ids = person.send_id, person.context["contact"]["id"]
         context: dict[str, Any] = dict(fields({"sender": self._sender, **person.context}))
         context |= {
+            "say": words,
+            "lang": words.tag,
             "survey": partial(self._links.survey, *ids),
             "answer_link": partial(self._links.answer, *ids),
             "review": partial(self._links.review, *ids),
@@ -396,12 +414,6 @@ def words(error: BaseException) -> str:
         case OSError() | ValueError():
             return f"the MJML cannot be read: {error}"
     return f"{type(error).__name__}: {error}"
-
-
-def _language_tags(language: str | None) -> list[str]:
-    """`de-AT` is served by `de-at`, else by `de`."""
-    whole = (language or "").strip().lower().replace("_", "-")
-    return list(dict.fromkeys(tag for tag in (whole, whole.partition("-")[0]) if tag))
 
 
 def _nonces(seed: str) -> Iterator[str]:

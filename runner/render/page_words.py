@@ -1,4 +1,4 @@
-"""Every word the pages say, in English, in one place; `{company}` and `{mail}` are the sender's.
+"""Every word of the pages and of the frame of a mail, in English; `{company}` and `{mail}` are the sender's.
 
 The other languages are beside it, in `languages/`; `python tools/write_languages.py` brings their files up to date. Of
 a pair the first is said of one, the second of several: of `{count}`.
@@ -87,6 +87,12 @@ WORDS: Mapping[str, str | tuple[str, str]] = {
         "Mail to this address was reported as unwanted, could not be delivered, or was stopped by {company}. "
         "To get it again, write to {mail}."
     ),
+    # What every mail says at its foot, and what is read aloud of a number: 7 of 10.
+    "letter.why": "You get this mail because you are a customer of {company}.",
+    "letter.unsubscribe": "Unsubscribe",
+    "letter.settings": "Mail settings",
+    "letter.of": "of",
+    "letter.within": ("within {count} working hour", "within {count} working hours"),
     # Review
     "review.title": "Share your experience",
     "review.heading": "How was it with {company}?",

@@ -37,7 +37,7 @@ class NotExact(Exception):
 
 
 #: Skeletons kept: one a path through each template in use, so that a daemon's next tick makes none of them anew.
-_KEPT = 128
+_KEPT = 256
 
 
 @lru_cache(maxsize=_KEPT)

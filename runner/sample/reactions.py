@@ -9,6 +9,7 @@ from random import Random
 from typing import NamedTuple
 
 from connectors.base import Actor, MailEvent, MailEventKind
+from connectors.scales import SCALES
 from runner.sample.people import Person
 
 SHOP = "https://shop.example.com/"
@@ -90,7 +91,7 @@ def reactions(seed: int, person: Person, letter: Received, begins: datetime, sat
 
 def score(random: Random, kind: str | None, satisfaction: float) -> int:
     """What somebody so satisfied answers: 0-10 for nps, 1-7 for ces, else 1-5."""
-    low, high = {"nps": (0, 10), "ces": (1, 7)}.get(kind or "", (1, 5))
+    low, high = SCALES.get(kind or "", SCALES["csat"]).ends
     felt = min(max(satisfaction + random.gauss(0.06, 0.11), 0), 1)
     return round(low + (high - low) * felt)
 

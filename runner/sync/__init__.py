@@ -20,7 +20,7 @@ from runner.store import Store
 from runner.store.tables import contacts, cursors, custom_fields, meta, own_words, stale_contacts
 from runner.sync.aside import forget_headers, forget_older, keep_aside, warnings_aside
 from runner.sync.basis import basis_of
-from runner.sync.bulk import CHUNK
+from runner.sync.bulk import CHUNK, Pace
 from runner.sync.counts import Counts, Reconciled, Synced
 from runner.sync.derive import derive
 from runner.sync.gone import TooManyGone
@@ -79,9 +79,11 @@ def sync(
     with store.read() as connection:
         kinds = kept_kinds(connection, name, list(rank))
     pull = Pull(name, settings, now, rank, match, known, kinds)
-    intake = Intake(store, pull, source, yes_delete=yes_delete, progress=progress)
     calls = source.calls
     cursor, looked_before = _cursor(store, name)
+    # Read anew it is much, and soon through; what is new while pages are served must keep nobody waiting.
+    pace = Pace(steady=(full or cursor is None) and not isinstance(source, Heard))
+    intake = Intake(store, pull, source, pace, yes_delete=yes_delete, progress=progress)
     kept = cursor or {}
     try:
         for page in source.pull(cursor, full=full, now=now):
@@ -91,12 +93,12 @@ def sync(
         intake.flush()
         intake.synced.warnings += _finish(store, source, pull, whole=full or cursor is None or intake.resumed)
     except ConnectorError:
-        advance(store, None, now, settings)
+        advance(store, None, now, settings, pace)
         raise
     if (full or intake.resumed) and looked_before:
         intake.synced.reconciled = intake.reconciled()
     _make_again_if_settings_changed(store, pull)
-    refreshed = advance(store, None, now, settings)
+    refreshed = advance(store, None, now, settings, pace)
     synced = replace(intake.synced, calls=source.calls - calls, without_rate=refreshed.without_rate)
     if synced.held_back:
         raise TooManyGone(synced)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from time import perf_counter
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
@@ -11,6 +13,10 @@ import sqlalchemy as sa
 AnyRow: TypeAlias = "sa.Row[*tuple[Any, ...]]"
 #: Rows a transaction writes at the most: no writer shall wait long for another one.
 CHUNK = 250
+#: Rows that it writes at the least, however slow the machine is.
+_LEAST = 50
+#: Seconds that it is meant to last: somebody who waits for it waits 50 ms at the most.
+_AIM = 0.03
 
 
 def update_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -26,3 +32,28 @@ def update_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Mappi
 def chunks(rows: Sequence[Any], size: int = CHUNK) -> list[Sequence[Any]]:
     """The rows in portions; at least one, be it empty."""
     return [rows[start : start + size] for start in range(0, len(rows), size)] or [rows]
+
+
+class Pace:
+    """How many rows a transaction takes: as many as are written in a moment, whatever the machine does besides.
+
+    A `steady` one always takes the most: where everything is read anew it is sooner through, and costs less in all.
+    """
+
+    def __init__(self, *, steady: bool = False) -> None:
+        self._steady = steady
+        self.rows = CHUNK if steady else CHUNK // 5
+
+    def portion(self, rows: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
+        """What comes next of the rows, and what is left."""
+        return rows[: self.rows], rows[self.rows :]
+
+    @contextmanager
+    def writing(self, transaction: AbstractContextManager[sa.Connection]) -> Iterator[sa.Connection]:
+        """The transaction of a portion; how long it takes from its beginning to its end decides about the next one."""
+        with transaction as connection:
+            began = perf_counter()
+            yield connection
+        if not self._steady:
+            fitting = self.rows * _AIM / max(perf_counter() - began, 1e-6)
+            self.rows = int(min(CHUNK, max(_LEAST, min(2 * self.rows, fitting))))

@@ -14,7 +14,7 @@ from runner.store import Store
 from runner.store.tables import cursors
 from runner.sync.accounts import store_companies
 from runner.sync.aside import forget_older, keep_aside, unread_files, warnings_aside, well_again
-from runner.sync.bulk import chunks
+from runner.sync.bulk import Pace, chunks
 from runner.sync.counts import Reconciled, Stored, Synced
 from runner.sync.erased import Erased
 from runner.sync.facts import store_facts
@@ -39,11 +39,12 @@ class Intake:
     """
 
     def __init__(
-        self, store: Store, pull: Pull, source: Source, *, yes_delete: bool, progress: Progress | None
+        self, store: Store, pull: Pull, source: Source, pace: Pace, *, yes_delete: bool, progress: Progress | None
     ) -> None:
         self.synced = Synced(pull.connector)
         #: Whether a listing that was killed came to its end now.
         self.resumed = False
+        self._pace = pace
         self._store = store
         self._pull = pull
         self._source = source
@@ -89,9 +90,10 @@ class Intake:
         self.synced.unread += unread_files(page.table, faults)
         #: Ids of rows that are there and could not be read, or are an erased person's.
         spoilt = {*erased, *_named(page.table, aside)}
-        *portions, last = chunks(rows)
-        for portion in portions:
-            with self._writing() as connection:
+        last: Sequence[Row] = rows
+        while len(last) > self._pace.rows:
+            portion, last = self._pace.portion(last)
+            with self._pace.writing(self._writing()) as connection:
                 self._keep_rows(connection, page.table, portion)
         if last or aside or spoilt or page.deleted or page.all_lines_of or page.cursor != self._kept:
             with self._writing() as connection:

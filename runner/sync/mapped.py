@@ -11,10 +11,11 @@ import sqlalchemy as sa
 
 from connectors.base import SetAside
 from connectors.records import Contact, CustomValue, Record
+from connectors.scales import SCALES
 from runner import clock
 from runner.store.tables import custom_fields
 from runner.sync.money import Rates
-from runner.sync.scales import STANDARD, is_point
+from runner.sync.scales import is_point
 
 #: What any of the columns can hold.
 _LARGEST = 900_000_000_000_000
@@ -81,8 +82,7 @@ def _amount(value: CustomValue, _zone: str) -> Decimal:
 def _score(kind: str) -> Callable[[CustomValue, str], float]:
     def read(value: CustomValue, _zone: str) -> float:
         if not is_point(kind, score := _number(value)):
-            lowest, highest = STANDARD[kind]
-            raise ValueError(f"is no point of the scale {lowest}-{highest}")
+            raise ValueError(f"is no point of the scale {SCALES[kind]}")
         return score
 
     return read

@@ -1,4 +1,4 @@
-"""The scales on which a score means the same everywhere, and what a survey's score is on them."""
+"""What a survey's score is on the scales on which one means the same everywhere."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from connectors.base import SetAside
 from connectors.records import Record, Survey, key_of
-
-#: Kind to its lowest and highest score; the same on which the KPIs reckon.
-STANDARD = {"nps": (0, 10), "csat": (1, 5), "ces": (1, 7)}
+from connectors.scales import SCALES
 
 
 def kind_of(kind: str) -> str:
@@ -20,14 +18,12 @@ def is_standard(kind: str, scale: str) -> bool:
     """Whether the scale is the kind's own one; others are neither pooled nor converted."""
     for written, meant in ((" ", ""), ("–", "-"), ("..", "-")):
         scale = scale.replace(written, meant)
-    ends = STANDARD.get(kind_of(kind))
-    return ends is not None and scale == f"{ends[0]}-{ends[1]}"
+    return scale == str(SCALES.get(kind_of(kind)))
 
 
 def is_point(kind: str, score: float) -> bool:
     """Whether the score is a point of the kind's standard scale."""
-    lowest, highest = STANDARD[kind_of(kind)]
-    return lowest <= score <= highest and score == int(score)
+    return score == int(score) and int(score) in SCALES[kind_of(kind)]
 
 
 def off_scale(records: Iterable[Record]) -> Iterator[SetAside]:
@@ -36,8 +32,8 @@ def off_scale(records: Iterable[Record]) -> Iterator[SetAside]:
         if not isinstance(record, Survey):
             continue
         where = f"{record.table}/{key_of(record)}"
-        if kind_of(record.kind) not in STANDARD:
-            words = f"is none of the kinds {', '.join(STANDARD)}; the row is kept, and counts in nobody's score"
+        if kind_of(record.kind) not in SCALES:
+            words = f"is none of the kinds {', '.join(SCALES)}; the row is kept, and counts in nobody's score"
             yield SetAside(where, "kind", record.kind[:100], words)
         elif _is_off(record):
             words = f"is no point of the scale {record.scale}; the row is kept, and counts in nobody's score"

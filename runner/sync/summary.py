@@ -26,7 +26,7 @@ from runner.store.tables import (
     stale_contacts,
 )
 from runner.sync.basis import Basis, basis_of
-from runner.sync.bulk import CHUNK, chunks, update_rows
+from runner.sync.bulk import Pace, chunks, update_rows
 from runner.sync.changes import changes
 from runner.sync.earned import earned_of
 from runner.sync.mapped import fill, risk_is_told
@@ -76,7 +76,9 @@ def out_of_date(store: Store, now: datetime, settings: Settings) -> bool:
         return last is None or waiting is not None or bool(_due(connection, min(now, last), max(now, last), settings))
 
 
-def advance(store: Store, since: datetime | None, now: datetime, settings: Settings) -> Refreshed:
+def advance(
+    store: Store, since: datetime | None, now: datetime, settings: Settings, pace: Pace | None = None
+) -> Refreshed:
     """Summaries as of `now`: of whom sync left to do, and of whom a fact's time has come in (since, now].
 
     `since` None: since the summaries were made last. Costs what the facts in that time cost. Time may also go back.
@@ -88,13 +90,13 @@ def advance(store: Store, since: datetime | None, now: datetime, settings: Setti
         waiting = connection.scalar(sa.select(stale_contacts.c.contact_id).limit(1))
     if last is not None and not due and waiting is None:
         return Refreshed()
-    return _refresh_stale(store, settings, now, due)
+    return _refresh_stale(store, settings, now, due, pace or Pace())
 
 
 def refresh(store: Store, contact_ids: Collection[int] | None, settings: Settings, now: datetime) -> Refreshed:
     """Makes the summaries of these contacts anew, or of all that are stale; in chunks, each in its own transaction."""
     if contact_ids is None:
-        return _refresh_stale(store, settings, now, None)
+        return _refresh_stale(store, settings, now, None, Pace(steady=True))
     done = Refreshed()
     rates, basis = Rates(settings.currency), _basis(store, settings)
     for portion in chunks(sorted(contact_ids)):
@@ -103,18 +105,19 @@ def refresh(store: Store, contact_ids: Collection[int] | None, settings: Setting
     return done
 
 
-def _refresh_stale(store: Store, settings: Settings, now: datetime, due: Sequence[int] | None) -> Refreshed:
+def _refresh_stale(store: Store, settings: Settings, now: datetime, due: Sequence[int] | None, pace: Pace) -> Refreshed:
     """All stale contacts and, before them, those `due`; where it is told who is due, all is as of `now` afterwards."""
     done = Refreshed()
     rates, basis = Rates(settings.currency), _basis(store, settings)
     while True:
-        with store.write() as connection:
+        taken = pace.rows
+        with pace.writing(store.write()) as connection:
             if due is not None:
                 _mark(connection, store, due, now)
                 due = None
-            portion = _take_stale(connection)
+            portion = _take_stale(connection, taken)
             done += _refresh(connection, store, portion, basis, settings, rates, now)
-        if len(portion) < CHUNK:
+        if len(portion) < taken:
             return done
 
 
@@ -175,8 +178,8 @@ _ON_DAYS = sa.union(*(_people_between(facts[table], facts[table].c[on]) for tabl
 # --- making them
 
 
-def _take_stale(connection: sa.Connection) -> Sequence[int]:
-    some = sa.select(stale_contacts.c.contact_id).order_by(stale_contacts.c.contact_id).limit(CHUNK)
+def _take_stale(connection: sa.Connection, most: int) -> Sequence[int]:
+    some = sa.select(stale_contacts.c.contact_id).order_by(stale_contacts.c.contact_id).limit(most)
     taken = (
         sa.delete(stale_contacts).where(stale_contacts.c.contact_id.in_(some)).returning(stale_contacts.c.contact_id)
     )

@@ -9,14 +9,12 @@ from typing import Any, ClassVar, Literal, Self
 import sqlalchemy as sa
 from pydantic import Field, model_validator
 
+from connectors.scales import SCALES
 from runner.store.functions import json_object, unindexed
 from runner.store.tables import answers, contact_sources, contacts, surveys
 from runner.triggers.arrivals import Arrival
 from runner.triggers.base import match_columns
 from runner.triggers.window import Window
-
-#: Each survey's lowest and highest score.
-SCALES = {"nps": (0, 10), "csat": (1, 5), "ces": (1, 7)}
 
 
 class AnswerGiven(Arrival):
@@ -31,7 +29,7 @@ class AnswerGiven(Arrival):
 
     @model_validator(mode="after")
     def _can_fall(self) -> Self:
-        lowest, highest = SCALES[self.kind]
+        lowest, highest = SCALES[self.kind].ends
         if self.fallen_by is not None and self.fallen_by > highest - lowest:
             told = f"{self.kind} goes from {lowest} to {highest}"
             raise ValueError(f"fallen_by is more than a score can fall: {told}, fallen_by is {self.fallen_by:g}")
@@ -100,11 +98,11 @@ class AnswerGiven(Arrival):
         return self.arrived(window, given, surveys.c.responded_at, surveys.c.seen_at)
 
     def _scored(self, table: sa.Table) -> list[Any]:
-        lowest, highest = SCALES[self.kind]
+        lowest, highest = SCALES[self.kind].ends
         scored = [table.c.kind == self.kind, table.c.score >= lowest, table.c.score <= highest]
         if table is surveys:
             # What was asked on another scale cannot be compared.
-            scored += [table.c.deleted_at.is_(None), table.c.scale == f"{lowest}-{highest}"]
+            scored += [table.c.deleted_at.is_(None), table.c.scale == str(SCALES[self.kind])]
         return scored
 
     def _before(self, given: Any) -> Any:

@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Self
 import sqlalchemy as sa
 from pydantic import model_validator
 
-from runner.triggers.answers import SCALES, AnswerGiven, told
+from connectors.scales import SCALES
+from runner.triggers.answers import AnswerGiven, told
 
 #: The lowest score that counts as high unless a playbook says another.
 USUAL = {"nps": 9, "csat": 5, "ces": 6}
@@ -27,7 +28,7 @@ class HighScore(AnswerGiven):
 
     @model_validator(mode="after")
     def _above_the_bottom(self) -> Self:
-        lowest, highest = SCALES[self.kind]
+        lowest, highest = SCALES[self.kind].ends
         if self.at_least is not None and not lowest < self.at_least <= highest:
             told = f"{self.kind} goes from {lowest} to {highest}"
             raise ValueError(f"at_least must leave somebody out: {told}, at_least is {self.at_least:g}")

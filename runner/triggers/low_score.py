@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Self
 import sqlalchemy as sa
 from pydantic import model_validator
 
-from runner.triggers.answers import SCALES, AnswerGiven, told
+from connectors.scales import SCALES
+from runner.triggers.answers import AnswerGiven, told
 
 #: The highest score that counts as low unless a playbook says another.
 USUAL = {"nps": 6, "csat": 2, "ces": 3}
@@ -27,7 +28,7 @@ class LowScore(AnswerGiven):
 
     @model_validator(mode="after")
     def _below_the_top(self) -> Self:
-        lowest, highest = SCALES[self.kind]
+        lowest, highest = SCALES[self.kind].ends
         if self.at_most is not None and not lowest <= self.at_most < highest:
             told = f"{self.kind} goes from {lowest} to {highest}"
             raise ValueError(f"at_most must leave somebody out: {told}, at_most is {self.at_most:g}")

@@ -1,4 +1,4 @@
-"""Mail that a provider posts: the caller is known by a password, the head of the mail is kept, then acknowledged."""
+"""Mail that a provider posts: the caller is verified, the head of the mail is kept, then acknowledged."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ log = structlog.get_logger()
 
 def take(desk: Desk, name: str, source: Inbound, headers: dict[str, str], body: bytes) -> Response:
     """200 once the mail is on disk; a fault of ours is 500, after which the provider tries again."""
-    if not source.verify(headers):
-        log.warning("a webhook's password is wrong; the mail was refused", action="inbound", connector=name)
-        return PlainTextResponse("the password is wrong\n", 401)
-    head = source.body(_form(headers.get("content-type", ""), body), desk.now())
+    now = desk.now()
+    if not source.verify(headers, body, now=now):
+        log.warning("the signature or password of a mail is wrong; it was refused", action="inbound", connector=name)
+        return PlainTextResponse("the signature or the password is wrong\n", 401)
+    head = source.body(_form(headers.get("content-type", ""), body), now)
     if head is None:
         return PlainTextResponse("there is no mail's head in it\n", 400)
-    collect.tell(desk.store, name, head, desk.now())
+    collect.tell(desk.store, name, head, now)
     return PlainTextResponse("kept\n")
 
 

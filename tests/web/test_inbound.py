@@ -1,14 +1,19 @@
-"""A provider posts mail: known by its password, the head kept, and a request for help after a sync."""
+"""A provider posts mail: known by its signature or password, the head kept, and a request for help after a sync."""
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from fastapi.testclient import TestClient
+from pydantic import ValidationError
 
 from connectors.feeds.inbound import Inbound, InboundSettings
+from connectors.signatures import SIGNATURE, TIMESTAMP
 from runner.store.tables import contacts, inbox, tickets
 from runner.sync import Heard, sync
 from runner.web import Desk, create_app
@@ -47,3 +52,27 @@ def test_who_does_not_know_the_password_and_what_is_no_mail_are_refused(client: 
     assert [answer.status_code for answer in refused] == [401, 401]
     assert client.post("/webhooks/help", files={"x": (None, "y")}, auth=("any", PASSWORD)).status_code == 400
     assert client.post("/webhooks/help", content=b"\xff", auth=("any", PASSWORD)).status_code == 400
+
+
+def test_where_a_key_is_set_the_signature_over_the_raw_bytes_decides(desk: Desk) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    public = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    keys = {"webhook_key": base64.b64encode(public).decode(), "addresses": ["support@acme.example"]}
+    signed = replace(desk, inbound={"help": Inbound(InboundSettings.model_validate(keys))})
+    client = TestClient(create_app(signed), base_url=PUBLIC_URL)
+    post = client.build_request("POST", "/webhooks/help", files={"headers": (None, ASKED)})
+    body, at = post.read(), int(desk.now().timestamp())
+
+    def answered(stamp: int, told: bytes) -> int:
+        signature = base64.b64encode(key.sign(b"%d" % stamp + body, ec.ECDSA(hashes.SHA256()))).decode()
+        stamped = {"Content-Type": post.headers["Content-Type"], TIMESTAMP: str(stamp), SIGNATURE: signature}
+        return client.post("/webhooks/help", content=told, headers=stamped).status_code
+
+    assert [answered(at, body), answered(at - 48 * 3600, body)] == [200, 200]
+    assert [answered(at, body + b"\r\n"), answered(at - 80 * 3600, body)] == [401, 401]
+    assert client.post("/webhooks/help", files={"headers": (None, ASKED)}, auth=("any", PASSWORD)).status_code == 401
+
+
+def test_mail_from_nobody_knows_whom_is_a_fault_of_the_settings() -> None:
+    with pytest.raises(ValidationError, match="needs a webhook_key or a password"):
+        InboundSettings.model_validate({"addresses": ["support@acme.example"]})

@@ -12,11 +12,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
-from connectors.feeds.told import SCALES
 from connectors.feeds.told_values import OWN_KINDS
 from runner import collect
 from runner.store.activity import ANY, KEPT, ORDER
-from runner.sync.scales import STANDARD
 from runner.web import Desk, create_app
 from runner.web.openapi import document
 from tests.web.given import LATER
@@ -50,6 +48,5 @@ def test_the_published_document_is_the_one_that_is_served() -> None:
     assert json.loads(PUBLISHED.read_text(encoding="utf-8")) == document("https://hello.acme.example")
 
 
-def test_the_words_and_scales_of_what_is_told_are_those_that_playbooks_know() -> None:
+def test_the_words_of_what_is_told_are_those_that_playbooks_know() -> None:
     assert set(OWN_KINDS) == {ANY, ORDER, *KEPT}
-    assert SCALES == STANDARD

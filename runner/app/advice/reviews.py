@@ -91,18 +91,28 @@ _REWARDS = re.compile(
     | nagrod(a|ę|y|ą) | upomin(ek|ku|ki)
     | réductions? | remises? | bons?\ d['’]achat | cadeaux? | récompenses? | codes?\ promo
     | descuentos? | cup[oó]n(es)? | regalos? | recompensas? | sorteos? | vales?\ regalo
-    )\b | \d+\s?%\s?(off|rabatt|rabatu|zniżki|de\ réduction|de\ descuento)""",
+    | скидк(а|у|и|ой|е) | купон(а|у|ом|ы)? | подар(ок|ка|ки|ком) | наград(а|у|ы|ой)
+    | вознаграждени(е|я|ем) | бонус(а|ы|ов)?
+    | nuolaid(a|ą|os|ų) | kupon(as|ą|o|ai) | dovan(a|ą|os|ų) | atlyg(is|į|io) | prem(ija|iją|ijos)
+    )\b | \d+\s?%\s?(off|rabatt|rabatu|zniżki|de\ réduction|de\ descuento|скидк\w+|nuolaid\w+)
+    | 优惠券? | 折扣 | 礼[品物] | 奖[励品] | 返现 | 抽奖 | 代金券""",
     re.IGNORECASE | re.VERBOSE,
 )
 #: "there is no reward": said a few words before.
 _NONE = re.compile(
-    r"\b(no|not|without|never|kein\w*|nicht|ohne|bez|nie|żadn\w+|sans|pas|aucune?|sin|ning[uú]n\w*)\b[^.!?]{0,30}$",
+    r"\b(no|not|without|never|kein\w*|nicht|ohne|bez|nie|żadn\w+|sans|pas|aucune?|sin|ning[uú]n\w*|без|не|нет|ни|be|nėra)"
+    r"\b[^.!?]{0,30}$"
+    r"|(没有|不会|无)[^。！？]{0,10}$",
     re.I,
 )
 
 
 #: What a reward stands beside in another mail of the same playbook.
-_REVIEW = re.compile(r"review|rating|bewert|rezension|opini|recenzj|ocen[aęy]|\bavis\b|reseñ|valoraci", re.IGNORECASE)
+_REVIEW = re.compile(
+    r"review|rating|bewert|rezension|opini|recenzj|ocen[aęy]|\bavis\b|reseñ|valoraci|отзыв|оценк|atsiliepim|įvertinim"
+    r"|评价|点评",
+    re.IGNORECASE,
+)
 _NEAR = 120
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from runner.actions import MailAction
+from runner.actions.base import texts
 from runner.errors import Fault
 from runner.render import Templates
 from runner.steps import KeyPath, Step
@@ -48,8 +49,8 @@ class Text:
 
 def texts_of(templates: Templates, file: YamlFile, step: Step, mail: MailAction) -> Iterator[Text]:
     path = (*step.path, mail.name)
-    yield Text(mail.subject, file, (*path, "subject"))
-    if mail.preheader is not None:
-        yield Text(mail.preheader, file, (*path, "preheader"))
+    for key, wording in (("subject", mail.subject), ("preheader", mail.preheader)):
+        for below, text in texts(wording):
+            yield Text(text, file, (*path, key, *below))
     for name in templates.chain(templates.files(mail.template)):
         yield Text((templates.folder / name).read_text(encoding="utf-8"), templates.label(name))

@@ -21,6 +21,7 @@ import jinja2
 from runner.render.page_words import LANGUAGE, WORDS
 
 if TYPE_CHECKING:
+    from babel.core import Locale
     from babel.messages.catalog import Catalog
 
 #: Where the shipped catalogs lie.
@@ -38,6 +39,8 @@ class Words:
         self.language = language
         self._catalog = catalog
         self._always = always
+        #: What nothing is filled into but the sender: a mail says it once a reader.
+        self._whole: dict[str, str] = {}
 
     @property
     def tag(self) -> str:
@@ -46,13 +49,16 @@ class Words:
 
     def __call__(self, key: str, /, **values: object) -> str:
         """The words of a key; numbers and days as the language writes them. `count` chooses the plural."""
-        return self._said(key, values).format(**self._always, **{name: self._shown(of) for name, of in values.items()})
+        if values:
+            shown = {name: self._shown(of) for name, of in values.items()}
+            return self._said(key, values).format(**self._always, **shown)
+        if key not in self._whole:
+            self._whole[key] = self._said(key, values).format(**self._always)
+        return self._whole[key]
 
     def own(self, wording: str | Mapping[str, str]) -> str:
         """Of a text in several languages this one, else the first that is written."""
-        if isinstance(wording, str):
-            return wording
-        return wording[chosen([self.language], wording) or next(iter(wording))]
+        return in_language(wording, [self.language])
 
     def _said(self, key: str, values: Mapping[str, object]) -> str:
         match WORDS.get(key):
@@ -67,7 +73,7 @@ class Words:
         from babel.dates import format_date
         from babel.numbers import format_decimal
 
-        locale = _HABITS.get(self.language, self.language)
+        locale = locale_of(self.language)
         match value:
             case bool():
                 return value
@@ -91,9 +97,13 @@ class Languages:
 
     def words(self, wishes: Iterable[str | None] = ()) -> Words:
         """In the first wished language that there is, else the workspace's usual one; `de-AT` is served in German."""
-        language = chosen((*wishes, self._usual), self.names) or LANGUAGE
+        return self.speaking(chosen((*wishes, self._usual), self.names) or LANGUAGE)
+
+    def speaking(self, language: str) -> Words:
+        """For a mail in this language; where none of our own words are in it, these are in the usual one."""
         if language not in self._words:
-            self._words[language] = Words(language, self._catalog(language), **self._always)
+            there = chosen((language, self._usual), self.names) or LANGUAGE
+            self._words[language] = Words(language, self._catalog(there), **self._always)
         return self._words[language]
 
     def _catalog(self, language: str) -> NullTranslations:
@@ -111,6 +121,23 @@ def chosen(wishes: Iterable[str | None], there: Iterable[str]) -> str | None:
             if (found := known.get("-".join(parts[:length]))) is not None:
                 return found
     return None
+
+
+def locale_of(language: str) -> Locale:
+    """By whose habits numbers and days are written in a language; in English where nobody knows it."""
+    from babel.core import Locale, UnknownLocaleError
+
+    try:
+        return Locale.parse(_HABITS.get(language, language), sep="_" if language in _HABITS else "-")
+    except (UnknownLocaleError, ValueError):
+        return Locale.parse(_HABITS[LANGUAGE])
+
+
+def in_language(wording: str | Mapping[str, str], wishes: Iterable[str | None]) -> str:
+    """Of a text in several languages the first wished one, else the first that is written."""
+    if isinstance(wording, str):
+        return wording
+    return wording[chosen(wishes, wording) or next(iter(wording))]
 
 
 def shipped() -> list[str]:

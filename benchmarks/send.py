@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ from connectors.base import Address, Letter, Mailing
 from connectors.mail.sendgrid import SendGridMailer, SendGridSettings
 from runner.app import App
 from runner.deliver import deliver
+from runner.deliver.outcomes import Delivered
+from runner.deliver.under_way import UnderWay
 from runner.enroll import register
 from runner.links import Links
 from runner.render import Person, Templates, unsubscribe_headers
@@ -102,8 +105,9 @@ def rendering_and_calling(mails: int, latency: int) -> tuple[float, int]:
         people = [_somebody(number) for number in range(mails)]
 
         def all_of_them() -> None:
-            for start in range(0, mails, 1000):
-                _render_and_call(templates, links, mailer, people[start : start + 1000])
+            with UnderWay(mailer.calls_at_once) as calls:
+                for start in range(0, mails, 1000):
+                    _render_and_call(templates, links, mailer, people[start : start + 1000], calls)
 
         took = seconds(all_of_them)
         return took, _calls(record, mails)
@@ -118,7 +122,9 @@ def _somebody(number: int) -> Person:
     return Person(f"send-{number}", address, None, {"contact": contact, "now": NOON, "today": NOON.date()})
 
 
-def _render_and_call(templates: Templates, links: Links, mailer: SendGridMailer, people: Sequence[Person]) -> None:
+def _render_and_call(
+    templates: Templates, links: Links, mailer: SendGridMailer, people: Sequence[Person], calls: UnderWay
+) -> None:
     subject = "{{ contact.first_name }}, one year already"
     limits = {"max_keys": mailer.max_keys, "max_bytes": mailer.max_substitution_bytes}
     by_send = {person.send_id: person for person in people}
@@ -133,7 +139,9 @@ def _render_and_call(templates: Templates, links: Links, mailer: SendGridMailer,
             for send_id, texts in group.letters
         ]
         sender = Address(SENDER.email, SENDER.name)
-        mailer.send(Mailing(sender, group.subject, group.html, group.text, letters, categories=[PLAYBOOK]))
+        mailing = Mailing(sender, group.subject, group.html, group.text, letters, categories=[PLAYBOOK])
+        calls.wait_for_a_place()
+        calls.go(partial(mailer.send, mailing), lambda told: Delivered(accepted=len(told)))
 
 
 def regulars(mails: int, latency: int) -> tuple[float, int]:

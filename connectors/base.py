@@ -274,6 +274,8 @@ class Mailer(ABC):
     settings_model: ClassVar[builtins.type[ConnectorSettings]]
     #: Letters of one mailing at the most.
     batch_size: ClassVar[int] = 1
+    #: Calls that may be under way side by side; more than one only where `send` may be called from several threads.
+    calls_at_once: ClassVar[int] = 1
     #: Substitution keys a mailing may have, and UTF-8 bytes of keys and texts a letter may bring; None: any.
     max_keys: ClassVar[int | None] = None
     max_substitution_bytes: ClassVar[int | None] = None

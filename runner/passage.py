@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,7 @@ from runner.circumstances import OUT, Due, Passage
 from runner.playbook import Playbook
 from runner.steps import Step
 from runner.store.activity import activity
+from runner.store.functions import numbers_in
 from runner.store.tables import answers, contacts, decisions, enrollments, sends
 
 
@@ -46,9 +48,8 @@ def _rivals(connection: sa.Connection, playbook: Playbook, due: Sequence[Due]) -
 
     That is who has been written to, else the survivor, else who entered first.
     """
-    people = sorted({one.contact_id for one in due})
-    selves = sa.select(contacts.c.id, contacts.c.merged_into).where(contacts.c.merged_into.in_(people))
-    merged: dict[int, int] = dict(connection.execute(selves).all())
+    people = json.dumps(sorted({one.contact_id for one in due}))
+    merged: dict[int, int] = dict(connection.execute(_MERGED, {"people": people}).all())
     if not merged:
         return {}
     merged |= {survivor: survivor for survivor in merged.values()}
@@ -66,6 +67,11 @@ def _rivals(connection: sa.Connection, playbook: Playbook, due: Sequence[Due]) -
         first[at] = min(place, first.get(at, place))
     found = {one.id: first.get((one.contact_id, one.occasion)) for one in due}
     return {id: place[3] for id, place in found.items() if place is not None and place[2] != id}
+
+
+_MERGED = sa.select(contacts.c.id, contacts.c.merged_into).where(
+    contacts.c.merged_into.in_(numbers_in(sa.bindparam("people", type_=sa.Text())))
+)
 
 
 def _goals(connection: sa.Connection, playbook: Playbook, due: Sequence[Due], now: datetime) -> dict[int, datetime]:

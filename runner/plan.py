@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -194,8 +193,8 @@ def _moved(
     happened = one.happened
     if isinstance(decision, Do) and isinstance(step.action, Wait) and step.action.for_ is not None:
         happened = decision.branch == HAPPENED
-    moved = replace(one, step=to.id, step_since=since, attempt=0, due_at=now)
-    return replace(moved, asked_until=asked_until, happened=happened)
+    moved = one._replace(step=to.id, step_since=since, attempt=0, due_at=now)
+    return moved._replace(asked_until=asked_until, happened=happened)
 
 
 def _imagined(row: sa.Row[Any], playbook: Playbook, now: datetime) -> Due:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -52,7 +52,7 @@ def woken(connection: sa.Connection, now: datetime) -> list[tuple[str, str, Due]
         for kind in connection.scalars(_WAITED_FOR).all()
         for row in connection.execute(ENROLLED.where(*_waits_for_what_came(kind)), {"now": now}).mappings()
     ]
-    return [(row["playbook"], row["version"], replace(as_due(row), due_at=now)) for row in rows]
+    return [(row["playbook"], row["version"], as_due(row)._replace(due_at=now)) for row in rows]
 
 
 def _concerned(connection: sa.Connection, kind: str, now: datetime, fresh: Fresh | None) -> list[int] | None:

@@ -48,11 +48,15 @@ def utc_now() -> datetime:
 
 def one_line(text: str) -> str:
     """The text as a header can carry it: no line breaks or other control characters."""
+    if text.isprintable():
+        return text.strip()
     return well_formed(_CONTROL.sub(" ", text)).strip()
 
 
 def well_formed(text: str) -> str:
     """The text with half characters (lone surrogates, which no encoding can carry) as question marks."""
+    if text.isascii():
+        return text
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -83,6 +87,7 @@ def copy_of(mailing: Mailing, letter: Letter) -> Copy:
     return Copy(one_line(fill(mailing.subject, own)), fill(mailing.html, own), fill(mailing.text, own), reply_to)
 
 
+@lru_cache(maxsize=4096)
 def ascii_address(email: str) -> str | None:
     """The address as every mail system takes it, the domain in its ASCII form; None where it has no such form."""
     mailbox = _MAILBOX.fullmatch(email)
@@ -115,7 +120,7 @@ def check(mailing: Mailing, *, system: str) -> None:
 
 
 def _header_faults(letters: Iterable[Letter]) -> list[str]:
-    names = {name for letter in letters for name in letter.headers}
+    names: set[str] = set().union(*(letter.headers for letter in letters))
     return [
         f"header {name!r} is reserved" if name.lower() in RESERVED_HEADERS else f"{name!r} is not a header's name"
         for name in sorted(names)
@@ -136,7 +141,7 @@ def _key_faults(mailing: Mailing) -> list[str]:
 
 def keys_of(mailing: Mailing) -> set[str]:
     """Every key that some letter has a text for."""
-    return {key for letter in mailing.letters for key in letter.substitutions}
+    return set().union(*(letter.substitutions for letter in mailing.letters))
 
 
 def message_id(mailing: Mailing, letter: Letter) -> str:

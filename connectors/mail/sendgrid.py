@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from ipaddress import ip_address
-from itertools import permutations
+from itertools import permutations, takewhile
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -112,6 +112,7 @@ class SendGridMailer(Mailer):
     type = "sendgrid"
     settings_model = SendGridSettings
     batch_size = MAX_LETTERS
+    calls_at_once = 4
     max_keys = MAX_KEYS
     max_substitution_bytes = MAX_SUBSTITUTION_BYTES
 
@@ -274,12 +275,14 @@ def _calls(mailing: Mailing) -> Iterator[Mailing]:
     """The mailing in parts that each fit one call: a thousand letters, an address once, under 30 MB."""
     rounds: dict[int, list[Letter]] = {}
     seen: Counter[str] = Counter()
-    find = _finder(keys_of(mailing))
+    keys = keys_of(mailing)
+    begin, in_subject = _common(keys), [key for key in keys if key in mailing.subject]
+    find = _finder(keys)
     for letter in mailing.letters:
         address = (ascii_address(letter.to.email) or "").lower()
         if not address:
             continue
-        if not _shares(letter, mailing.subject, find):
+        if not _shares(letter, begin, in_subject, find):
             yield _written_out(mailing, letter)
             continue
         rounds.setdefault(seen[address], []).append(letter)
@@ -293,18 +296,33 @@ def _finder(keys: set[str]) -> re.Pattern[str] | None:
     return re.compile("|".join(re.escape(key) for key in keys)) if keys else None
 
 
-def _shares(letter: Letter, subject: str, find: re.Pattern[str] | None) -> bool:
-    """Whether SendGrid can put this letter together from the skeleton, and gets the same text as we would."""
+def _common(keys: set[str]) -> str:
+    """What all keys begin with."""
+    first, last = min(keys, default=""), max(keys, default="")
+    return "".join(one for one, _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False)))
+
+
+def _shares(letter: Letter, begin: str, in_subject: Sequence[str], find: re.Pattern[str] | None) -> bool:
+    """Whether SendGrid can put this letter together from the skeleton, and gets the same text as we would.
+
+    `begin` is what all keys begin with: a text without it has none of them in it.
+    """
     own = letter.substitutions
     if find is None:
         return True
-    size = sum(len(key.encode()) + len(words.encode("utf-8", "replace")) for key, words in own.items())
+    whole = "\0".join(own.values())
     return (
         len(own) <= MAX_KEYS
-        and size <= MAX_SUBSTITUTION_BYTES
-        and not any(find.search(words) for words in own.values())
-        and not any(key in subject and one_line(words) != words.strip() for key, words in own.items())
+        and _size(own, whole) <= MAX_SUBSTITUTION_BYTES
+        and (begin not in whole or not find.search(whole))
+        and all(one_line(own[key]) == own[key].strip() for key in in_subject if key in own)
     )
+
+
+def _size(own: Mapping[str, str], whole: str) -> int:
+    """UTF-8 bytes of a letter's keys and texts; the texts are also there as a whole, a sign between each two."""
+    bytes_of_texts = len(whole) if whole.isascii() else len(whole.encode("utf-8", "replace"))
+    return sum(len(key.encode()) for key in own) + bytes_of_texts - max(0, len(own) - 1)
 
 
 def _written_out(mailing: Mailing, letter: Letter) -> Mailing:
@@ -333,7 +351,9 @@ def _bytes_at_most(call: Mailing) -> int:
     texts = [call.subject, call.html, call.text]
     for letter in call.letters:
         texts += (letter.send_id, letter.send_id, letter.to.email, letter.to.name or "")
-        texts += (*letter.headers, *letter.headers.values(), *letter.substitutions, *letter.substitutions.values())
+        for named in (letter.headers, letter.substitutions):
+            texts += named
+            texts += named.values()
     return 12 * sum(map(len, texts)) + 1_000 * (1 + len(call.letters)) + _bytes_of_files(call)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -162,7 +162,7 @@ def _known(app: App, reading: Reading, step: Step, called: str, fields: Fields) 
         facts = look_at(connection, playbook, people, topic=None, now=now, zones=zones)[contact]
         due = _due(connection, playbook, contact, now)
         passed = passages(connection, playbook, step, [due], now)[due.id]
-        facts = replace(facts, passage=passed)
+        facts = facts._replace(passage=passed)
     context = app.office([playbook], fields).context(due, playbook, facts, now)
     context["contact"] |= {"id": NOBODY}
     context |= _imagined(reading, due, facts, fields)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -16,9 +16,10 @@ from runner.conditions.brought import read
 from runner.playbook import Playbook
 from runner.store.tables import companies, contacts
 
+# Named tuples: a batch makes thousands of each, and they are made three times as fast as frozen dataclasses.
 
-@dataclass(frozen=True, slots=True)
-class Passage:
+
+class Passage(NamedTuple):
     """What happened on one enrollment's way."""
 
     #: When the goal was reached after entering.
@@ -35,8 +36,7 @@ class Passage:
     rival: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
+class Circumstances(NamedTuple):
     """One person's, at one moment."""
 
     #: The columns of `contacts` and, below `company`, of the company; custom fields below `custom`.
@@ -49,7 +49,7 @@ class Circumstances:
     #: Whether `exit_when` holds.
     exits: bool = False
     #: What the counts, sums and lasts of the step's conditions come to, by their text.
-    measured: Mapping[str, Any] = field(default_factory=dict)
+    measured: Mapping[str, Any] = MappingProxyType({})
     passage: Passage = Passage()
     #: The review site whose turn it is, where a step asks for one.
     site: str | None = None
@@ -90,6 +90,28 @@ def plain(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**(row.get("custom") or {}), **row}
 
 
+class Known(Mapping[str, Any]):
+    """The fields that there are of a person or a company, custom ones among them; a missing one is None."""
+
+    __slots__ = ("_custom", "_names", "_row")
+
+    def __init__(self, names: Collection[str], row: Mapping[str, Any]) -> None:
+        self._names = names
+        self._row = row
+        self._custom: Mapping[str, Any] = row.get("custom") or {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._row[name] if name in self._row else self._custom.get(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
 def look_at(
     connection: sa.Connection,
     playbook: Playbook,
@@ -104,7 +126,7 @@ def look_at(
 
     `asking` are the conditions that are to be asked of them one by one.
     """
-    firms = _firms(connection, [p["company_id"] for p in people.values() if p["company_id"] is not None])
+    firms = _firms(connection, [p["company_id"] for p in people.values() if p.get("company_id") is not None])
     noes = suppressed(connection, people) if topic is not None else {}
     words = latest_words(connection, list(people), topic) if topic is not None else {}
     today = Today(now, zones)
@@ -116,7 +138,7 @@ def look_at(
     return {
         id: Circumstances(
             contact=person,
-            company=firms.get(person["company_id"]),
+            company=firms.get(person.get("company_id") or 0),
             suppressed=noes.get(id),
             consent=words.get(id, "unknown"),
             exits=id in leaving,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -15,8 +14,7 @@ from runner.store.tables import enrollments, meta, playbook_versions, playbooks
 from runner.store.types import Instant
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(NamedTuple):
     """An enrollment whose next step may be looked at: one that is stored, or one that `plan` imagines."""
 
     #: Of one that is not stored a number beyond all that are.
@@ -54,7 +52,7 @@ def as_due(row: Mapping[Any, Any]) -> Due:
     return Due(**told)
 
 
-_FIELDS = tuple(field.name for field in fields(Due))
+_FIELDS = Due._fields
 
 
 #: The key in `meta` under which stands since when everything is paused.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
@@ -11,6 +12,7 @@ from runner import clock
 from runner.circumstances.due import Due
 from runner.circumstances.people import living
 from runner.settings import Settings
+from runner.store.functions import texts_in
 from runner.store.tables import enrollments, sends
 
 #: What has gone out, or may have.
@@ -36,12 +38,7 @@ class Mailed:
         self.days |= {address: [] for address in wanted}
         if not wanted:
             return
-        counting = sends.c.state.in_(OUT)
-        rows = connection.execute(
-            sa.select(sends.c.address, sends.c.local_day, sends.c.action, sends.c.enrollment_id, sends.c.step).where(
-                sends.c.address.in_(wanted), counting, sends.c.local_day > since, sends.c.purpose == "marketing"
-            )
-        )
+        rows = connection.execute(_OF_LATE, {"addresses": json.dumps(wanted), "since": since})
         for address, day, action, enrollment, step in rows:
             self.add(address, day, survey=action == "survey")
             self._by_step.setdefault((enrollment, step), []).append((address, day, action == "survey"))
@@ -50,7 +47,7 @@ class Mailed:
         """Every review that these addresses were asked for; a letter that is sent again is asked for once."""
         wanted = sorted(set(addresses) - self.reviews.keys())
         self.reviews |= {address: [] for address in wanted}
-        for address, day, _, _ in connection.execute(_REVIEWS, {"addresses": wanted}) if wanted else ():
+        for address, day, _, _ in connection.execute(_REVIEWS, {"addresses": json.dumps(wanted)}) if wanted else ():
             self.reviews[address].append(day)
 
     def for_(self, due: Due) -> Mailed:
@@ -74,7 +71,12 @@ class Mailed:
         """Who had this step's letter of late at one of these addresses."""
         rows = connection.execute(
             _LETTERS,
-            {"addresses": list(addresses), "of": playbook, "at": step, "since": now.date() - timedelta(days=2)},
+            {
+                "addresses": json.dumps(list(addresses)),
+                "of": playbook,
+                "at": step,
+                "since": now.date() - timedelta(days=2),
+            },
         )
         for address, day, occasion, contact_id in rows:
             self.note(address, day, playbook, step, occasion, contact_id)
@@ -99,11 +101,18 @@ class Mailed:
         return sorted(mailed for mailed in self.days.get(address, ()) if day - timedelta(days=days) < mailed <= day)
 
 
+_AT_THESE = sends.c.address.in_(texts_in(sa.bindparam("addresses", type_=sa.Text())))
+_OF_LATE = sa.select(sends.c.address, sends.c.local_day, sends.c.action, sends.c.enrollment_id, sends.c.step).where(
+    _AT_THESE,
+    sends.c.state.in_(OUT),
+    sends.c.local_day > sa.bindparam("since", type_=sa.Date()),
+    sends.c.purpose == "marketing",
+)
 _LETTERS = (
     sa.select(sends.c.address, sends.c.local_day, enrollments.c.occasion, living(sends.c.contact_id))
     .join_from(sends, enrollments, enrollments.c.id == sends.c.enrollment_id)
     .where(
-        sends.c.address.in_(sa.bindparam("addresses", expanding=True)),
+        _AT_THESE,
         sends.c.local_day >= sa.bindparam("since", type_=sa.Date()),
         sends.c.playbook == sa.bindparam("of"),
         sends.c.step == sa.bindparam("at"),
@@ -115,7 +124,7 @@ _LETTERS = (
 _REVIEWS = (
     sa.select(sends.c.address, sa.func.max(sends.c.local_day), sends.c.enrollment_id, sends.c.step)
     .where(
-        sends.c.address.in_(sa.bindparam("addresses", expanding=True)),
+        _AT_THESE,
         sends.c.action == "request_review",
         sends.c.state.in_(OUT),
     )

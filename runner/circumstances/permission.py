@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from runner.circumstances.people import living
+from runner.store.functions import numbers_in, texts_in
 from runner.store.tables import consents, contacts, suppressions
 
 #: The topic of a word about everything that is not service mail.
@@ -16,7 +18,7 @@ MARKETING = "marketing"
 #: Suppressions that a service mail does not heed; any other binds every mail.
 MARKETING_NOES = ("unsubscribed", "crm")
 # What every batch asks is written once: building a statement takes longer than answering it.
-_SOME: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
+_SOME = numbers_in(sa.bindparam("ids", type_=sa.Text()))
 
 
 def suppressed(connection: sa.Connection, people: Mapping[int, Mapping[str, Any]]) -> dict[int, tuple[str, datetime]]:
@@ -25,7 +27,7 @@ def suppressed(connection: sa.Connection, people: Mapping[int, Mapping[str, Any]
     for id, person in people.items():
         if person["address"]:
             by_address.setdefault(person["address"], []).append(id)
-    rows = connection.execute(_NOES, {"ids": list(people), "addresses": list(by_address)})
+    rows = connection.execute(_NOES, {"ids": json.dumps(list(people)), "addresses": json.dumps(list(by_address))})
     found: dict[int, tuple[str, datetime]] = {}
     for contact_id, address, reason, at in rows:
         for id in {contact_id} & people.keys() | set(by_address.get(address, ())):
@@ -39,7 +41,7 @@ _NOES = (
         suppressions.c.lifted_at.is_(None),
         sa.or_(
             suppressions.c.contact_id.in_(_SOME),
-            suppressions.c.address.in_(sa.bindparam("addresses", expanding=True)),
+            suppressions.c.address.in_(texts_in(sa.bindparam("addresses", type_=sa.Text()))),
         ),
     )
     .order_by(suppressions.c.reason.not_in(MARKETING_NOES).asc(), suppressions.c.at.desc(), suppressions.c.id.desc())
@@ -48,7 +50,12 @@ _NOES = (
 
 def latest_words(connection: sa.Connection, ids: Sequence[int], topic: str) -> dict[int, str]:
     """The word of each person that counts for the topic, whoever they were when they said it."""
-    return words_on(connection.execute(_WORDS, {"ids": list(ids), "topics": [topic, MARKETING]}).all(), topic)
+    return words_on(_said(connection, ids, [topic]), topic)
+
+
+def _said(connection: sa.Connection, ids: Sequence[int], topics: Sequence[str]) -> Sequence[Any]:
+    """What these people said of the topics, and of all marketing, oldest first."""
+    return connection.execute(_WORDS, {"ids": json.dumps(list(ids)), "topics": [*topics, MARKETING]}).all()
 
 
 def words_on(said: Iterable[Any], topic: str) -> dict[int, str]:
@@ -84,5 +91,5 @@ _WORDS = (
 
 def words_of(connection: sa.Connection, person: int, topics: Sequence[str]) -> dict[str, str | None]:
     """The word of one person that counts for each of these topics."""
-    said = connection.execute(_WORDS, {"ids": [person], "topics": [*topics, MARKETING]}).all()
+    said = _said(connection, [person], topics)
     return {topic: words_on(said, topic).get(person) for topic in topics}

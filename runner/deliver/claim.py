@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from runner.actions import MailAction, Reminder, RequestReview, Survey, Work
 from runner.circumstances import (
@@ -28,6 +30,8 @@ from runner.deliver.works import Handing, Works
 from runner.passage import passages
 from runner.playbook import Playbook
 from runner.steps import Step
+from runner.store.functions import numbers_in
+from runner.store.many import Many
 from runner.store.tables import recipients, sends
 
 
@@ -100,9 +104,9 @@ def judge(
     passed = passages(connection, playbook, step, due, now)
     judged = []
     for one in due:
-        facts = replace(known[one.contact_id], passage=passed[one.id])
+        facts = known[one.contact_id]._replace(passage=passed[one.id])
         if isinstance(step.action, RequestReview):
-            facts = replace(facts, site=_turn(step.action, facts, mailed))
+            facts = facts._replace(site=_turn(step.action, facts, mailed))
         decision = decide(one, playbook, step, facts, mailed.for_(one), now, office.settings)
         if isinstance(decision, Do) and topic is not None and facts.address:
             day = local_day(now, facts.zone)
@@ -175,11 +179,29 @@ def _claim_sends(office: Office, connection: sa.Connection, book: ledger.Book, c
         return []
     until = office.machine_now() + LASTS
     rows = [_row(office, book.playbook, book.step, claim, book.now, until) for claim in claims]
-    insert = office.store.insert(sends).on_conflict_do_nothing().returning(sends.c.id)
-    ours = set(connection.scalars(insert, rows))
+    ours = _inserted(connection, rows)
     if len(ours) < len(claims):
         _take_up(connection, book, [claim for claim in claims if claim.send_id not in ours])
     return [claim for claim in claims if claim.send_id in ours]
+
+
+def _inserted(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> set[str]:
+    """The ids of those sends that were not there yet. SQLite has one writer, who may look first."""
+    if connection.dialect.name != "sqlite":
+        return set(connection.scalars(_INSERT.returning(sends.c.id), rows))
+    theirs = {"enrollments": json.dumps([row["enrollment_id"] for row in rows]), "step": rows[0]["step"]}
+    there = {tuple(row) for row in connection.execute(_THERE, theirs)}
+    new = [row for row in rows if (row["enrollment_id"], row["attempt"]) not in there]
+    _MANY(connection, new)
+    return {row["id"] for row in new}
+
+
+_INSERT = postgresql.insert(sends).on_conflict_do_nothing()
+_MANY = Many(sqlite.insert(sends).on_conflict_do_nothing())
+_THERE = sa.select(sends.c.enrollment_id, sends.c.attempt).where(
+    sends.c.enrollment_id.in_(numbers_in(sa.bindparam("enrollments", type_=sa.Text()))),
+    sends.c.step == sa.bindparam("step"),
+)
 
 
 def _take_up(connection: sa.Connection, book: ledger.Book, claims: Sequence[Claim]) -> None:

@@ -19,6 +19,7 @@ from runner.deliver.last_look import LastLook
 from runner.deliver.office import Office
 from runner.deliver.outcomes import Delivered
 from runner.deliver.post import hand_in
+from runner.deliver.under_way import UnderWay
 from runner.deliver.works import Handing
 from runner.deliver.writes import Round
 from runner.edge import Edge
@@ -30,7 +31,7 @@ T = TypeVar("T")
 #: Letters of a mailing at the most.
 BATCH = 1000
 #: People of one transaction: pages and webhooks must not wait longer than some 50 ms for the write lock.
-CHUNK = 125
+CHUNK = 250
 
 
 def deliver(
@@ -58,16 +59,14 @@ def _deliver(office: Office, now: datetime, stop: Callable[[], bool], edge: Edge
             if (words := _kept(office, playbook, step, still)) is not None:
                 total += Delivered(waiting=(words,) if words else ())
                 continue
-            while not (stop() or total.failures or edge.has_failed(playbook.id) or (playbook.id, step.id) in refused):
-                seen, did = 0, Delivered()
-                with edge.of(playbook.id, "deliver"):
-                    seen, did = _batch(office, messages, playbook, step, now)
-                looked_at += seen
-                total += did
-                if did.refusals:
-                    refused.add((playbook.id, step.id))
-                if seen < BATCH:
-                    break
+            if total.failures or edge.has_failed(playbook.id) or (playbook.id, step.id) in refused:
+                continue
+            calls = UnderWay(_at_once(office, step))
+            with edge.of(playbook.id, "deliver"), office.lease.holding(), calls:
+                looked_at += _step(office, messages, playbook, step, now, stop, calls)
+            total += calls.did
+            if calls.did.refusals:
+                refused.add((playbook.id, step.id))
         if not looked_at:
             break
     settle.let_go(office, now)
@@ -94,33 +93,56 @@ def _kept(office: Office, playbook: Playbook, step: Step, still: set[str]) -> st
     return None if mailer in office.mailers else f"{playbook.id}: {step.id} waits; there is no mailer {mailer!r}"
 
 
-def _batch(office: Office, messages: Round, playbook: Playbook, step: Step, now: datetime) -> tuple[int, Delivered]:
+def _at_once(office: Office, step: Step) -> int:
+    """How many calls of a step may be under way side by side."""
+    return office.mailers[office.mailer_of(step.action)].calls_at_once if isinstance(step.action, MailAction) else 1
+
+
+def _step(
+    office: Office,
+    messages: Round,
+    playbook: Playbook,
+    step: Step,
+    now: datetime,
+    stop: Callable[[], bool],
+    calls: UnderWay,
+) -> int:
+    """Batch after batch, until nobody is due any more or nothing more should go out; how many were looked at."""
+    looked_at, seen = 0, BATCH
+    while seen == BATCH and not (stop() or calls.in_trouble):
+        seen = _batch(office, messages, playbook, step, now, calls)
+        looked_at += seen
+    return looked_at
+
+
+def _batch(office: Office, messages: Round, playbook: Playbook, step: Step, now: datetime, calls: UnderWay) -> int:
     """Claims chunk after chunk, and hands over in one go what they have claimed."""
-    looked_at, did = 0, Delivered()
+    looked_at = 0
     claims: list[Claim] = []
     handings: list[Handing] = []
-    with office.lease.holding():
-        while looked_at < BATCH:
-            batch = claim(office, playbook, step, now, CHUNK)
-            looked_at += batch.looked_at
-            did += _counted(batch)
-            claims += batch.claims
-            handings += batch.messages
-            if batch.looked_at < CHUNK:
-                break
-        if claims:
-            did += hand_over(office, playbook, step, claims, now)
-        if handings:
-            did += messages.hand_over(playbook, step, handings, now)
-    return looked_at, did
+    while looked_at < BATCH:
+        batch = claim(office, playbook, step, now, CHUNK)
+        looked_at += batch.looked_at
+        calls.did += _counted(batch)
+        claims += batch.claims
+        handings += batch.messages
+        if batch.looked_at < CHUNK:
+            break
+    if claims:
+        hand_over(office, playbook, step, claims, now, calls)
+    if handings:
+        calls.did += messages.hand_over(playbook, step, handings, now)
+    return looked_at
 
 
 def _counted(batch: Batch) -> Delivered:
     return Delivered(done=batch.done, held=batch.held, skipped=batch.skipped, ended=batch.ended)
 
 
-def hand_over(office: Office, playbook: Playbook, step: Step, claims: Sequence[Claim], now: datetime) -> Delivered:
-    """Renders what was claimed and gives it to the mailer; outcomes are written before the next mailing goes."""
+def hand_over(
+    office: Office, playbook: Playbook, step: Step, claims: Sequence[Claim], now: datetime, calls: UnderWay
+) -> None:
+    """Renders what was claimed and gives it to the mailer, mailing after mailing."""
     mail = step.action
     assert isinstance(mail, MailAction)
     mailer = office.mailers[office.mailer_of(mail)]
@@ -134,27 +156,47 @@ def hand_over(office: Office, playbook: Playbook, step: Step, claims: Sequence[C
         max_keys=mailer.max_keys,
         max_bytes=mailer.max_substitution_bytes,
     )
-    total = Delivered()
     if rendered.faults:
-        total += _unwritten(office, playbook, step, by_id, rendered.faults, now)
+        calls.did += _unwritten(office, playbook, step, by_id, rendered.faults, now)
     groups = rendered.groups
     if mailer.counts is not None:
         contacts = {id: claim.due.contact_id for id, claim in by_id.items()}
         here = mailer.counts == "pages"
         groups = [counted(group, office.links, contacts, all_of_it=here) for group in groups]
     for group in _in_mailings(groups, mailer.batch_size):
+        calls.wait_for_a_place()
         office.listen()
-        ours, taken_back = _renew(office, playbook, step, [by_id[send_id] for send_id, _ in group.letters], now)
-        total += taken_back
-        group = replace(group, letters=[letter for letter in group.letters if letter[0] in ours])
-        if group.letters and not total.failures and not total.refusals:
-            told, trouble = _send(office, playbook, mail, group, by_id)
-        else:
-            told, trouble = [Outcome(id, Verdict.UNTRIED, reason="not tried") for id, _ in group.letters], Delivered()
+        _hand_over(office, playbook, step, by_id, group, now, calls)
+
+
+def _hand_over(
+    office: Office,
+    playbook: Playbook,
+    step: Step,
+    by_id: dict[str, Claim],
+    group: Group,
+    now: datetime,
+    calls: UnderWay,
+) -> None:
+    """One mailing, of those who may get it still; its outcome is written down when it is there."""
+    mail = step.action
+    assert isinstance(mail, MailAction)
+    ours, taken_back = _renew(office, playbook, step, [by_id[send_id] for send_id, _ in group.letters], now)
+    calls.did += taken_back
+    group = replace(group, letters=[letter for letter in group.letters if letter[0] in ours])
+
+    def written(back: tuple[Sequence[Outcome], Delivered]) -> Delivered:
+        told, did = back
         for part in _chunks(told):
-            total += outcomes.write(office, playbook, step, by_id, part, now, group=group)
-        total += trouble
-    return total
+            did += outcomes.write(office, playbook, step, by_id, part, now, group=group)
+        return did
+
+    if group.letters and not calls.in_trouble:
+        mailing = _mailing(office, playbook, mail, group, by_id)
+        calls.go(lambda: _send(office, playbook, mail, mailing), written)
+    else:
+        untried = [Outcome(id, Verdict.UNTRIED, reason="not tried") for id, _ in group.letters]
+        calls.did += written((untried, Delivered()))
 
 
 def _renew(
@@ -216,11 +258,8 @@ def _in_mailings(groups: Sequence[Group], size: int) -> list[Group]:
     ]
 
 
-def _send(
-    office: Office, playbook: Playbook, mail: MailAction, group: Group, by_id: dict[str, Claim]
-) -> tuple[Sequence[Outcome], Delivered]:
-    """The mailer's verdicts, one a letter; and in words why nothing more should be tried now, or what else failed."""
-    mailing = Mailing(
+def _mailing(office: Office, playbook: Playbook, mail: MailAction, group: Group, by_id: dict[str, Claim]) -> Mailing:
+    return Mailing(
         sender=office.sender(mail.sender),
         reply_to=Address(mail.reply_to) if mail.reply_to else None,
         subject=group.subject,
@@ -229,6 +268,12 @@ def _send(
         letters=[_letter(office, mail, by_id[send_id], texts) for send_id, texts in group.letters],
         categories=[playbook.id],
     )
+
+
+def _send(
+    office: Office, playbook: Playbook, mail: MailAction, mailing: Mailing
+) -> tuple[Sequence[Outcome], Delivered]:
+    """The mailer's verdicts, one a letter; and in words why nothing more should be tried now, or what else failed."""
     told, trouble = hand_in(office, mailing, office.mailer_of(mail))
     return told, replace(trouble, refusals=tuple(f"{playbook.id}: {words}" for words in trouble.refusals))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -69,10 +69,10 @@ class LastLook:
         mail = self.step.action
         assert isinstance(mail, MailAction)
         due = [claim.due for claim in self.claims]
-        people = people_of(connection, [one.contact_id for one in due])
+        people = people_of(connection, [one.contact_id for one in due], _BARRING)
         known = look_at(connection, self.playbook, people, topic=mail.topic, now=self.now, zones=self.office.zones)
         passed = passages(connection, self.playbook, self.step, due, self.now)
-        return {one.id: replace(known[one.contact_id], passage=passed[one.id]) for one in due}
+        return {one.id: known[one.contact_id]._replace(passage=passed[one.id]) for one in due}
 
     def _no(self, claim: Claim, facts: Circumstances) -> Decision | None:
         mail = self.step.action
@@ -95,6 +95,9 @@ class LastLook:
                 self.batch.ended += 1
                 book.end(claim.due, reason)
 
+
+#: What of a contact may bar a letter.
+_BARRING = ("id", "address", "email", "zone", "opted_out", "is_test", "deleted_at")
 
 _STILL = sa.select(
     paused(sa.bindparam("id")).label("paused"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -13,6 +14,7 @@ from runner.circumstances import Due
 from runner.playbook import Playbook
 from runner.steps import Step
 from runner.store import Store
+from runner.store.functions import numbers_in
 from runner.store.many import Many
 from runner.store.tables import decisions, enrollments
 
@@ -96,7 +98,7 @@ class Book:
 
     def write(self, connection: sa.Connection, store: Store) -> None:
         for ((step, attempt), where), people in self._moves.items():
-            standing = {"people": people, "at_step": step, "at_attempt": attempt}
+            standing = {"people": json.dumps(people), "at_step": step, "at_attempt": attempt}
             connection.execute(_move(tuple(name for name, _ in where)), {**standing, **dict(where)})
         _LOG[store.is_sqlite](connection, self._rows)
 
@@ -111,7 +113,7 @@ def _move(names: tuple[str, ...]) -> sa.Update:
     e = enrollments.c
     standing = (e.step == sa.bindparam("at_step"), e.attempt == sa.bindparam("at_attempt"))
     in_hand = sa.or_(*(e.state == state for state in ("active", "sending", "unsure")))
-    those = e.id.in_(sa.bindparam("people", expanding=True))
+    those = e.id.in_(numbers_in(sa.bindparam("people", type_=sa.Text())))
     return enrollments.update().where(those, *standing, in_hand).values({name: sa.bindparam(name) for name in names})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -17,7 +17,7 @@ from connectors.writing import CrmWriter
 from runner import clock
 from runner.actions import AutoReply, MailAction, Work
 from runner.actions.base import filled
-from runner.circumstances import Circumstances, Due, plain
+from runner.circumstances import Circumstances, Due, Known
 from runner.circumstances.expected import Expected, expected
 from runner.conditions import Fields
 from runner.conditions.brought import named
@@ -134,8 +134,8 @@ class Office:
         """What a template may name: the contact with every known field, the company, and what the trigger brought."""
         local = clock.local(now, facts.zone)
         context: dict[str, Any] = {
-            "contact": self._named("contact", facts.contact) | {"id": due.contact_id},
-            "company": self._named("company", facts.company or {}),
+            "contact": Known(self._names["contact"], facts.contact),
+            "company": Known(self._names["company"], facts.company or {}),
             "enrollment": {"playbook": playbook.id, "occasion": due.occasion, "entered_at": due.entered_at},
             "now": local,
             "today": local.date(),
@@ -158,12 +158,9 @@ class Office:
         found: Expected = self._expected["found"]
         return found
 
-    def _named(self, word: str, row: Mapping[str, Any]) -> dict[str, Any]:
-        values = plain(row)
-        return {name: values.get(name) for name in self._names[word]}
-
     @cached_property
-    def _names(self) -> Mapping[str, Sequence[str]]:
-        """The fields that there are of each word."""
+    def _names(self) -> Mapping[str, Collection[str]]:
+        """The fields that there are of each word, and a contact's own number."""
         split = [name.split(".", 1) for name in self.fields.names if "." in name]
-        return {word: [name for of, name in split if of == word] for word in ("contact", "company")}
+        named = {word: dict.fromkeys(name for of, name in split if of == word) for word in ("contact", "company")}
+        return {**named, "contact": {**named["contact"], "id": None}}

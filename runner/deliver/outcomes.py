@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
@@ -19,6 +20,7 @@ from runner.deliver.office import Office
 from runner.playbook import Playbook
 from runner.render import Group
 from runner.steps import Step
+from runner.store.functions import texts_in
 from runner.store.many import Many
 from runner.store.tables import sends, skeletons, writes
 
@@ -75,7 +77,7 @@ def renew(
     if not ids:
         return set()
     at = office.machine_now()
-    mine = {"ids": list(ids), "owner": office.lease.owner}
+    mine = {"ids": json.dumps(list(ids)), "owner": office.lease.owner}
     to_renew, still_ours = _RENEWING[table.name]
     with office.store.write() as connection:
         look(connection)
@@ -85,7 +87,7 @@ def renew(
 
 def _renewing(table: sa.Table) -> tuple[sa.Update, sa.Select[Any]]:
     ours = (
-        table.c.id.in_(sa.bindparam("ids", expanding=True)),
+        table.c.id.in_(texts_in(sa.bindparam("ids", type_=sa.Text()))),
         table.c.state == "claimed",
         table.c.lease_owner == sa.bindparam("owner"),
     )
@@ -166,12 +168,12 @@ def keep_back(
 
 def take_back(connection: sa.Connection, office: Office, ids: Sequence[str]) -> set[str]:
     """Deletes claims of which certainly nothing went out; those that were still there to delete."""
-    return set(connection.scalars(_TAKE_BACK, {"ids": list(ids), "owner": office.lease.owner}))
+    return set(connection.scalars(_TAKE_BACK, {"ids": json.dumps(list(ids)), "owner": office.lease.owner}))
 
 
 def accepted(connection: sa.Connection, ids: Sequence[str]) -> set[str]:
     """Those that an event has proved meanwhile, whatever the mailer said."""
-    return set(connection.scalars(_ACCEPTED, {"ids": list(ids)}))
+    return set(connection.scalars(_ACCEPTED, {"ids": json.dumps(list(ids))}))
 
 
 def _pause(outcome: Outcome, due: Due, now: datetime) -> timedelta:
@@ -186,7 +188,7 @@ def _pause(outcome: Outcome, due: Due, now: datetime) -> timedelta:
 #: Claimed; or, where our call took longer than its lease, swept up by somebody else meanwhile.
 _OPEN = ("claimed", "unsure")
 
-_THESE = sends.c.id.in_(sa.bindparam("ids", expanding=True))
+_THESE = sends.c.id.in_(texts_in(sa.bindparam("ids", type_=sa.Text())))
 #: Not what another process has swept and claimed again since.
 _TAKE_BACK = (
     sends.delete()

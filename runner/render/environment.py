@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache, partial, wraps
@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import FileSystemLoader, StrictUndefined, Undefined, nodes, pass_context
+from jinja2.compiler import CodeGenerator, Frame
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from runner.render import habits
 from runner.yaml_file import closest
@@ -89,11 +90,11 @@ class Keys:
 
     def __init__(self, nonce: str) -> None:
         self.nonce = nonce
-        self._made: list[Markup] = []
+        self._made: list[str] = []
 
-    def __getitem__(self, number: int) -> Markup:
+    def __getitem__(self, number: int) -> str:
         while number >= len(self._made):
-            self._made.append(Markup(f"-r{self.nonce}.{len(self._made)}-"))
+            self._made.append(f"-r{self.nonce}.{len(self._made)}-")
         return self._made[number]
 
 
@@ -110,17 +111,18 @@ class Recorder:
         #: False once something was met that keys cannot stand for, such as a filter over a whole inherited block.
         self.exact = True
 
-    def record(self, text: str, autoescape: bool) -> str:
-        """A key for the text, or the text itself where another in its place could change what surrounds it."""
+    def record(self, value: Any, autoescape: bool) -> str:
+        """What is printed for a value: a key, or itself where another in its place could change what surrounds it."""
+        text = shown(value)
         if self.keys.nonce in text:
             raise KeyTaken
         # White space must be kept as it is: visible signs with single spaces between them.
         if not text or not text.isprintable() or text[0] == " " or text[-1] == " " or "  " in text:
-            return text
+            return printed(text, autoescape)
         escaped = autoescape and not isinstance(text, Markup)
         # A key stands for what HTML escapes, or in a text part for what nobody does.
         if escaped == self.plain_text and any(sign in text for sign in "<>&\"'"):
-            return text
+            return printed(text, autoescape)
         self.values.append(str(text))
         return self.keys[len(self.values) - 1]
 
@@ -149,12 +151,22 @@ def _without_control(text: str) -> str:
 _UNSHOWN = ("Cc", "Cs", "Cn", "Co")
 
 
+def printed(value: Any, autoescape: bool) -> str:
+    """A value as a plain render prints it."""
+    text = shown(value)
+    return escape(text) if autoescape else str(text)
+
+
+def recording(context: Context) -> Callable[[Any, bool], str]:
+    """How this render prints its values: with a recorder by keys. What it begins with, no template can set."""
+    recorder: Recorder | None = context.parent.get(RECORDER)
+    return printed if recorder is None else recorder.record
+
+
 @pass_context
 def _recorded(context: Context, value: Any) -> Any:
-    text = shown(value)
-    # What a render begins with: no template can set it.
-    recorder = context.parent.get(RECORDER)
-    return text if recorder is None else recorder.record(text, context.eval_ctx.autoescape)
+    """Marks an output that is recorded; what it does is written by the code generator."""
+    raise AssertionError("outputs alone are recorded")
 
 
 @pass_context
@@ -165,16 +177,81 @@ def _not_exact(context: Context, value: Any) -> Any:
     return value
 
 
+class _Code(CodeGenerator):
+    """Jinja's code, where an output that is recorded costs one call."""
+
+    def write_commons(self) -> None:
+        super().write_commons()
+        self.writeline("record = environment.recording(context)")
+
+    def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
+        if _is_recorded(node):
+            self.write("record(")
+        else:
+            super()._output_child_pre(node, frame, finalize)
+
+    def _output_child_post(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
+        if not _is_recorded(node):
+            super()._output_child_post(node, frame, finalize)
+        elif frame.eval_ctx.volatile:
+            self.write(", context.eval_ctx.autoescape)")
+        else:
+            self.write(f", {bool(frame.eval_ctx.autoescape)})")
+
+    def visit_Filter(self, node: nodes.Filter, frame: Frame) -> None:  # noqa: N802
+        if node.name == "_recorded" and node.node is not None:
+            self.visit(node.node, frame)
+        else:
+            super().visit_Filter(node, frame)
+
+
+def _is_recorded(node: nodes.Expr) -> bool:
+    return isinstance(node, nodes.Filter) and node.name == "_recorded"
+
+
 #: What Jinja hands to a call besides its arguments.
 _JINJAS_OWN = ("_loop_vars", "_block_vars")
+
+
+class _Files(FileSystemLoader):
+    """Templates by their files; while a batch is rendered each is looked at once and not once a letter."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        #: Those that were as they had been read, during a batch.
+        self._looked_at: set[str] | None = None
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        self._looked_at = set()
+        try:
+            yield
+        finally:
+            self._looked_at = None
+
+    def get_source(self, environment: Any, template: str) -> tuple[str, str, Callable[[], bool]]:
+        source, file, unchanged = super().get_source(environment, template)
+
+        def as_it_was_read() -> bool:
+            looked_at = self._looked_at
+            if looked_at is None:
+                return unchanged()
+            if file not in looked_at and unchanged():
+                looked_at.add(file)
+            return file in looked_at
+
+        return source, file, as_it_was_read
 
 
 class Environment(ImmutableSandboxedEnvironment):
     """Jinja with the fields, filters and functions that a template may name; renders outlines where asked to."""
 
+    code_generator_class = _Code
+    recording = staticmethod(recording)
+
     def __init__(self, folder: Path, *, outlines: bool = False) -> None:
         super().__init__(
-            loader=FileSystemLoader(folder),
+            loader=(files := _Files(folder)),
             undefined=Unknown,
             autoescape=lambda name: name is None or not name.endswith(".txt"),
             finalize=shown,
@@ -182,6 +259,7 @@ class Environment(ImmutableSandboxedEnvironment):
             lstrip_blocks=True,
             auto_reload=True,
         )
+        self.files = files
         #: Marks of an outline, in place of the template's own text: no value has a control character.
         self._marks = (f"\0{number}\0" for number in count()) if outlines else None
         for name in _OF_A_VALUE:
@@ -196,24 +274,31 @@ class Environment(ImmutableSandboxedEnvironment):
         if type(__obj) is partial:
             # What Jinja adds within loops and blocks is for functions that ask for the context.
             return __obj(*args, **{name: value for name, value in named.items() if name not in _JINJAS_OWN})
+        if __obj is _days_since and not named:
+            return _days_since(__context, *args)
         return super().call(__context, __obj, *args, **named)
 
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        """One dict for all templates: each render begins with a copy of it, which a chain of them makes dear."""
+        return self.globals if d is None else {**self.globals, **d}
+
     def getattr(self, obj: Any, attribute: str) -> Any:
+        if type(obj) is Fields:
+            return self._field(obj, obj.values, attribute)
         if obj is None:
             return None
-        if isinstance(obj, Fields | Mapping):
-            return self._field(obj, attribute)
+        if isinstance(obj, Mapping):
+            return self._field(obj, obj, attribute)
         return super().getattr(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         if obj is None:
             return None
         if isinstance(obj, Fields | Mapping):
-            return self._field(obj, argument)
+            return self._field(obj, obj.values if isinstance(obj, Fields) else obj, argument)
         return super().getitem(obj, argument)
 
-    def _field(self, obj: Fields | Mapping[str, Any], name: Any) -> Any:
-        values = obj.values if isinstance(obj, Fields) else obj
+    def _field(self, obj: object, values: Mapping[str, Any], name: Any) -> Any:
         try:
             return values[name]
         except KeyError:

@@ -173,7 +173,8 @@ class Templates:
                 told = f"{self.label(file)} or what it includes cannot be read: {error}"
                 faults += [RenderFault(person.send_id, told, of_template=True) for person in readers]
                 continue
-            drafts, batch = self._drafts(version, wording, readers, faults, max_keys, max_bytes)
+            with self.environment.files.batch(), self._outlines.files.batch():
+                drafts, batch = self._drafts(version, wording, readers, faults, max_keys, max_bytes)
             made, unmade = grouped(drafts, batch)
             groups += made
             faults += [RenderFault(send_id, f"{self.label(file)}: {words(error)}") for send_id, error in unmade]

@@ -31,13 +31,14 @@ class Many:
         if self._ready is None:
             self._ready = _made_ready(self._statement, connection.dialect, list(rows[0]))
         text, places = self._ready
-        connection.exec_driver_sql(text, [_in_turn(row, places) for row in rows])
+        connection.exec_driver_sql(text, list(zip(*(_column(place, rows) for place in places), strict=True)))
 
 
-def _in_turn(row: Mapping[str, Any], places: Sequence[_Place]) -> tuple[Any, ...]:
-    return tuple(
-        form(row.get(name, usual)) if form is not None else row.get(name, usual) for name, usual, form in places
-    )
+def _column(place: _Place, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """What all rows have at one place, as the database takes it."""
+    name, usual, form = place
+    column = [row.get(name, usual) for row in rows]
+    return column if form is None else [form(value) for value in column]
 
 
 def _made_ready(statement: Any, dialect: Dialect, names: list[str]) -> tuple[str, list[_Place]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,6 +14,12 @@ from sqlalchemy.engine import Dialect
 #: A row's own number.
 Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 Json = sa.JSON().with_variant(JSONB(), "postgresql")
+
+
+@lru_cache(4096)
+def _read(kept: str | None) -> datetime | None:
+    """An instant as SQLite keeps it: in UTC, which is not written down."""
+    return None if kept is None else datetime.fromisoformat(kept).replace(tzinfo=UTC)
 
 
 class Instant(sa.types.TypeDecorator[datetime]):
@@ -33,6 +40,10 @@ class Instant(sa.types.TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        """SQLite keeps text: the same instant stands in row after row, and is read once."""
+        return _read if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
 
 
 class Exact(sa.types.TypeDecorator[Decimal]):

@@ -59,6 +59,8 @@ class End:
 
 
 Decision = Do | Hold | Skip | End
+#: Until when, or which day, a mailer is to send no more; and why.
+Full = tuple[date | datetime, str]
 
 #: What the log says of those who are held out.
 HELD_OUT = "in the holdout: not written to, so that the effect can be told"
@@ -82,8 +84,9 @@ def decide(
     mailed: Mailed,
     now: datetime,
     settings: Settings,
+    full: Full | None = None,
 ) -> Decision:
-    """What becomes of the step that is next for this person."""
+    """What becomes of the step that is next for this person; `full` where the mailer has no room for a letter."""
     if (over := _over(due, playbook, facts)) is not None:
         return over
     if due.arm == "holdout" and not _is_for_everybody(step.action):
@@ -98,9 +101,9 @@ def decide(
         case Stop(reason=reason):
             return End(reason)
         case Reminder() as mail:
-            return _reminder(due, playbook, mail, facts, mailed, now, settings)
+            return _reminder(due, playbook, mail, facts, mailed, now, settings, full)
         case MailAction() as mail:
-            return _mail(due, playbook, mail, facts, mailed, now, settings)
+            return _mail(due, playbook, mail, facts, mailed, now, settings, full)
     return Do(playbook.trigger.reason(due.facts, due.anchor))
 
 
@@ -197,11 +200,12 @@ def _mail(
     mailed: Mailed,
     now: datetime,
     settings: Settings,
+    full: Full | None,
 ) -> Decision:
     if (no := _may_not(mail, facts, settings) or _had(due, playbook, facts, mailed, now)) is not None:
         return no
     lateness = playbook.keys.max_lateness or settings.max_lateness
-    wait = _wait(due, playbook, mail, facts, mailed, now, settings)
+    wait = _wait(due, playbook, mail, facts, mailed, now, settings) or _no_room(full, settings)
     if now - due.step_since > lateness.span:
         held = f"{wait.reason}, " if wait else ""
         return End(f"{TOO_LATE}: {held}due since {due.step_since:%Y-%m-%d}, max_lateness is {lateness}")
@@ -220,6 +224,7 @@ def _reminder(
     mailed: Mailed,
     now: datetime,
     settings: Settings,
+    full: Full | None,
 ) -> Decision:
     """A reminder that comes too late, or is not needed any more, is left out: the playbook goes on without it."""
     closes = facts.passage.asked_until
@@ -227,7 +232,7 @@ def _reminder(
         return needless
     if closes is None or closes <= now:
         return Skip("the survey has closed" if closes else "nobody was asked")
-    match _mail(due, playbook, mail, facts, mailed, now, settings):
+    match _mail(due, playbook, mail, facts, mailed, now, settings, full):
         case Hold(until=until, reason=reason) if until >= closes:
             return Skip(f"{reason}, and the survey closes before")
         case End(reason=reason) if reason.startswith(TOO_LATE):
@@ -337,6 +342,16 @@ def _capped(
     if caps.when_over == "skip":
         return Skip(reason)
     return Hold(_opens(free, zone, settings.quiet_hours), reason)
+
+
+def _no_room(full: Full | None, settings: Settings) -> Hold | None:
+    """Until the mailer may send again, whatever the letter is about."""
+    if full is None:
+        return None
+    until, reason = full
+    if not isinstance(until, datetime):
+        until = _opens(until, settings.timezone, settings.quiet_hours)
+    return Hold(until, reason)
 
 
 def _opens(day: date, zone: str, quiet: QuietHours | None) -> datetime:

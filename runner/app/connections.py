@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 import connectors
 from connectors.base import ConnectorSettings, Mailer, Source
 from runner.errors import Fault, Faults
-from runner.settings import Settings, SettingsFile
+from runner.settings import MailLimits, Settings, SettingsFile
 from runner.yaml_file import YamlFile, closest, validate
 
 #: Keys of `mail:` that are ours and not the connector's.
-OURS_OF_MAIL = ("only_to", "per_hour", "warm_up")
+OURS_OF_MAIL = ("only_to", *MailLimits.model_fields)
 #: … and of each connector.
 OURS_OF_SOURCE = ("match",)
 
@@ -76,11 +76,9 @@ def _read(told: SettingsFile) -> tuple[Plugs | None, list[Fault], list[Fault]]:
     mailers = _mailers(told, faults)
     real = any(kind.real for kind, _ in mailers.values()) if mailers else told.settings.mail.get("type") != "outbox"
     _public_url(told, real, faults, warnings)
-    # Ignored, these would let out more mail than was meant.
-    unheeded = faults if real else warnings
     for path, keys in _mailer_keys(told.settings):
-        limits = [(*path, key) for key in ("per_hour", "warm_up") if key in keys]
-        unheeded += [told.file.fault(limit, "is not in this version yet", value=False) for limit in limits]
+        limits = validate(file, MailLimits, {key: keys[key] for key in MailLimits.model_fields if key in keys}, at=path)
+        faults += limits if isinstance(limits, list) else ()
         only_to = keys.get("only_to", [])
         if not isinstance(only_to, list) or not all(isinstance(address, str) and "@" in address for address in only_to):
             faults.append(told.file.fault((*path, "only_to"), f"must be a list of addresses, is {only_to!r}"))

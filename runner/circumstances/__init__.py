@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from runner.circumstances.circumstances import Circumstances, Known, Passage, look_at, plain
 from runner.circumstances.due import ALL_PAUSED, ENROLLED, Due, as_due, due_enrollments, due_steps, paused
-from runner.circumstances.mailed import OUT, Mailed, caps_since, local_day
+from runner.circumstances.mailed import Mailed, caps_since, local_day
+from runner.circumstances.pace import OUT, Pace
 from runner.circumstances.people import living, once_known_as, people_of, source_ids, zones_in_use
 from runner.circumstances.permission import MARKETING, MARKETING_NOES, suppressed, words_of
 
@@ -18,6 +19,7 @@ __all__ = [
     "Due",
     "Known",
     "Mailed",
+    "Pace",
     "Passage",
     "as_due",
     "caps_since",

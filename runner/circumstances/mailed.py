@@ -10,23 +10,23 @@ import sqlalchemy as sa
 
 from runner import clock
 from runner.circumstances.due import Due
+from runner.circumstances.pace import OUT, Pace
 from runner.circumstances.people import living
 from runner.settings import Settings
 from runner.store.functions import texts_in
 from runner.store.tables import enrollments, sends
 
-#: What has gone out, or may have.
-OUT = ("claimed", "accepted", "unsure")
-
 
 class Mailed:
     """What mail each address has had, kept up to date while a batch is decided: what the caps count, and for whom."""
 
-    def __init__(self) -> None:
+    def __init__(self, paces: dict[str, Pace] | None = None) -> None:
         self.days: dict[str, list[date]] = {}
         self.surveys: dict[str, date] = {}
         #: The days on which each address was asked for a review, whatever became of it.
         self.reviews: dict[str, list[date]] = {}
+        #: The room that mailers have, by their names.
+        self.paces: dict[str, Pace] = {} if paces is None else paces
         #: What each step of an enrollment has sent: the address, the day, and whether it was a survey.
         self._by_step: dict[tuple[int, str], list[tuple[str, date, bool]]] = {}
         #: Address, local day, playbook, step and occasion → the contact that had this letter.
@@ -49,6 +49,19 @@ class Mailed:
         self.reviews |= {address: [] for address in wanted}
         for address, day, _, _ in connection.execute(_REVIEWS, {"addresses": json.dumps(wanted)}) if wanted else ():
             self.reviews[address].append(day)
+
+    def pace(
+        self, connection: sa.Connection, mailer: str, settings: Settings, now: datetime, *, lock: bool
+    ) -> Pace | None:
+        """The room that a mailer has; None where it may send any number."""
+        known = self.paces.get(mailer)
+        limits = known.limits if known else settings.limits(mailer)
+        if limits.per_hour is None and limits.warm_up is None:
+            return None
+        if known is None or lock:
+            known = self.paces.setdefault(mailer, Pace(mailer, limits, settings.timezone))
+            known.look(connection, now, lock=lock)
+        return known
 
     def for_(self, due: Due) -> Mailed:
         """What counts for this one: a letter that is sent again is still one letter."""

@@ -16,6 +16,7 @@ from runner.circumstances import (
     Circumstances,
     Due,
     Mailed,
+    Pace,
     caps_since,
     due_enrollments,
     local_day,
@@ -65,7 +66,7 @@ def claim(office: Office, playbook: Playbook, step: Step, now: datetime, limit: 
         batch = Batch(looked_at=len(due))
         if not due:
             return batch
-        judged = judge(office, connection, playbook, step, due, Mailed(), now, lock=True)
+        judged = judge(office, connection, playbook, step, due, Mailed(office.paces(now)), now, lock=True)
         book = ledger.Book(playbook, step, now)
         written = Works(office, book)
         for one, facts, decision in judged:
@@ -73,6 +74,8 @@ def claim(office: Office, playbook: Playbook, step: Step, now: datetime, limit: 
         batch.messages = written.keep(connection)
         batch.done += written.done
         batch.claims = _claim_sends(office, connection, book, batch.claims)
+        if batch.claims and isinstance(step.action, MailAction):
+            _keep_pace(office, connection, step.action, now)
         book.write(connection, office.store)
     return batch
 
@@ -91,6 +94,9 @@ def judge(
     """The decisions for a batch; writes nothing but the locks of a run. `plan` walks the same way."""
     people = people_of(connection, [one.contact_id for one in due])
     topic = step.action.topic if isinstance(step.action, MailAction) else None
+    pace: Pace | None = None
+    if isinstance(step.action, MailAction):
+        pace = mailed.pace(connection, office.mailer_of(step.action), office.settings, now, lock=lock)
     if topic is not None:
         addresses = sorted({person["address"] for person in people.values() if person["address"]})
         if lock:
@@ -107,7 +113,12 @@ def judge(
         facts = known[one.contact_id]._replace(passage=passed[one.id])
         if isinstance(step.action, RequestReview):
             facts = facts._replace(site=_turn(step.action, facts, mailed))
-        decision = decide(one, playbook, step, facts, mailed.for_(one), now, office.settings)
+        full = pace.full() if pace else None
+        decision = decide(one, playbook, step, facts, mailed.for_(one), now, office.settings, full)
+        if pace is not None and isinstance(decision, Do):
+            pace.take()
+        elif pace is not None and full is not None and decision.reason == full[1]:
+            pace.put_off += 1
         if isinstance(decision, Do) and topic is not None and facts.address:
             day = local_day(now, facts.zone)
             mailed.note(facts.address, day, playbook.id, step.id, one.occasion, one.contact_id)
@@ -120,6 +131,12 @@ def judge(
     if isinstance(step.action, Work):
         return works.judged(office, connection, playbook, step.action, judged)
     return judged
+
+
+def _keep_pace(office: Office, connection: sa.Connection, mail: MailAction, now: datetime) -> None:
+    pace = office.paces(now).get(office.mailer_of(mail))
+    if pace is not None:
+        pace.keep(connection, office.store.insert)
 
 
 def _turn(review: RequestReview, facts: Circumstances, mailed: Mailed) -> str:

@@ -17,7 +17,7 @@ from connectors.writing import CrmWriter
 from runner import clock
 from runner.actions import AutoReply, MailAction, Work
 from runner.actions.base import filled
-from runner.circumstances import Circumstances, Due, Known
+from runner.circumstances import Circumstances, Due, Known, Pace
 from runner.circumstances.expected import Expected, expected
 from runner.conditions import Fields
 from runner.conditions.brought import named
@@ -91,6 +91,7 @@ class Office:
     #: Reads what came back meanwhile; asked between two mailings.
     listen: Callable[[], object] = field(default=lambda: None)
     _expected: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    _paces: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def mailer_name(self) -> str:
@@ -149,6 +150,13 @@ class Office:
             names = ("kind", "score", "reason", "comment", "at", *playbook.questions)
             context["answer"] = {name: (answer or {}).get(name) for name in names}
         return context
+
+    def paces(self, now: datetime) -> dict[str, Pace]:
+        """The room that mailers have at an instant, and who waits for some: the same for all of its batches."""
+        if self._paces.get("at") != now:
+            self._paces.update(at=now, found={})
+        found: dict[str, Pace] = self._paces["found"]
+        return found
 
     def expected(self, now: datetime) -> Expected:
         """How soon we answer; reckoned once an instant."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runner.settings.model import NOT_YET, Settings, zone_advice
-from runner.settings.parts import Brake, Breakers, KpiSettings, QuietHours, Sender
+from runner.settings.parts import Brake, Breakers, KpiSettings, MailLimits, QuietHours, Sender
 from runner.settings.reading import FILE, SettingsFile, load_settings, read_settings
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Brake",
     "Breakers",
     "KpiSettings",
+    "MailLimits",
     "QuietHours",
     "Sender",
     "Settings",

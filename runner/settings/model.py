@@ -22,6 +22,7 @@ from runner.settings.parts import (
     Effect,
     KpiSettings,
     MachinesSettings,
+    MailLimits,
     QuietHours,
     Schedule,
     Sender,
@@ -139,6 +140,11 @@ class Settings(Part):
         keys = self.mailers.get(mailer or "") or next(iter(self.mailers.values()))
         only_to = keys.get("only_to")
         return None if only_to is None else frozenset(str(address).lower() for address in only_to)
+
+    def limits(self, mailer: str) -> MailLimits:
+        """How fast the mailer of this name sends."""
+        keys = self.mailers.get(mailer, {})
+        return MailLimits(**{name: keys[name] for name in MailLimits.model_fields if name in keys})
 
     @cached_property
     def calendar(self) -> business.Calendar:

@@ -36,6 +36,25 @@ class Caps(Part):
     when_over: Literal["defer", "skip"] = "defer"
 
 
+#: Mails a day of a sender that mailbox providers do not know yet: twice as many every day.
+USUAL_WARM_UP = tuple(50 * 2**day for day in range(12))
+
+
+class MailLimits(Part):
+    """How fast a mailer sends; who does not fit waits, by priority and in turn."""
+
+    #: Mails in any hour at the most.
+    per_hour: int | None = Field(None, ge=1)
+    #: For a new sender, how many mails on its first day, its second …; `usual` begins with 50 and doubles every day to
+    #: 102,400. A day without mail does not count. After the last day there is no such limit any more.
+    warm_up: Literal["usual"] | tuple[Annotated[int, Field(ge=1)], ...] | None = None
+
+    def on_day(self, number: int) -> int | None:
+        """Mails on this day of the warm-up, the first being 1; None: any number."""
+        days = USUAL_WARM_UP if self.warm_up == "usual" else self.warm_up or ()
+        return days[number - 1] if number <= len(days) else None
+
+
 class QuietHours(Part):
     """When nobody is written to, in the contact's own zone."""
 

@@ -402,7 +402,8 @@ def _recorded(files: _Files, context: dict[str, Any], keys: Keys, subject: str) 
     """What is printed, the values that its keys stand for, and whether keys can stand for all of them."""
     recorder = context[RECORDER] = Recorder(keys)
     body, text = _rendered(files, context, recorder)
-    if body.count(keys.nonce) + (text or "").count(keys.nonce) + subject.count(keys.nonce) > len(recorder.values):
+    keys_there = body.count(keys.nonce) + (text or "").count(keys.nonce) + subject.count(keys.nonce)
+    if recorder.exact and keys_there > len(recorder.values):
         raise KeyTaken
     return (body, text), recorder.values, recorder.exact
 

@@ -162,6 +162,18 @@ def test_so_is_a_mail_of_any_template_for_anybody(
     shutil.rmtree(folder)
 
 
+@pytest.mark.parametrize(
+    "captured",
+    [
+        "{% set line %}{% include 'email/_line.html' %}{% endset %}{{ line }}{{ line|length }}",
+        "{% block line %}{{ contact.first_name }}{% endblock %}{% set again = self.line() %}{{ again }}{{ again }}",
+    ],
+)
+def test_so_is_a_mail_that_keeps_what_it_includes_for_later(tmp_path: Path, captured: str) -> None:
+    templates = written(tmp_path, a_html=f"<p>{captured}</p>", _line_html="{{ contact.first_name }}<br>")
+    assert_everybody_gets_their_own(templates, people([("Ada", "L", 9), ("Bob", "M", 3)]), "email/a")
+
+
 def test_a_thousand_people_share_one_skeleton() -> None:
     batch = [person(number, first_name=f"Name {number}") for number in range(1000)]
     group = shared(mailings(STARTERS, batch, template="email/nps", max_keys=100, max_bytes=10_000))

@@ -279,7 +279,8 @@ class Mailer(ABC):
     #: Substitution keys a mailing may have, and UTF-8 bytes of keys and texts a letter may bring; None: any.
     max_keys: ClassVar[int | None] = None
     max_substitution_bytes: ClassVar[int | None] = None
-    #: Whether handing in the same send id again does no harm, so that an unknown outcome may simply be tried again.
+    #: Whether the provider takes once what it gets twice under one send id: by an idempotency key that the mailer makes
+    #: of it. Then an outcome that nobody knows is no doubt: the letter is handed in again under the same id.
     idempotent: ClassVar[bool] = False
     #: Whether real people get the letters (the outbox: no).
     real: ClassVar[bool] = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from connectors.base import Mailing, Outcome, Verdict
 from connectors.errors import AuthFailed, ConnectorError, Permanent, SharedFault, Temporary
@@ -32,8 +33,18 @@ def hand_in(office: Office, mailing: Mailing, mailer: str | None = None) -> tupl
         return _all(mailing, Verdict.REFUSED, error), Delivered()
     missing = {letter.send_id for letter in mailing.letters} - {outcome.send_id for outcome in told}
     told = [*told, *(Outcome(send_id, Verdict.UNSURE, reason="the mailer said nothing of it") for send_id in missing)]
+    if office.mailers[name].idempotent:
+        told = [_again(outcome) for outcome in told]
     trouble = _trouble(told)
     return told, Delivered(failures=(f"{name}: {trouble}",) if trouble else ())
+
+
+def _again(outcome: Outcome) -> Outcome:
+    """Where the provider takes once what it gets twice, a lost answer leaves nothing in doubt: it is asked again."""
+    if outcome.verdict is not Verdict.UNSURE:
+        return outcome
+    reason = f"{outcome.reason}; it is handed in again under the same id, by which the provider knows it"
+    return replace(outcome, verdict=Verdict.UNTRIED, reason=reason)
 
 
 def _trouble(told: Sequence[Outcome]) -> str | None:

@@ -19,7 +19,7 @@ from runner.actions import (
     Wait,
 )
 from runner.actions.wait import HAPPENED, TIMED_OUT
-from runner.circumstances import MARKETING_NOES, Circumstances, Due, Mailed
+from runner.circumstances import MARKETING_NOES, Circumstances, Due, Mailed, local_day
 from runner.conditions import Today
 from runner.playbook import Playbook
 from runner.settings import QuietHours, Settings
@@ -269,7 +269,7 @@ def _may_not(mail: MailAction, facts: Circumstances, settings: Settings) -> Deci
 def _had(due: Due, playbook: Playbook, facts: Circumstances, mailed: Mailed, now: datetime) -> Skip | None:
     """Of two contacts with one address one gets an occasion's letter that day."""
     assert facts.address is not None  # or it may not be written to
-    today = clock.local(now, facts.zone).date()
+    today = local_day(now, facts.zone)
     other = mailed.had(facts.address, today, playbook.id, due.step, due.occasion)
     if other is None or other == due.contact_id:
         return None
@@ -293,7 +293,7 @@ def _asked(
     days = mailed.reviews.get(facts.address or "", ())
     if due.attempt or not days:
         return None
-    today, every = clock.local(now, facts.zone).date(), settings.reviews.ask_every
+    today, every = local_day(now, facts.zone), settings.reviews.ask_every
     if max(days) + timedelta(days=every.days) <= today:
         return None
     return Skip(f"was asked for a review on {max(days)}; once in {every}")
@@ -323,7 +323,7 @@ def _wait(
 def _capped(
     mail: MailAction, address: str, zone: str, mailed: Mailed, now: datetime, settings: Settings
 ) -> Hold | Skip | None:
-    caps, today = settings.caps, clock.local(now, zone).date()
+    caps, today = settings.caps, local_day(now, zone)
     over: list[tuple[date, str]] = []
     if caps.per_day is not None and mailed.on(address, today) >= caps.per_day:
         over.append((today + timedelta(days=1), f"cap: {caps.per_day} a day"))

@@ -72,7 +72,7 @@ def due_enrollments(
     asked = {"of": playbook.id, "in": playbook.version, "at": step, "now": now, "most": limit or _MANY}
     rows = connection.execute(_DUE_LOCKED if lock else _DUE, asked)
     names = list(rows.keys())
-    return [as_due(dict(zip(names, row, strict=True))) for row in rows]
+    return [as_due(dict(zip(names, row, strict=True))) for row in rows.all()]
 
 
 #: More than there are.

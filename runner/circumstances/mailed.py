@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 import sqlalchemy as sa
 
@@ -145,7 +146,9 @@ _REVIEWS = (
 )
 
 
+@lru_cache(1024)
 def local_day(now: datetime, zone: str) -> date:
+    """Asked once a zone and instant, of which a batch has few."""
     return clock.local(now, zone).date()
 
 

@@ -42,7 +42,7 @@ def people_of(
     """The contacts' own rows, or these columns of them, `id` among them."""
     rows = connection.execute(_people(columns), {"ids": json.dumps(list(ids))})
     names = list(rows.keys())
-    people = (dict(zip(names, row, strict=True)) for row in rows)
+    people = (dict(zip(names, row, strict=True)) for row in rows.all())
     return {person["id"]: person for person in people}
 
 

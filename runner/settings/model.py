@@ -137,9 +137,16 @@ class Settings(Part):
 
     def only_to(self, mailer: str | None = None) -> frozenset[str] | None:
         """Whom alone this mailer, or the account's, writes to; None where anybody may get mail."""
-        keys = self.mailers.get(mailer or "") or next(iter(self.mailers.values()))
-        only_to = keys.get("only_to")
-        return None if only_to is None else frozenset(str(address).lower() for address in only_to)
+        return self._only_to.get(mailer or "", self._only_to[""])
+
+    @cached_property
+    def _only_to(self) -> Mapping[str, frozenset[str] | None]:
+        """Whom alone each mailer writes to, the account's also under no name: asked of every letter."""
+        told = {"": next(iter(self.mailers.values())), **self.mailers}
+        return {
+            name: None if (only_to := keys.get("only_to")) is None else frozenset(str(one).lower() for one in only_to)
+            for name, keys in told.items()
+        }
 
     def limits(self, mailer: str) -> MailLimits:
         """How fast the mailer of this name sends."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from textwrap import shorten
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError
 
 from runner import clock
+from runner.actions import MailAction
 from runner.app import forgetting
 from runner.app.app import App
 from runner.app.check import check, is_away, store_words
@@ -137,8 +138,20 @@ def _settings(app: App) -> Iterator[Finding]:
 def _deliverability(app: App, names: Names) -> Iterator[Finding]:
     """Whether mail would arrive, as far as the domain and the letters themselves tell."""
     sender, types = app.settings.sender, [str(keys.get("type")) for keys in app.settings.mailers.values()]
-    yield from of_domain(sender.email, types, names)
+    for email in _senders(app):
+        yield from of_domain(email, types, names)
     yield from of_letters(list(letters(app)), app.settings.public_url, sender.address, sender.email)
+
+
+def _senders(app: App) -> Iterable[str]:
+    """The account's address and those that playbooks write from, one a domain."""
+    running = [reading.playbook for reading in app.readings(app.fields()) if reading.playbook]
+    mails = [step.action for playbook in running for step in playbook.steps if isinstance(step.action, MailAction)]
+    emails = [app.settings.sender.email, *(mail.sender for mail in mails if mail.sender)]
+    found: dict[str, str] = {}
+    for email in emails:
+        found.setdefault(email.rpartition("@")[2].lower(), email)
+    return found.values()
 
 
 def _last_tick(app: App, now: datetime) -> Iterator[Finding]:

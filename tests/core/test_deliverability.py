@@ -58,6 +58,30 @@ def test_what_a_domain_lacks_is_told(name: str, texts: list[str], words: str) ->
     assert any(finding.startswith(words) for finding in told(GOOD | {name: texts}))
 
 
+def test_a_host_called_like_a_mechanism_is_no_look_up() -> None:
+    record = "v=spf1 " + " ".join(f"include:mx.a{n}.pl" for n in range(10)) + " -all"
+    assert f"SPF: ok, acme.pl: {record}" in told(GOOD | {"acme.pl": [record]})
+
+
+def test_every_domain_that_playbooks_write_from_is_asked_about(world: World) -> None:
+    world.playbook(
+        "wish",
+        """\
+        trigger: manual
+        actions:
+          - send_email: {template: email/hello, subject: Hi, from: care@acme.pl}
+          - send_email: {id: more, template: email/hello, subject: Hi, from: help@ACME.pl}
+        """,
+    )
+    with LoopbackDns(GOOD) as server:
+        found = [str(check.message) for check in examine(world.app, ask_dns(server.resolver)).checks]
+    assert [words for words in found if words.startswith("acme.pl")] == [
+        "acme.pl: v=spf1 include:sendgrid.net -all",
+        "acme.pl has a key under the selector s1",
+        "acme.pl: p=reject",
+    ]
+
+
 def test_without_a_network_nothing_fails_and_nobody_waits_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deliverability, "PATIENCE", 0.2)
     began = time.monotonic()

@@ -166,9 +166,9 @@ def recording(context: Context) -> Callable[[Any, bool], str]:
 
 
 @pass_context
-def _recorded(context: Context, value: Any) -> Any:
-    """Marks an output that is recorded; what it does is written by the code generator."""
-    raise AssertionError("outputs alone are recorded")
+def _marks_output(context: Context, value: Any) -> Any:
+    """Marks an output that the code generator writes in a way of its own."""
+    return value
 
 
 @pass_context
@@ -180,7 +180,9 @@ def _not_exact(context: Context, value: Any) -> Any:
 
 
 class _Code(CodeGenerator):
-    """Jinja's code, where an output that is recorded costs one call."""
+    """Jinja's code, where an output that is recorded costs one call, and in outlines the sender's nearly none."""
+
+    environment: Environment
 
     def write_commons(self) -> None:
         super().write_commons()
@@ -189,8 +191,13 @@ class _Code(CodeGenerator):
     def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
         if _is_recorded(node):
             self.write("record(")
-        else:
-            super()._output_child_pre(node, frame, finalize)
+            return
+        if self.environment.outlines and isinstance(node, nodes.Filter) and node.name == "_of_sender":
+            # Unless a template has called something else so, all letters have the same here.
+            self.write(f"{_SENDERS_OWN!r} if ")
+            self.visit(next(node.find_all(nodes.Name)), frame)
+            self.write(" is environment.sender else ")
+        super()._output_child_pre(node, frame, finalize)
 
     def _output_child_post(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
         if not _is_recorded(node):
@@ -201,7 +208,7 @@ class _Code(CodeGenerator):
             self.write(f", {bool(frame.eval_ctx.autoescape)})")
 
     def visit_Filter(self, node: nodes.Filter, frame: Frame) -> None:  # noqa: N802
-        if node.name == "_recorded" and node.node is not None:
+        if node.name in ("_recorded", "_of_sender") and node.node is not None:
             self.visit(node.node, frame)
         else:
             super().visit_Filter(node, frame)
@@ -210,6 +217,9 @@ class _Code(CodeGenerator):
 def _is_recorded(node: nodes.Expr) -> bool:
     return isinstance(node, nodes.Filter) and node.name == "_recorded"
 
+
+#: What stands in an outline for something of the sender's: no value has a control character.
+_SENDERS_OWN = "\1"
 
 #: What Jinja hands to a call besides its arguments.
 _JINJAS_OWN = ("_loop_vars", "_block_vars")
@@ -250,6 +260,8 @@ class Environment(ImmutableSandboxedEnvironment):
 
     code_generator_class = _Code
     recording = staticmethod(recording)
+    #: Whom the letters come from, in every context the same.
+    sender: Fields | None = None
 
     def __init__(self, folder: Path, *, outlines: bool = False) -> None:
         super().__init__(
@@ -262,12 +274,19 @@ class Environment(ImmutableSandboxedEnvironment):
             auto_reload=True,
         )
         self.files = files
+        self.outlines = outlines
         #: Marks of an outline, in place of the template's own text: no value has a control character.
         self._marks = (f"\0{number}\0" for number in count()) if outlines else None
         for name in _OF_A_VALUE:
             self.filters[name] = _missing_stays_missing(self.filters[name])
         self.filters |= {"default": _default, "d": _default, "date": day, "money": money}
-        self.filters |= {"_recorded": _recorded, "_not_exact": _not_exact, "_ordered": _ordered, "_shown": shown}
+        self.filters |= {
+            "_recorded": _marks_output,
+            "_of_sender": _marks_output,
+            "_not_exact": _not_exact,
+            "_ordered": _ordered,
+            "_shown": shown,
+        }
         # Nothing of Jinja's own globals is wanted but counting: `lipsum` and friends only make mistakes quiet.
         self.globals = {"range": self.globals["range"], "days_since": _days_since, "days_until": _days_until}
 
@@ -367,10 +386,13 @@ class _Rewriting(NodeTransformer):
         if isinstance(child, nodes.Name) and child.name in self._settled:
             return nodes.Const(self._settled[child.name], lineno=child.lineno)
         rewritten: nodes.Expr = self.visit(child)
-        if _is_of_all(child):
-            # Whoever reads it: printed as it is, it stands in the text that they share.
+        if self.captured:
             return rewritten
-        return rewritten if self.captured else _filtered(rewritten, "_recorded")
+        # Whoever reads it: printed as it is, it stands in the text that they share.
+        if _is_of_all(child):
+            senders = isinstance(child, nodes.Getattr | nodes.Getitem) and _names_only_it(child)
+            return _filtered(rewritten, "_of_sender") if senders else rewritten
+        return _filtered(rewritten, "_recorded")
 
     def _compare(self, compare: nodes.Compare) -> nodes.Compare:
         self.generic_visit(compare)
@@ -442,6 +464,12 @@ def _is_of_all(node: nodes.Node) -> bool:
         if isinstance(node, nodes.Name):
             return node.name == "sender"
     return False
+
+
+def _names_only_it(node: nodes.Expr) -> bool:
+    """Whether nothing of somebody else's has a part in what of the sender it is."""
+    names = list(node.find_all(nodes.Name))
+    return len(names) == 1 and next(node.find_all((nodes.Call, nodes.Filter, nodes.Test)), None) is None
 
 
 def _filtered(node: nodes.Expr, name: str) -> nodes.Filter:

@@ -139,7 +139,8 @@ class Templates:
         self._references: dict[str, tuple[int, Sequence[str]]] = {}
         self._wordings: dict[str, Template] = {}
         self._expressions: dict[str, TemplateExpression] = {}
-        self._sender = {"name": sender.name, "email": sender.email, "address": sender.address}
+        self._sender = Fields("sender", {"name": sender.name, "email": sender.email, "address": sender.address})
+        self._outlines.sender = self._sender
 
     def names(self) -> list[str]:
         """What a playbook may write after `template:`, sorted."""

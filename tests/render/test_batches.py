@@ -174,6 +174,20 @@ def test_so_is_a_mail_that_keeps_what_it_includes_for_later(tmp_path: Path, capt
     assert_everybody_gets_their_own(templates, people([("Ada", "L", 9), ("Bob", "M", 3)]), "email/a")
 
 
+@pytest.mark.parametrize(
+    "sender",
+    [
+        "{% set sender = contact %}{{ sender.first_name }}",
+        "{% for sender in [contact] %}{{ sender.first_name }}{% endfor %}",
+        "{{ sender.name[contact.id] }}",
+        "{% set line %}{{ sender.name }}{% endset %}{{ line }} {{ line|length }} {{ sender.name|upper }}",
+    ],
+)
+def test_so_is_a_mail_that_calls_something_else_the_sender(tmp_path: Path, sender: str) -> None:
+    templates = written(tmp_path, a_html=f"<p>{sender}</p>")
+    assert_everybody_gets_their_own(templates, people([("Ada", "L", 9), ("Bob", "M", 3)]), "email/a")
+
+
 def test_a_thousand_people_share_one_skeleton() -> None:
     batch = [person(number, first_name=f"Name {number}") for number in range(1000)]
     group = shared(mailings(STARTERS, batch, template="email/nps", max_keys=100, max_bytes=10_000))

@@ -164,7 +164,7 @@ def _known(app: App, reading: Reading, step: Step, called: str, fields: Fields) 
         passed = passages(connection, playbook, step, [due], now)[due.id]
         facts = facts._replace(passage=passed)
     context = app.office([playbook], fields).context(due, playbook, facts, now)
-    context["contact"] |= {"id": NOBODY}
+    context["contact"] = {**context["contact"], "id": NOBODY}
     context |= _imagined(reading, due, facts, fields)
     name = " ".join(part for part in (facts.contact["first_name"], facts.contact["last_name"]) if part)
     address = facts.address or facts.contact["email"] or "no address"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,8 +12,9 @@ from sqlalchemy.engine import Dialect
 
 from runner.store.types import Instant
 
-#: A parameter's name, what it is where no row says otherwise, and how the database takes it.
-_Place = tuple[str, Any, Callable[[Any], Any] | None]
+#: How a statement is spelled, the names of its parameters in turn, what they are where no row says otherwise, and the
+#: places of those that the database takes in another form.
+_Ready = tuple[str, tuple[str, ...], Mapping[str, Any], Sequence[tuple[int, Callable[[Any], Any]]]]
 
 
 class Many:
@@ -20,7 +22,7 @@ class Many:
 
     def __init__(self, statement: sa.Executable) -> None:
         self._statement = statement
-        self._ready: tuple[str, list[_Place]] | None = None
+        self._ready: _Ready | None = None
 
     def __call__(self, connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         if not rows:
@@ -30,24 +32,22 @@ class Many:
             return
         if self._ready is None:
             self._ready = _made_ready(self._statement, connection.dialect, list(rows[0]))
-        text, places = self._ready
-        connection.exec_driver_sql(text, [_in_turn(row, places) for row in rows])
+        text, names, usual, forms = self._ready
+        in_turn = itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
+        told = [list(in_turn({**usual, **row} if usual else row)) for row in rows]
+        for place, form in forms:
+            for values in told:
+                values[place] = form(values[place])
+        connection.exec_driver_sql(text, [tuple(values) for values in told])
 
 
-def _in_turn(row: Mapping[str, Any], places: Sequence[_Place]) -> tuple[Any, ...]:
-    return tuple(
-        form(row.get(name, usual)) if form is not None else row.get(name, usual) for name, usual, form in places
-    )
-
-
-def _made_ready(statement: Any, dialect: Dialect, names: list[str]) -> tuple[str, list[_Place]]:
+def _made_ready(statement: Any, dialect: Dialect, names: list[str]) -> _Ready:
     keys = names if isinstance(statement, sa.Insert) else None
     compiled = statement.compile(dialect=dialect, column_keys=keys)
-    places = []
-    for name in compiled.positiontup:
-        bound = compiled.binds[name]
-        places.append((name, bound.value, _form(bound.type, dialect)))
-    return str(compiled), places
+    in_turn = tuple(compiled.positiontup)
+    usual = {name: compiled.binds[name].value for name in in_turn if name not in names}
+    formed = ((place, _form(compiled.binds[name].type, dialect)) for place, name in enumerate(in_turn))
+    return str(compiled), in_turn, usual, [(place, form) for place, form in formed if form is not None]
 
 
 def _form(type: sa.types.TypeEngine[Any], dialect: Dialect) -> Callable[[Any], Any] | None:

@@ -112,18 +112,22 @@ def test_doctor_tells_when_the_lists_were_read_and_what_kept_them_from_being_rea
     look(app, NOON + DAY)
     good = told()
     assert good[:2] == ("mailer sendgrid", False)
-    assert good[2].endswith("read at 2026-05-05 12:00 UTC: 2 entries of the time since, 2 of them new")
+    assert good[2].endswith(
+        "were read at 2026-05-05 12:00 UTC: 2 new on them since the time before, 2 not heard of before"
+    )
     sendgrid.only_sends = True
     look(app, NOON + 3 * DAY)
     assert told()[1]
     assert told()[2].startswith("its suppression lists may not be read with this key, which needs read access to them")
     assert told()[2].endswith(
-        "; read at 2026-05-05 12:00 UTC; SendGrid: GET /v3/suppression/bounces: 403 access forbidden"
+        "; they were read at 2026-05-05 12:00 UTC; SendGrid: GET /v3/suppression/bounces: 403 access forbidden"
     )
     sendgrid.only_sends = False
     del sendgrid.groups[7]
     look(app, NOON + 5 * DAY)
-    assert told()[2].startswith("its suppression lists could not be read at 2026-05-09 12:00 UTC, before that read at")
+    assert told()[2].startswith(
+        "its suppression lists could not be read at 2026-05-09 12:00 UTC, before that they were read at"
+    )
     assert told() in [(one.name, one.status is Health.WARNING, one.message) for one in examine(app).checks]
 
 

@@ -58,15 +58,15 @@ def lists_read(app: App) -> Iterator[tuple[str, bool, str]]:
         last = app.remembered(f"{LISTS_READ}{name}")
         if last is None:
             continue
-        read = f"read at {_minute(last['until'])} UTC" if last.get("until") else "never read"
+        read = f"were read at {_minute(last['until'])} UTC" if last.get("until") else "were never read"
         if "refused" in last:
             words = "may not be read with this key, which needs read access to them"
-            words += f": who says no there while nobody listens is not known; {read}; {last['refused']}"
+            words += f": who says no there while nobody listens is not known; they {read}; {last['refused']}"
         elif "failed" in last:
-            words = f"could not be read at {_minute(last['failed_at'])} UTC, before that {read}: {last['failed']}"
+            words = f"could not be read at {_minute(last['failed_at'])} UTC, before that they {read}: {last['failed']}"
         else:
             entries = last.get("entries", last["new"])
-            words = f"{read}: {entries:,} entries of the time since, {last['new']:,} of them new"
+            words = f"{read}: {entries:,} new on them since the time before, {last['new']:,} not heard of before"
         yield f"mailer {name}", not {"refused", "failed"}.isdisjoint(last), f"its suppression lists {words}"
 
 

@@ -29,10 +29,17 @@ def sweep(office: Office, now: datetime) -> int:
     """Claims whose holder is gone become unsure, or are tried again where that does no harm. The number found."""
     gone: set[str] = set()
     found = sum(_sweep(office, table, now, gone) for table in CLAIMED)
-    # Not before all it held was looked at: by its mark alone it is known to be gone before its time has run out.
-    for owner in gone:
+    # Only of whom nothing is left, since by its mark alone it is known to be gone before its time has run out; and it
+    # may have ended after the look at the one table and before that at the other.
+    for owner in gone - _holders(office):
         office.lease.forget(owner)
     return found
+
+
+def _holders(office: Office) -> set[str]:
+    with office.store.read() as connection:
+        claimed = (sa.select(table.c.lease_owner).where(table.c.state == "claimed", OPEN[table]) for table in CLAIMED)
+        return {owner for owners in claimed for owner in connection.scalars(owners)}
 
 
 def _sweep(office: Office, table: sa.Table, now: datetime, owners: set[str]) -> int:

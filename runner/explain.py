@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from runner import log
-from runner.circumstances import ALL_PAUSED, Circumstances, look_at, people_of
+from runner.circumstances import ALL_PAUSED, Circumstances, people_of, who_they_are
 from runner.conditions import Clause, Fields
 from runner.conditions.words import value_in_words
-from runner.enroll import candidates
+from runner.enroll import stands
 from runner.log import LogRow
 from runner.playbook import Playbook, Reading
 from runner.settings import Settings
+from runner.store import Store
 from runner.store.tables import contact_sources, contacts, enrollments, meta, playbooks
 from runner.triggers import Window
 
@@ -69,20 +69,24 @@ def find_contact(connection: sa.Connection, called: str) -> int | None:
 
 
 def explain(
+    store: Store,
     connection: sa.Connection,
     contact: int,
     readings: Sequence[Reading],
     windows: Sequence[tuple[Playbook, Window]],
     settings: Settings,
     fields: Fields,
-    now: datetime,
 ) -> list[Explained]:
-    """One entry a playbook, broken and paused ones too."""
+    """One entry a playbook, broken and paused ones too. What all of them ask is asked once."""
     by_id = {playbook.id: (playbook, window) for playbook, window in windows}
-    told = list(log.rows(connection, contact=contact))
+    told: dict[str, list[LogRow]] = {}
+    for row in log.rows(connection, contact=contact):
+        told.setdefault(row.playbook, []).append(row)
+    person = who_they_are(connection, people_of(connection, [contact])[contact])
+    latest = _latest(connection, contact)
     explained = []
     for reading in readings:
-        rows = tuple(row for row in told if row.playbook == reading.id)
+        rows = tuple(told.get(reading.id, ()))
         if not reading.enabled:
             explained.append(Explained(reading.id, "disabled", "enabled: false", (), rows))
         elif reading.playbook is None:
@@ -91,32 +95,25 @@ def explain(
         elif reading.id not in by_id:
             explained.append(Explained(reading.id, "paused", _paused(connection, reading.id), (), rows))
         else:
-            explained.append(_one(connection, contact, *by_id[reading.id], settings, fields, now, rows))
+            playbook, window = by_id[reading.id]
+            fires = _fires(store, connection, playbook, window, settings, person, fields)
+            clauses = (fires, *_audience(connection, playbook, window, person))
+            explained.append(_one(playbook, latest.get(reading.id), clauses, rows))
     return explained
 
 
+def _latest(connection: sa.Connection, contact: int) -> dict[str, sa.Row[Any]]:
+    """By playbook how they, or somebody merged into them, entered last."""
+    e = enrollments.c
+    told = sa.select(e.playbook, e.arm, e.state, e.occasion, e.reason, e.facts, e.anchor)
+    entered = told.where(e.contact_id.in_(log.selves(contact))).order_by(e.entered_at, e.id)
+    rows: sa.Result[Any] = connection.execute(entered)
+    return {row.playbook: row for row in rows}
+
+
 def _one(
-    connection: sa.Connection,
-    contact: int,
-    playbook: Playbook,
-    window: Window,
-    settings: Settings,
-    fields: Fields,
-    now: datetime,
-    rows: tuple[LogRow, ...],
+    playbook: Playbook, inside: sa.Row[Any] | None, clauses: tuple[Clause, ...], rows: tuple[LogRow, ...]
 ) -> Explained:
-    people = people_of(connection, [contact])
-    person = look_at(connection, playbook, people, topic=None, now=now, zones=window.zones)[contact]
-    clauses = (
-        _fires(connection, contact, playbook, window, settings, person, fields),
-        *_audience(connection, playbook, window, person),
-    )
-    inside = connection.execute(
-        sa.select(enrollments)
-        .where(enrollments.c.playbook == playbook.id, enrollments.c.contact_id.in_(log.selves(contact)))
-        .order_by(enrollments.c.entered_at.desc(), enrollments.c.id.desc())
-        .limit(1)
-    ).one_or_none()
     if inside is not None:
         state = "holdout" if inside.arm == "holdout" else STATES[inside.state]
         why = playbook.trigger.reason(inside.facts, inside.anchor)
@@ -129,8 +126,8 @@ def _one(
 
 
 def _fires(
+    store: Store,
     connection: sa.Connection,
-    contact: int,
     playbook: Playbook,
     window: Window,
     settings: Settings,
@@ -138,9 +135,8 @@ def _fires(
     fields: Fields,
 ) -> Clause:
     """The trigger as a clause: whether it fires in this tick, and the values it looks at."""
-    # Of everybody else nothing is asked: among a million people that would take a minute.
-    found = candidates(playbook, replace(window, among=[contact]), settings).subquery("candidate")
-    row = connection.execute(sa.select(found).where(found.c.contact_id == contact).limit(1)).one_or_none()
+    contact = person.contact["id"]
+    row = stands(store, connection, playbook, window, settings, contact)
     values = person.values()
     seen = ", ".join(f"{name} is {value_in_words(values.get(name))}" for name in playbook.trigger.looks_at(fields))
     text = f"trigger: {playbook.trigger.says()}"

@@ -141,10 +141,15 @@ def rows(
     playbook: str | None = None,
     contact: int | None = None,
     status: str | None = None,
+    reason: str | None = None,
     since: datetime | None = None,
+    until: datetime | None = None,
     limit: int | None = None,
 ) -> Iterator[LogRow]:
-    """The log, oldest first; with `limit` its newest rows. A contact's log includes that of those merged into it."""
+    """The log, oldest first; with `limit` its newest rows. A contact's log includes that of those merged into it.
+
+    `reason` are words that stand in it, in capitals or not; `until` is the first instant that is too late.
+    """
     chosen = sa.select(decisions)
     if playbook is not None:
         chosen = chosen.where(decisions.c.playbook == playbook)
@@ -154,8 +159,12 @@ def rows(
         chosen = chosen.where(decisions.c.status == status)
         # SQLite takes the part's index only where the query has the part's own words.
         chosen = chosen.where(NOT_DONE) if status != "done" else chosen
+    if reason is not None:
+        chosen = chosen.where(decisions.c.reason.icontains(reason, autoescape=True))
     if since is not None:
         chosen = chosen.where(decisions.c.at >= since)
+    if until is not None:
+        chosen = chosen.where(decisions.c.at < until)
     if limit is not None:
         chosen = chosen.order_by(decisions.c.at.desc(), decisions.c.id.desc()).limit(limit)
     told = connection.execute(_with_what_came_back(chosen.subquery()), execution_options={"yield_per": CHUNK})

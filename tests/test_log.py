@@ -102,6 +102,17 @@ def test_filters_hold_together(store: Store) -> None:
     assert _occasions(store, playbook="no such") == []
 
 
+def test_words_of_a_reason_and_a_span_of_time_narrow_it(store: Store) -> None:
+    with store.write() as connection:
+        for number, reason in enumerate(("Quiet hours until 08:00", "cap: 1 a day", "quiet hours", "50% off"), start=1):
+            _decide(connection, number, contact=1, status="held", reason=reason)
+    assert _occasions(store, reason="quiet HOURS") == ["birthday 1", "birthday 3"]
+    assert _occasions(store, reason="0% o") == ["birthday 4"]
+    assert _occasions(store, reason="%") == ["birthday 4"]
+    minutes = [NOON + timedelta(minutes=number) for number in range(5)]
+    assert _occasions(store, since=minutes[2], until=minutes[4]) == ["birthday 2", "birthday 3"]
+
+
 def test_the_log_of_a_merged_person_stands_with_the_survivor(store: Store) -> None:
     with store.write() as connection:
         _person(connection, 3, "ada's second", merged_into=1)

@@ -13,7 +13,9 @@ from connectors.errors import AuthFailed
 from connectors.mail.sendgrid import SendGridMailer, SendGridSettings
 from runner import collect
 from runner.app import App
-from runner.app.reconciling import reconcile
+from runner.app.doctor import examine
+from runner.app.findings import Health
+from runner.app.reconciling import lists_read, reconcile
 from runner.store.tables import contacts, sends, suppressions
 from tests.loopback.sendgrid import LoopbackSendGrid
 from tests.web.given import LATER, NOON, MailEventKind, event, letter, only, person, rows, ticket
@@ -96,6 +98,37 @@ def test_a_key_that_may_only_send_is_no_failure_and_one_that_fails_is(app: App, 
     del sendgrid.groups[7]
     sendgrid.only_sends = False
     assert "could not be read" in look(app, NOON + DAY)[0]
+
+
+def test_doctor_tells_when_the_lists_were_read_and_what_kept_them_from_being_read(
+    app: App, sendgrid: LoopbackSendGrid
+) -> None:
+    def told() -> tuple[str, bool, str]:
+        (one,) = lists_read(app)
+        return one
+
+    assert list(lists_read(app)) == []
+    sendgrid.lists["spam_reports"] = [entered("cross@example.org"), entered("angry@example.org")]
+    look(app, NOON + DAY)
+    good = told()
+    assert good[:2] == ("mailer sendgrid", False)
+    assert good[2].endswith(
+        "were read at 2026-05-05 12:00 UTC: 2 new on them since the time before, 2 not heard of before"
+    )
+    sendgrid.only_sends = True
+    look(app, NOON + 3 * DAY)
+    assert told()[1]
+    assert told()[2].startswith("its suppression lists may not be read with this key, which needs read access to them")
+    assert told()[2].endswith(
+        "; they were read at 2026-05-05 12:00 UTC; SendGrid: GET /v3/suppression/bounces: 403 access forbidden"
+    )
+    sendgrid.only_sends = False
+    del sendgrid.groups[7]
+    look(app, NOON + 5 * DAY)
+    assert told()[2].startswith(
+        "its suppression lists could not be read at 2026-05-09 12:00 UTC, before that they were read at"
+    )
+    assert told() in [(one.name, one.status is Health.WARNING, one.message) for one in examine(app).checks]
 
 
 def test_a_wrong_key_is_told_as_such(sendgrid: LoopbackSendGrid, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from runner.app.preview import letters
 from runner.app.quotas import days_used
 from runner.app.quotas import quota_of as quota_of
 from runner.app.reception import reception
+from runner.app.reconciling import lists_read
 from runner.app.review import review_of_figures
 from runner.app.rewarding import pool_of
 from runner.app.tick import RECONCILED, SYNC_FAILED
@@ -87,7 +88,7 @@ def examine(app: App, names: Names | None = None) -> Examined:
                 *_webhooks(app),
                 *(
                     Finding(name, Health.WARNING if bad else Health.OK, words)
-                    for name, bad, words in reception(app, connection, now)
+                    for name, bad, words in (*reception(app, connection, now), *lists_read(app))
                 ),
                 *_playbooks(connection),
                 *_deliverability(app, names or ask_dns()),

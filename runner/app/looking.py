@@ -93,7 +93,7 @@ def explained(app: App, called: str, playbook: str | None, now: datetime) -> tup
     looked_at = windows(app, running, now)
     with app.store.read() as connection:
         contact = contact_called(connection, called)
-        told = explain(connection, contact, readings, looked_at, app.settings, fields, now)
+        told = explain(app.store, connection, contact, readings, looked_at, app.settings, fields)
         return person(connection, contact), told
 
 

@@ -22,6 +22,7 @@ from runner.app.forgetting import erase_forgotten
 from runner.app.hearing import sources_today
 from runner.app.quotas import note_quota, noting_quotas
 from runner.app.reconciling import reconcile
+from runner.app.retention import let_go
 from runner.app.rewarding import reward
 from runner.app.stuck import stuck
 from runner.breakers import stopped, trip
@@ -159,6 +160,8 @@ def tick(app: App, now: datetime, *, full: bool = False, stop: Callable[[], bool
                 ticked.failures += send_digest(app, now)
         with edge.of("what the log comes to", "roll_up"):
             rollups.refresh(app.store)
+        with edge.of("what is old", "retention"):
+            let_go(app, now)
         app.remember("last_tick_at", now.isoformat())
     ticked.waiting += edge.told()
     ticked.waiting += _unsettled(app)

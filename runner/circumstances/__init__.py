@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runner.circumstances.circumstances import Circumstances, Known, Passage, look_at, plain
+from runner.circumstances.circumstances import Circumstances, Known, Passage, look_at, plain, who_they_are
 from runner.circumstances.due import ALL_PAUSED, ENROLLED, Due, as_due, due_enrollments, due_steps, paused
 from runner.circumstances.mailed import Mailed, caps_since, local_day
 from runner.circumstances.pace import OUT, Pace
@@ -34,6 +34,7 @@ __all__ = [
     "plain",
     "source_ids",
     "suppressed",
+    "who_they_are",
     "words_of",
     "zones_in_use",
 ]

@@ -148,11 +148,20 @@ def look_at(
     }
 
 
+def who_they_are(connection: sa.Connection, person: Mapping[str, Any]) -> Circumstances:
+    """A person and their company, before anything is asked of them."""
+    company = person["company_id"]
+    return Circumstances(person, None if company is None else _firms(connection, [company]).get(company))
+
+
 def _firms(connection: sa.Connection, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
     if not ids:
         return {}
-    rows = connection.execute(sa.select(companies).where(companies.c.id.in_(set(ids)))).mappings()
+    rows = connection.execute(_FIRMS, {"ids": sorted(set(ids))}).mappings()
     return {row["id"]: dict(row) for row in rows}
+
+
+_FIRMS = sa.select(companies).where(companies.c.id.in_(sa.bindparam("ids", expanding=True)))
 
 
 def _leaving(connection: sa.Connection, playbook: Playbook, ids: Sequence[int], today: Today) -> set[int]:

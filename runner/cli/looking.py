@@ -28,7 +28,9 @@ def log(
     playbook: Annotated[str | None, typer.Option(help="Only this playbook.", metavar="ID")] = None,
     contact: Annotated[str | None, typer.Option(help="Only this contact: source id, our id or address.")] = None,
     status: Annotated[str | None, typer.Option(help="done, held, skipped, ended, failed or unsure.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Words that stand in the reason.", metavar="TEXT")] = None,
     since: Annotated[str | None, typer.Option(help="From this time on.", metavar="TIME")] = None,
+    until: Annotated[str | None, typer.Option(help="Before this time.", metavar="TIME")] = None,
     limit: Annotated[int | None, typer.Option(help="The newest rows, so many.", min=1)] = None,
     summary: Annotated[
         bool, typer.Option("--summary", help="What each playbook did, and what became of its mail.")
@@ -43,14 +45,23 @@ def log(
     if status is not None and status not in action_log.STATUSES:
         raise WrongUsage(f"there is no status {status!r}; there are {', '.join(action_log.STATUSES)}")
     if summary:
-        _summary(folder, since, narrowed=any((playbook, contact, status, limit)), as_json=as_json)
+        _summary(folder, since, narrowed=any((playbook, contact, status, reason, until, limit)), as_json=as_json)
         return
     with workspace(folder) as app, app.store.read() as connection:
         who = contact_called(connection, contact) if contact else None
         if playbook is not None:
             must_be_known(app, connection, playbook)
-        start = instant(since, app.settings.timezone) if since else None
-        rows = action_log.rows(connection, playbook=playbook, contact=who, status=status, since=start, limit=limit)
+        start, end = (instant(time, app.settings.timezone) if time else None for time in (since, until))
+        rows = action_log.rows(
+            connection,
+            playbook=playbook,
+            contact=who,
+            status=status,
+            reason=reason,
+            since=start,
+            until=end,
+            limit=limit,
+        )
         if as_json:
             print_json_lines(row.document() for row in rows)
             return

@@ -6,17 +6,18 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
 
 from connectors.base import Actor, MailEventKind
+from runner.circumstances import once_known_as
 from runner.collect.judging import Hit, Judged, judge
 from runner.collect.machines import KNOWN, Machines
 from runner.collect.people import living, lock
 from runner.store import Store
-from runner.store.functions import texts_in
+from runner.store.functions import numbers_in, texts_in
 from runner.store.many import Many
 from runner.store.tables import UNJUDGED, contacts, mail_events, sends
 
@@ -50,23 +51,36 @@ class Rejudged:
 
 
 def judge_letters(
-    connection: sa.Connection, arrived: Mapping[str, datetime], machines: Machines, now: datetime
-) -> dict[str, Seen]:
-    """What is seen of these letters, each with when it arrived; those that nobody opened are left out."""
+    connection: sa.Connection,
+    arrived: Mapping[str, datetime],
+    machines: Machines,
+    now: datetime,
+    fresh: Mapping[str, Sequence[Hit]] = MappingProxyType({}),
+) -> tuple[dict[str, Seen], dict[int, Actor]]:
+    """What is seen of these letters, each with when it arrived; those that nobody opened are left out.
+
+    `fresh` are hits of them that are not kept yet, by numbers below zero; of these it is also told who it was.
+    """
     if not arrived:
-        return {}
-    rows = connection.execute(_HITS, {"ids": json.dumps(sorted(arrived))}).all()
-    seen, corrected = {}, []
-    for send_id, hits_of in groupby(rows, key=lambda row: row.send_id):
-        kept = list(hits_of)
-        hits = [Hit(row.id, row.kind, row.at, row.told, row.url, row.user_agent, row.ip) for row in kept]
+        return {}, {}
+    kept: dict[str, list[Any]] = {}
+    for row in connection.execute(_HITS, {"ids": json.dumps(sorted(arrived))}):
+        kept.setdefault(row.send_id, []).append(row)
+    seen: dict[str, Seen] = {}
+    corrected: list[dict[str, Any]] = []
+    actors: dict[int, Actor] = {}
+    for send_id in kept.keys() | fresh.keys():
+        rows = kept.get(send_id, ())
+        hits = [Hit(row.id, row.kind, row.at, row.told, row.url, row.user_agent, row.ip) for row in rows]
+        hits += fresh.get(send_id, ())
         judged = judge(hits, arrived[send_id], machines, now)
+        actors |= judged.actors
         corrected += [
-            {"hit": row.id, "said": judged.actors[row.id].value} for row in kept if row.actor != judged.actors[row.id]
+            {"hit": row.id, "said": judged.actors[row.id].value} for row in rows if row.actor != judged.actors[row.id]
         ]
         seen[send_id] = _seen(hits, judged)
     _CORRECT(connection, corrected)
-    return seen
+    return seen, actors
 
 
 _HITS = (
@@ -109,40 +123,41 @@ def note_clicks(connection: sa.Connection, contact_ids: set[int], now: datetime)
     """The last click of each of these people, whoever they were then; a machine's says nothing of its owner."""
     if not contact_ids:
         return
-    today = living(connection, contact_ids)
-    people = sorted(set(today.values()))
-    selves = contacts.c.id.in_(people) | contacts.c.merged_into.in_(people)
-    known = {row.id: row for row in connection.execute(_PEOPLE.where(selves))}
+    people = json.dumps(sorted(set(living(connection, contact_ids).values())))
+    known = {row.id: row for row in connection.execute(_SELVES, {"people": people})}
     last: dict[int, datetime] = {}
-    for contact_id, at in connection.execute(_LAST_CLICKS, {"people": list(known)}):
+    for contact_id, at in connection.execute(_LAST_CLICKS, {"selves": json.dumps(list(known))}):
         person = known[contact_id].merged_into or contact_id
         last[person] = max(at, last.get(person, at))
     rows = [
         {"who": id, "clicked_at": last.get(id), "now": now}
-        for id in people
-        if id in known and known[id].last_click_at != last.get(id)
+        for id, person in known.items()
+        if person.merged_into is None and person.last_click_at != last.get(id)
     ]
-    if rows:
-        connection.execute(_CLICKED, rows)
+    _CLICKED(connection, rows)
 
 
-_PEOPLE = sa.select(contacts.c.id, contacts.c.merged_into, contacts.c.last_click_at)
+#: These people and all who were merged into them.
+_SELVES = sa.select(contacts.c.id, contacts.c.merged_into, contacts.c.last_click_at).where(
+    contacts.c.id.in_(once_known_as(sa.bindparam("people", type_=sa.Text())))
+)
 _LAST_CLICKS = (
     sa.select(sends.c.contact_id, sa.func.max(mail_events.c.at))
     .join_from(sends, mail_events, mail_events.c.send_id == sends.c.id)
     .where(
-        sends.c.contact_id.in_(sa.bindparam("people", expanding=True)),
+        sends.c.contact_id.in_(numbers_in(sa.bindparam("selves", type_=sa.Text()))),
         sends.c.clicked == Actor.HUMAN.value,
         mail_events.c.kind == MailEventKind.CLICKED.value,
         mail_events.c.actor == Actor.HUMAN.value,
     )
     .group_by(sends.c.contact_id)
 )
-_CLICKED = (
+_CLICKED = Many(
     sa.update(contacts)
     .where(contacts.c.id == sa.bindparam("who"))
     .values(
-        last_click_at=sa.bindparam("clicked_at", type_=contacts.c.last_click_at.type), changed_at=sa.bindparam("now")
+        last_click_at=sa.bindparam("clicked_at", type_=contacts.c.last_click_at.type),
+        changed_at=sa.bindparam("now", type_=contacts.c.changed_at.type),
     )
 )
 
@@ -179,7 +194,7 @@ def _again(store: Store, ids: Sequence[str], machines: Machines, now: datetime) 
         chosen = _LETTERS.where(sends.c.id.in_(ids)).order_by(sends.c.id).with_for_update(key_share=True)
         letters = {row.id: row for row in connection.execute(chosen)}
         arrived = {row.id: row.delivered_at or row.claimed_at for row in letters.values()}
-        seen = judge_letters(connection, arrived, machines, now)
+        seen, _ = judge_letters(connection, arrived, machines, now)
         new = {id: one for id in letters if (one := seen.get(id, Seen())) != _as_seen(letters[id])}
         _write(connection, new)
         moved = {letters[id].contact_id for id, one in new.items() if one.clicked != letters[id].clicked}

@@ -18,7 +18,7 @@ from runner.store import Store
 from runner.store.tables import inbox
 
 #: Bodies of one round, and bytes of them, beyond which one is left for the next.
-BODIES, BYTES = 20, 2_000_000
+BODIES, BYTES = 100, 4_000_000
 
 log = structlog.get_logger()
 
@@ -65,6 +65,8 @@ def drain(store: Store, mailer_name: str, mailer: Mailer, now: datetime, machine
             told, fault = _read(mailer, number, body)
             found += told
             read.append({"number": number, "fault": fault, "now": now})
+        # What is told of one letter comes in many bodies; taken in together it is judged and written once.
+        found.sort(key=lambda event: event.send_id or "")
         counted = mail.events(store, mailer_name, found, now, machines)
         # Last: a body that is read twice does no harm, one that is not read would be lost.
         with store.inbox.begin() as connection:

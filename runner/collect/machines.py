@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache, partial
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from runner.settings import Settings
@@ -42,18 +43,24 @@ class Machines:
         return cls((*AGENTS, *map(str.lower, more.agents)), tuple(ip_network(one) for one in networks))
 
     def is_known(self, user_agent: str | None, ip: str | None) -> bool:
-        return _is_machine(self.agents, user_agent or "") or _is_within(self.networks, ip or "")
+        return self._is_machine(user_agent or "") or self._is_within(ip or "")
+
+    # Few agents and addresses come often.
+    @cached_property
+    def _is_machine(self) -> Callable[[str], bool]:
+        return lru_cache(maxsize=10_000)(partial(_names_a_machine, self.agents))
+
+    @cached_property
+    def _is_within(self) -> Callable[[str], bool]:
+        return lru_cache(maxsize=10_000)(partial(_lies_within, self.networks))
 
 
-# Few agents and addresses come often.
-@lru_cache(maxsize=10_000)
-def _is_machine(agents: tuple[str, ...], user_agent: str) -> bool:
+def _names_a_machine(agents: tuple[str, ...], user_agent: str) -> bool:
     said = user_agent.lower()
     return user_agent == APPLE or any(agent in said for agent in agents) or _ROBOTS.search(said) is not None
 
 
-@lru_cache(maxsize=10_000)
-def _is_within(networks: tuple[Network, ...], ip: str) -> bool:
+def _lies_within(networks: tuple[Network, ...], ip: str) -> bool:
     try:
         address = ip_address(ip)
     except ValueError:

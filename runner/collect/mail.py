@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from itertools import islice
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 from connectors.base import Actor, MailEvent, MailEventKind
 from runner.collect import consent, hits
 from runner.collect.hits import Seen
+from runner.collect.judging import Hit
 from runner.collect.machines import KNOWN, Machines
 from runner.collect.people import living, lock
 from runner.collect.text import storable
@@ -73,21 +75,22 @@ def record(
     machines: Machines = KNOWN,
 ) -> Counted:
     """The same within the caller's transaction."""
-    new = _insert_new(connection, store, mailer_name, told, now)
-    progress = _progress_of(connection, {event.send_id for event in new if event.send_id})
-    unknown = 0
+    unique = {event.event_id: event for event in map(_storable, told)}
+    # Letters are locked before it is asked what is known of them: whoever is told the same at the same time waits here.
+    progress = _progress_of(connection, {event.send_id for event in unique.values() if event.send_id})
+    new = _new(connection, mailer_name, unique)
     for event in new:
-        if event.send_id in progress:
-            progress[event.send_id].hears(event, now)
-        else:
-            unknown += 1
-    clickers = _judge(connection, progress, machines, now)
-    _write_back(connection, progress.values())
-    _prove_messages(connection, {event.send_id for event in new if event.send_id} - progress.keys(), now)
+        if (one := progress.get(event.send_id)) is not None:
+            one.hears(event, now)
+    actors, clickers = _judge(connection, progress, new, machines, now)
+    new = _insert(connection, store, [_row(event, mailer_name, actors, now) for event in new], unique)
+    _write_back(connection, [one for one in progress.values() if one.has_heard])
+    unknown = [event for event in new if event.send_id not in progress]
+    _prove_messages(connection, {event.send_id for event in unknown if event.send_id}, now)
     _lock_people(connection, new, progress, clickers)
     hits.note_clicks(connection, clickers, now)
     _bind(connection, mailer_name, new, progress, now)
-    return Counted(len(new), len(told) - len(new), unknown)
+    return Counted(len(new), len(told) - len(new), len(unknown))
 
 
 @dataclass(slots=True)
@@ -110,10 +113,12 @@ class _Progress:
     complained_at: datetime | None
     look_again_at: datetime | None
     claimed_at: datetime
-    #: Whether something was told by which its opens and clicks are to be judged anew.
+    #: Whether something was told of it, and whether its opens and clicks are to be judged anew by that.
+    has_heard: bool = False
     is_to_judge: bool = False
 
     def hears(self, event: MailEvent, now: datetime) -> None:
+        self.has_heard = True
         if self.state in ("claimed", "unsure"):
             # Whatever is told of it, the provider has it.
             self.state, self.settled_at = "accepted", now
@@ -142,8 +147,8 @@ class _Progress:
 
 
 _SEEN = tuple(field.name for field in fields(Seen))
-_COLUMNS = tuple(field.name for field in fields(_Progress) if field.name != "is_to_judge")
-_CHANGING = tuple(name for name in _COLUMNS if name not in ("id", "contact_id", "address", "claimed_at"))
+_COLUMNS = tuple(field.name for field in fields(_Progress) if field.name not in ("has_heard", "is_to_judge"))
+_CHANGING = tuple(name for name in _COLUMNS if name not in ("contact_id", "address", "claimed_at"))
 
 
 def _first(known: datetime | None, at: datetime) -> datetime:
@@ -151,28 +156,47 @@ def _first(known: datetime | None, at: datetime) -> datetime:
 
 
 def _judge(
-    connection: sa.Connection, progress: Mapping[str | None, _Progress], machines: Machines, now: datetime
-) -> set[int]:
-    """Judges the opens and clicks of which something was told; the people whose last click may be another one now."""
+    connection: sa.Connection,
+    progress: Mapping[str | None, _Progress],
+    new: Sequence[MailEvent],
+    machines: Machines,
+    now: datetime,
+) -> tuple[dict[str, str], set[int]]:
+    """Judges the opens and clicks of which something was told, with the new ones, which are not kept yet.
+
+    By event who it was, and the people whose last click may be another one now.
+    """
     letters = {one.id: one for one in progress.values() if one.is_to_judge}
+    fresh: dict[str, list[Hit]] = {}
+    names: dict[int, str] = {}
+    for event in new:
+        if event.kind in _HITS and event.send_id in letters:
+            names[-1 - len(names)] = event.event_id
+            fresh.setdefault(event.send_id, []).append(_hit(-len(names), event))
     arrived = {one.id: one.delivered_at or one.claimed_at for one in letters.values()}
-    seen = hits.judge_letters(connection, arrived, machines, now)
-    return {letters[id].contact_id for id, what in seen.items() if letters[id].shows(what)}
+    seen, actors = hits.judge_letters(connection, arrived, machines, now, fresh)
+    clickers = {letters[id].contact_id for id, what in seen.items() if letters[id].shows(what)}
+    return {name: actors[number].value for number, name in names.items()}, clickers
 
 
-def _insert_new(
-    connection: sa.Connection, store: Store, mailer_name: str, told: Sequence[MailEvent], now: datetime
-) -> list[MailEvent]:
+def _hit(number: int, event: MailEvent) -> Hit:
+    told = event.actor.value if event.actor else None
+    return Hit(number, event.kind.value, event.at, told, event.url, _shortened(event.user_agent), event.ip)
+
+
+def _new(connection: sa.Connection, mailer_name: str, unique: Mapping[str, MailEvent]) -> list[MailEvent]:
     """Those that were not known yet. In the order of their ids, so that two processes do not lock each other out."""
-    unique = {event.event_id: event for event in map(_storable, told)}
+    known = set(connection.scalars(_KNOWN, {"mailer": mailer_name, "ids": json.dumps(list(unique))}))
+    return [event for id, event in sorted(unique.items()) if id not in known]
+
+
+def _insert(
+    connection: sa.Connection, store: Store, rows: Sequence[dict[str, Any]], unique: Mapping[str, MailEvent]
+) -> list[MailEvent]:
+    """Keeps them. Of a letter that we do not know somebody else may have told the same meanwhile: it is theirs then."""
     if store.is_sqlite:
-        # Nobody else writes meanwhile, so those that are there can be asked for.
-        asked = {"mailer": mailer_name, "ids": json.dumps(list(unique))}
-        known = set(connection.scalars(_KNOWN, asked))
-        new = [event for id, event in sorted(unique.items()) if id not in known]
-        _INSERT(connection, [_row(event, mailer_name, now) for event in new])
-        return new
-    rows = [_row(event, mailer_name, now) for _, event in sorted(unique.items())]
+        _INSERT(connection, rows)
+        return [unique[row["event_id"]] for row in rows]
     if not rows:
         return []
     insert = store.insert(mail_events).on_conflict_do_nothing(index_elements=["mailer", "event_id"])
@@ -185,21 +209,26 @@ _KNOWN = sa.select(mail_events.c.event_id).where(
 )
 
 
-def _row(event: MailEvent, mailer_name: str, now: datetime) -> dict[str, Any]:
+def _row(event: MailEvent, mailer_name: str, actors: Mapping[str, str], now: datetime) -> dict[str, Any]:
+    actor = actors.get(event.event_id) or (event.actor or Actor.UNKNOWN).value
     return {
         "mailer": mailer_name,
         "event_id": event.event_id,
         "send_id": event.send_id,
         "kind": event.kind.value,
         "at": event.at,
-        "actor": (event.actor or Actor.UNKNOWN).value if event.kind in _HITS else None,
+        "actor": actor if event.kind in _HITS else None,
         "told": event.actor.value if event.actor else None,
         "reason": event.reason,
         "url": event.url,
-        "user_agent": event.user_agent[:LONGEST_AGENT] if event.user_agent else None,
+        "user_agent": _shortened(event.user_agent),
         "ip": event.ip,
         "seen_at": now,
     }
+
+
+def _shortened(user_agent: str | None) -> str | None:
+    return user_agent[:LONGEST_AGENT] if user_agent else None
 
 
 def _progress_of(connection: sa.Connection, send_ids: set[str]) -> dict[str | None, _Progress]:
@@ -216,13 +245,15 @@ _SENDS = (
 
 
 def _write_back(connection: sa.Connection, progress: Iterable[_Progress]) -> None:
-    _UPDATE(connection, [{f"new_{name}": getattr(one, name) for name in ("id", *_CHANGING)} for one in progress])
+    _UPDATE(connection, [dict(zip(_NEW, _told(one), strict=True)) for one in progress])
 
 
+_told = attrgetter(*_CHANGING)
+_NEW = tuple(f"new_{name}" for name in _CHANGING)
 _UPDATE = Many(
     sa.update(sends)
     .where(sends.c.id == sa.bindparam("new_id"))
-    .values({name: sa.bindparam(f"new_{name}", type_=sends.c[name].type) for name in _CHANGING})
+    .values({name: sa.bindparam(f"new_{name}", type_=sends.c[name].type) for name in _CHANGING if name != "id"})
 )
 
 
@@ -286,11 +317,14 @@ _TEXTS = ("event_id", "send_id", "address", "reason", "url", "message_id", "user
 
 
 def _storable(event: MailEvent) -> MailEvent:
-    texts = {name: getattr(event, name) for name in _TEXTS}
-    if "".join(filter(None, texts.values())).isascii() and not any(text and "\0" in text for text in texts.values()):
+    texts = "".join(filter(None, _texts_of(event)))
+    if texts.isascii() and "\0" not in texts:
         return event
-    clean: Any = {name: storable(text) for name, text in texts.items() if text is not None}
-    return event if all(texts[name] is text for name, text in clean.items()) else replace(event, **clean)
+    clean: Any = {name: storable(text) for name in _TEXTS if (text := getattr(event, name)) is not None}
+    return event if all(getattr(event, name) is text for name, text in clean.items()) else replace(event, **clean)
+
+
+_texts_of = attrgetter(*_TEXTS)
 
 
 def _batches(told: Iterable[MailEvent]) -> Iterator[list[MailEvent]]:

@@ -27,10 +27,23 @@ OPEN: dict[sa.Table, Any] = {sends: OPEN_SENDS, writes: sa.and_(OPEN_WRITES, wri
 
 def sweep(office: Office, now: datetime) -> int:
     """Claims whose holder is gone become unsure, or are tried again where that does no harm. The number found."""
-    return sum(_sweep(office, table, now) for table in CLAIMED)
+    gone: set[str] = set()
+    found = sum(_sweep(office, table, now, gone) for table in CLAIMED)
+    # Only of whom nothing is left, since by its mark alone it is known to be gone before its time has run out; and it
+    # may have ended after the look at the one table and before that at the other.
+    for owner in gone - _holders(office):
+        office.lease.forget(owner)
+    return found
 
 
-def _sweep(office: Office, table: sa.Table, now: datetime) -> int:
+def _holders(office: Office) -> set[str]:
+    with office.store.read() as connection:
+        claimed = (sa.select(table.c.lease_owner).where(table.c.state == "claimed", OPEN[table]) for table in CLAIMED)
+        return {owner for owners in claimed for owner in connection.scalars(owners)}
+
+
+def _sweep(office: Office, table: sa.Table, now: datetime, owners: set[str]) -> int:
+    """`owners` gets those whose claims were found."""
     if office.settings.on_unsure == "resend":
         _resend_by_rule(office, table, now)
     with office.store.read() as connection:
@@ -52,8 +65,7 @@ def _sweep(office: Office, table: sa.Table, now: datetime) -> int:
         again = [row for row in found if row["handed_at"] is None or _recognised(office, row["receiver"])]
         _again(connection, table, again, now, same=True)
         _mark(office, connection, table, [row for row in found if row not in again], LOST, now)
-    for owner in {row.lease_owner for row in gone if row.lease_owner}:
-        office.lease.forget(owner)
+    owners |= {row.lease_owner for row in gone if row.lease_owner}
     return len(found)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from runner.enroll.by_hand import call_in
 from runner.enroll.candidates import candidates
 from runner.enroll.enroll import Entered, enroll
-from runner.enroll.looking import Arrivals, finish, look, seek, strangers
+from runner.enroll.looking import Arrivals, finish, look, seek, stands, strangers
 from runner.enroll.refusals import INSIDE
 from runner.enroll.registering import register, unregistered
 from runner.enroll.writing import BEGAN_ANEW
@@ -22,6 +22,7 @@ __all__ = [
     "look",
     "register",
     "seek",
+    "stands",
     "strangers",
     "unregistered",
 ]

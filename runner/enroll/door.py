@@ -62,6 +62,11 @@ class Door:
         return writing.held_out(self._store, self.playbook, self.some)
 
     @cached_property
+    def stands(self) -> sa.Select[Any]:
+        """The first occasion of the people it was narrowed to, with what keeps them out of it."""
+        return self._rows.limit(1)
+
+    @cached_property
     def watch(self) -> Sequence[Any]:
         return self.playbook.trigger.transitions(self.some, self._store)
 
@@ -74,7 +79,7 @@ class Door:
     def _candidates(self) -> sa.Select[Any]:
         return candidates(self.playbook, self.some, self._settings)
 
-    @property
+    @cached_property
     def _rows(self) -> sa.Select[Any]:
         return sa.select(self._candidates.subquery("candidate"))
 

@@ -111,6 +111,15 @@ def look(
     return arrivals
 
 
+def stands(
+    store: Store, connection: sa.Connection, playbook: Playbook, window: Window, settings: Settings, contact: int
+) -> sa.Row[Any] | None:
+    """How somebody stands at a playbook's door whose trigger has fired; None where it has not, or they are inside."""
+    door = door_of(store, playbook, window, settings)
+    door.move(window, [contact])
+    return connection.execute(door.stands).one_or_none()
+
+
 def portions(people: Sequence[int], size: int) -> list[Sequence[int]]:
     return [people[start : start + size] for start in range(0, len(people), size)]
 

@@ -178,6 +178,17 @@ class Schedule(Part):
     full_sync: Hour = time(3)
 
 
+class Retention(Part):
+    """How long is kept what nothing goes by any more; each night lets go of what is older."""
+
+    #: What letters and messages said: the own texts of each.
+    mail: Days = Duration(90, "day")
+    #: What webhooks and `/api/events` were told, as it came, once it was read; what could not be read 90 days at least.
+    webhooks: Days = Duration(7, "day")
+    #: By what an open or click was judged, the visitor's address and program; who it was stays as it was judged.
+    visits: Days = Duration(365, "day")
+
+
 class MachinesSettings(Part):
     """What counts as a machine that opens mails and follows links, besides what Regulars knows."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,8 +23,6 @@ log = structlog.get_logger()
 BODIES = 500
 #: … unless they are long.
 BYTES = 2_000_000
-#: How long what was read is kept, for a look at what somebody told.
-KEPT = timedelta(days=7)
 #: The cursor of who is told: the inbox itself says how far it was read.
 _CURSOR: Cursor = {"told": True}
 
@@ -99,8 +97,6 @@ class Heard(Source):
         with self._store.inbox.begin() as connection:
             rows = [{"number": one.number, "reason": faults.get(one.number)} for one in bodies]
             connection.execute(read, rows)
-            old = inbox.c.connector == self._name, inbox.c.drained_at < now - KEPT, inbox.c.fault.is_(None)
-            connection.execute(sa.delete(inbox).where(*old))
 
     def _known_kinds(self) -> dict[str, dict[str, FieldType]]:
         """The types of the fields that this source has told of: each keeps the one it was first told with."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import fields as dataclass_fields
@@ -64,32 +65,36 @@ class Window:
 
 
 class Standing(Window):
-    """A window that moves with the ticks: what is built with it once is executed at each with that tick's values."""
+    """A window that moves with the ticks: what is built with it once is executed at each with that tick's values.
 
-    __slots__ = ("_today", "current")
+    Each thread moves it for itself: a page explains somebody while a tick takes people in.
+    """
 
-    current: Window
-    _today: Today
+    __slots__ = ("_here",)
+
+    _here: threading.local
 
     def __init__(self, window: Window) -> None:
         super().__init__(**{field.name: getattr(window, field.name) for field in dataclass_fields(Window)})
+        object.__setattr__(self, "_here", threading.local())
         self.move(window)
 
     def move(self, window: Window) -> None:
-        object.__setattr__(self, "current", window)
-        object.__setattr__(self, "_today", window.today)
+        self._here.window, self._here.today = window, window.today
 
     @property
     def today(self) -> Today:
-        return Today(self.now, self.zones, value=lambda of, kind: _asked(lambda: of(self._today), kind))
+        return Today(self.now, self.zones, value=lambda of, kind: _asked(lambda: of(self._here.today), kind))
 
     def value(self, of: Callable[[Window], Any], kind: sa.types.TypeEngine[Any]) -> Any:
-        told: list[Any] = [None, None]
+        told: list[tuple[Window | None, Any]] = [(None, None)]
 
         def once_a_tick() -> Any:
-            if told[0] is not self.current:
-                told[:] = self.current, of(self.current)
-            return told[1]
+            asked, value = told[0]
+            if asked is not self._here.window:
+                value = of(self._here.window)
+                told[0] = self._here.window, value
+            return value
 
         return _asked(once_a_tick, kind)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 from runner.app import decisions
+from runner.app.entering import windows
 from runner.app.looking import explained
+from runner.enroll.door import door_of
 from runner.explain import find_contact
 from tests.core.world import World, utc
 
@@ -75,6 +78,25 @@ def test_who_would_fire_now_and_who_did(world: World) -> None:
     world.tick()
     assert state(world) == ("finished", "birthday 2026: finished")
     assert [row.status for row in world.explain("ada", "wish").decisions] == ["done"]
+
+
+def test_a_tick_goes_on_with_its_own_people_while_a_page_explains_somebody(world: World) -> None:
+    world.people("ada", "bob", **BORN)
+    world.playbook("wish", WISH)
+    world.now = utc("2026-05-04 10:00")
+    app = world.app
+    with app.store.read() as connection:
+        ada = find_contact(connection, "ada")
+    ((playbook, window),) = windows(
+        app, [one.playbook for one in app.readings(app.fields()) if one.playbook], world.now
+    )
+    door = door_of(app.store, playbook, window, app.settings)
+    assert ada is not None
+    door.move(window, [ada])
+    with ThreadPoolExecutor(1) as page:
+        assert page.submit(state, world, "bob").result()[0] == "fires now"
+    with app.store.read() as connection:
+        assert [row.contact_id for row in connection.execute(door.news_of_some)] == [ada]
 
 
 def test_a_playbook_that_does_not_run_says_why(world: World) -> None:

@@ -85,14 +85,12 @@ def test_no_fault_waits_until_another_is_mended(tmp_path: Path) -> None:
         kpis: {minimum_n: many, show: [nsp], targets: {crr: {at_least: 85}, nps: {at_least: 40}}}
         currency: Euro
         reviews: {sites: {google: search.google.com}}
-        retention: {mail: 90 days}
+        retention: {mail: 6 hours}
     """
     assert [fault.partition(": ")[2].partition(":")[0] for fault in faults(tmp_path, text)] == [
         *("public_url", "sender.email", "mail", "mail.api_kee", "orders_from[0]"[:-3], "kpis.minimum_n"),
-        *("kpis.show[0]", "kpis.targets.crr.at_least", "currency", "reviews.sites.google"),
+        *("kpis.show[0]", "kpis.targets.crr.at_least", "currency", "reviews.sites.google", "retention.mail"),
     ]
-    with App(tmp_path, environment={}) as app:
-        assert [warning.where for warning in check(app).warnings] == ["retention"]
 
 
 @pytest.mark.parametrize(
@@ -213,11 +211,14 @@ def test_real_mail_needs_https(tmp_path: Path) -> None:
     assert told.startswith("regulars.yaml:1:13: public_url: is not https; ")
 
 
-def test_what_the_language_has_and_this_version_not_is_said_by_name(tmp_path: Path) -> None:
-    (tmp_path / "regulars.yaml").write_text(GOOD + "retention: {mail: 90 days}\n")
+def test_what_would_limit_mail_and_is_not_in_yet_is_a_fault_with_a_real_mailer(tmp_path: Path) -> None:
+    text = GOOD.replace("mail: {type: outbox}\n", "mail: {per_hour: 100, type: outbox}\n")
+    (tmp_path / "regulars.yaml").write_text(text)
     with App(tmp_path, environment={}) as app:
-        (warning,) = check(app).warnings
-    assert str(warning) == "regulars.yaml:5:1: retention: not in this version yet: it is ignored"
+        checked = check(app)
+    assert (checked.faults, len(checked.warnings)) == ((), 1)
+    (told,) = faults(tmp_path, text.replace("type: outbox", "type: sendgrid, api_key: x"))
+    assert "is not in this version yet" in told
 
 
 @pytest.mark.parametrize(

@@ -85,14 +85,20 @@ def must_be_known(app: App, connection: sa.Connection, playbook: str) -> None:
 
 def explained(app: App, called: str, playbook: str | None, now: datetime) -> tuple[dict[str, Any], list[Explained]]:
     """Who that is, and how every playbook (or this one) stands to them."""
+    with app.store.read() as connection:
+        contact = contact_called(connection, called)
+    return explained_of(app, contact, playbook, now)
+
+
+def explained_of(app: App, contact: int, playbook: str | None, now: datetime) -> tuple[dict[str, Any], list[Explained]]:
+    """The same of the contact with this id of ours."""
     fields = app.fields()
     readings = [reading for reading in app.readings(fields) if playbook in (None, reading.id)]
-    if not readings:
+    if playbook is not None and not readings:
         raise WrongUsage(f"there is no playbook {playbook!r}")
     running = [reading.playbook for reading in readings if reading.playbook and reading.playbook.keys.enabled]
     looked_at = windows(app, running, now)
     with app.store.read() as connection:
-        contact = contact_called(connection, called)
         told = explain(connection, contact, readings, looked_at, app.settings, fields, now)
         return person(connection, contact), told
 
@@ -137,6 +143,13 @@ def measured(app: App, playbook: str | None, as_of: datetime | None) -> Effects:
         if playbook is not None:
             must_be_known(app, connection, playbook)
         return effects(connection, running, app.settings, as_of=as_of or last_moment(app), only=playbook)
+
+
+def finish_task(app: App, id: int) -> bool:
+    """Somebody has done it; False where it was done, or never there."""
+    with app.store.write() as connection:
+        mine = tasks.update().where(tasks.c.id == id, tasks.c.done_at.is_(None))
+        return connection.execute(mine.values(done_at=last_moment(app))).rowcount == 1
 
 
 def open_tasks(app: App) -> Sequence[dict[str, Any]]:

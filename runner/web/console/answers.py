@@ -1,0 +1,36 @@
+"""What people answered: the spread of scores with its figure and interval, and their own words beside it."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from runner import clock
+from runner.app.figures_shown import shown
+from runner.app.scores import spreads, words
+from runner.app.voices import FIGURES
+from runner.kpis import KEYS
+from runner.web.console.entrance import TheRoom, show
+from runner.web.public import SHOWN
+
+router = APIRouter()
+
+
+@router.api_route("/answers", methods=SHOWN)
+def answers(request: Request, room: TheRoom, survey: str = "") -> Response:
+    """Of the last 90 days, as the figures are."""
+    found = shown(room.app, [key for key in (*FIGURES, "survey_response_rate") if key in KEYS])
+    since, until = (clock.midnight(day, room.zone) for day in (found.period.start, found.period.end))
+    with room.app.store.read() as connection:
+        spread = spreads(connection, since, until)
+        said = words(connection, since, until, survey=survey)
+    return show(
+        request,
+        room,
+        "answers",
+        period=found.period,
+        spreads=spread,
+        figures={one.key: one for one in found.figures},
+        words=said,
+        survey=survey,
+    )

@@ -10,7 +10,6 @@ from runner.app import decisions
 from runner.app.looking import measured
 from runner.app.overview import coming
 from runner.app.roster import LATELY, Standing, State, held_back, roster, steps_of
-from runner.errors import WrongUsage
 from runner.web.console.confirming import Question
 from runner.web.console.entrance import Missing, TheRoom, back_to, show
 from runner.web.console.room import Room
@@ -44,11 +43,19 @@ def playbook(request: Request, room: TheRoom, id: str) -> Response:
         verbs=[verb for verb, states in VERBS.items() if one.state in states and one.first_tick_at is not None],
         steps=list(steps_of(one.playbook)) if one.playbook else [],
         coming=coming(room.app, readings, most=10, playbook=id),
-        effects=_effects(room, one),
         lately=LATELY,
         statuses=log.STATUSES,
         everything=decisions.paused_since(room.app),
     )
+
+
+@router.api_route("/playbooks/{id}/effect", methods=SHOWN)
+def effect(request: Request, room: TheRoom, id: str) -> Response:
+    """On a page of its own: everybody who ever entered is looked at."""
+    one = _one(room, id)
+    if one.playbook is None:
+        raise Missing
+    return show(request, room, "effect", one=one, told=measured(room.app, id, None))
 
 
 @router.api_route("/playbooks/{id}/{verb}", methods=SHOWN)
@@ -127,13 +134,3 @@ def _question(room: Room, one: Standing, verb: str) -> tuple[Question, dict[str,
         fields,
         held,
     )
-
-
-def _effects(room: Room, one: Standing) -> list[object]:
-    """Against the holdout; nothing of a playbook that has never run or cannot be read."""
-    if one.playbook is None or one.first_tick_at is None:
-        return []
-    try:
-        return list(measured(room.app, one.id, None).playbooks)
-    except WrongUsage:
-        return []

@@ -68,7 +68,10 @@ def left_out(app: App, now: datetime, playbook: str | None) -> list[str]:
     ]
 
 
-def contact_called(connection: sa.Connection, called: str) -> int:
+def contact_called(connection: sa.Connection, called: str | int) -> int:
+    """Our id of whom a source id, our id or an address means; a number is our id already."""
+    if isinstance(called, int):
+        return called
     found = find_contact(connection, called)
     if found is None:
         raise WrongUsage(f"there is no contact {called!r}: give a source id, our id or an address")
@@ -83,15 +86,10 @@ def must_be_known(app: App, connection: sa.Connection, playbook: str) -> None:
         raise WrongUsage(f"there is no playbook {playbook!r}; {closest(playbook, known)}".rstrip("; "))
 
 
-def explained(app: App, called: str, playbook: str | None, now: datetime) -> tuple[dict[str, Any], list[Explained]]:
+def explained(
+    app: App, called: str | int, playbook: str | None, now: datetime
+) -> tuple[dict[str, Any], list[Explained]]:
     """Who that is, and how every playbook (or this one) stands to them."""
-    with app.store.read() as connection:
-        contact = contact_called(connection, called)
-    return explained_of(app, contact, playbook, now)
-
-
-def explained_of(app: App, contact: int, playbook: str | None, now: datetime) -> tuple[dict[str, Any], list[Explained]]:
-    """The same of the contact with this id of ours."""
     fields = app.fields()
     readings = [reading for reading in app.readings(fields) if playbook in (None, reading.id)]
     if playbook is not None and not readings:
@@ -99,6 +97,7 @@ def explained_of(app: App, contact: int, playbook: str | None, now: datetime) ->
     running = [reading.playbook for reading in readings if reading.playbook and reading.playbook.keys.enabled]
     looked_at = windows(app, running, now)
     with app.store.read() as connection:
+        contact = contact_called(connection, called)
         told = explain(connection, contact, readings, looked_at, app.settings, fields, now)
         return person(connection, contact), told
 

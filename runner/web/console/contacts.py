@@ -12,7 +12,7 @@ from starlette.responses import Response
 from runner.app import decisions
 from runner.app.finding import MOST, people_called
 from runner.app.life import life
-from runner.app.looking import explained_of
+from runner.app.looking import explained
 from runner.app.roster import names_of
 from runner.explain import find_contact
 from runner.store.tables import contact_sources, contacts
@@ -50,7 +50,7 @@ def contact(request: Request, room: TheRoom, id: int) -> Response:
     row = _row(room, id)
     if row["merged_into"] is not None:
         return back_to(request, room, f"contacts/{row['merged_into']}", "This contact was merged into another one.")
-    person, told = explained_of(room.app, id, None, room.now)
+    person, told = explained(room.app, id, None, room.now)
     with room.app.store.read() as connection:
         moments = life(connection, id)
         s = contact_sources.c

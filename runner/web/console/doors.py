@@ -29,6 +29,7 @@ from runner.web.public import SHOWN
 
 def open_doors(app: FastAPI, room: Room) -> None:
     """Adds the pages of this room to the app."""
+    room.open()
     app.state.room = room
     inside = APIRouter(dependencies=[Depends(admitted), Depends(decides)])
     for page in (home, playbooks, log, contacts, kpis, answers, deliverability, settings, switches, tasks, unsure):

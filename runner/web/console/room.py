@@ -34,6 +34,11 @@ class Room:
     quality: Quality = field(default_factory=Quality)
     at_the_door: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(AT_THE_DOOR))
 
+    def open(self) -> None:
+        """Opens the store once, before many visitors come at the same time."""
+        with self.app.store.read():
+            pass
+
     @cached_property
     def seal(self) -> Seal:
         return Seal(self.app.settings.secrets)

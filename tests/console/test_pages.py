@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from connectors.base import Verdict
 from runner import kpis
 from runner.app.logins import Role
-from runner.app.tick import QUOTA
+from runner.app.quotas import QUOTA
 from runner.store.tables import decisions, suppressions, tasks
 from tests.console.conftest import Visitor
 from tests.core.world import Postbox, World, all_of, utc
@@ -54,7 +54,7 @@ def test_home_says_how_many_calls_of_a_connector_are_used_and_left(world: World,
     world.reopen()
     told = {"at": "2026-05-04T11:00:00+00:00", "day": {"limit": 250_000, "used": 201_000, "left": 49_000}}
     world.app.remember(f"{QUOTA}crm", told)
-    assert "201,000 of 250,000 used, 49,000 left" in words(inside_of(world).page("/"))
+    assert "201,000 of 250,000 of a day used, 49,000 left" in words(inside_of(world).page("/"))
 
 
 def test_what_waits_for_a_person_leads_to_where_it_is_decided(world: World, inside_of: Enter) -> None:

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from runner import clock, log
-from runner.app.doctor import quota_of
 from runner.app.overview import coming, pulse, waiting
+from runner.app.quotas import quotas
 from runner.web.console.entrance import TheRoom, show
 from runner.web.console.room import Room
 from runner.web.public import SHOWN
@@ -29,7 +29,7 @@ def home(request: Request, room: TheRoom) -> Response:
         "home",
         pulse=pulse(room.app),
         waiting=waiting(room.app, readings),
-        quota=quota_of(room.app),
+        quotas=quotas(room.app),
         coming=coming(room.app, readings, most=NEXT),
         days=_days(room),
         names={one.id: one.playbook.name for one in readings if one.playbook},

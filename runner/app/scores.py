@@ -10,7 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from runner.actions.questions import BANDS, SCALES, Scale
+from connectors.scales import SCALES, Scale
+from runner.actions.questions import BANDS
 from runner.app.voices import everything
 from runner.store.tables import contacts
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from connectors.scales import SCALES, Scale
 from runner.actions.questions import BANDS
+from runner.app.keywords import Keyword, Text, keywords
 from runner.app.voices import everything
 from runner.store.tables import contacts
 
@@ -49,6 +50,8 @@ class Words:
     score: float | None
     reason: str | None
     comment: str
+    #: In which they read, as far as it is known.
+    language: str | None
 
 
 def spreads(connection: sa.Connection, since: datetime, until: datetime) -> list[Spread]:
@@ -91,16 +94,23 @@ def _by_reason(rows: Sequence[Any]) -> list[Bar]:
 
 
 def words(
-    connection: sa.Connection, since: datetime, until: datetime, *, survey: str = "", most: int = 60
+    connection: sa.Connection, since: datetime, until: datetime, *, survey: str = "", most: int = 500
 ) -> list[Words]:
     """The newest answers with words in them."""
     said = everything().subquery("answered")
     of = said.c
     chosen = (
-        sa.select(of.at, of.contact_id, contacts.c.email, of.survey, of.score, of.reason, of.comment)
+        sa.select(
+            of.at, of.contact_id, contacts.c.email, of.survey, of.score, of.reason, of.comment, contacts.c.language
+        )
         .join_from(said, contacts, contacts.c.id == of.contact_id)
         .where(of.at >= since, of.at < until, of.comment.is_not(None), of.comment != "")
     )
     if survey:
         chosen = chosen.where(of.survey == survey)
     return [Words(*row) for row in connection.execute(chosen.order_by(of.at.desc()).limit(most))]
+
+
+def returning(said: Sequence[Words], usual: str) -> list[Keyword]:
+    """The words that come up in two of these or more; `usual` is the language where none is known."""
+    return keywords([Text(one.comment, one.language) for one in said], usual)

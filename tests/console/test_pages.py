@@ -10,6 +10,7 @@ from html import unescape
 import sqlalchemy as sa
 
 from connectors.base import Verdict
+from connectors.records import Survey
 from runner import kpis
 from runner.app.logins import Role
 from runner.app.quotas import QUOTA
@@ -294,6 +295,24 @@ def test_answers_show_the_spread_and_the_words(world: World, inside_of: Enter) -
     assert "3 1 33.3 %" in page
     assert "9 2 66.7 %" in page
     assert "3 answers, 0 with words" in page
+
+
+def test_words_that_return_lead_to_the_answers_they_stand_in(world: World, inside_of: Enter) -> None:
+    world.people("ada", "bo", "cy", language="en")
+    for who, comment in (("ada", "the parcel came late"), ("bo", "a late parcel again"), ("cy", "fine")):
+        world.hear(
+            Survey(
+                response_id=who, contact_id=who, kind="nps", scale="0-10", score=5, comment=comment,
+                responded_at=utc("2026-04-02 10:00"),
+            )
+        )  # fmt: skip
+    world.tick(TODAY)
+    ada = inside_of(world)
+    word, count = re.findall(r'word=([^"#]+)#words"[^>]*>[^<]*<span class="soft">(\d+)', ada.page("/answers"))[0]
+    assert count == "2"
+    page = words(ada.page(f"/answers?word={word}"))
+    assert "the parcel came late" in page
+    assert "<blockquote>fine" not in ada.page(f"/answers?word={word}")
 
 
 def test_mail_is_told_by_people_machines_and_unknown_readers(world: World, inside_of: Enter) -> None:

@@ -20,7 +20,7 @@ import structlog
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from runner import clock, kpis
-from runner.app import App, tick
+from runner.app import App, logins, tick
 from runner.app.app import PRIVATE
 from runner.app.clockwork import allow
 from runner.errors import NeedsPerson, RegularsError, WrongUsage
@@ -181,6 +181,10 @@ class Daemon:
     def announce(self, address: str) -> None:
         (self.app.folder / PRIVATE / "address").write_text(address + "\n", encoding="utf-8")
         log.info("started", action="started", pid=os.getpid(), address=address, workspace=self.app.folder.name)
+        if logins.anybody(self.app.store):
+            log.info("the pages are there for whoever has a login", action="pages", address=address)
+        else:
+            log.info("nobody may open the pages yet: regulars user add EMAIL", action="pages", address=address)
 
 
 def _listening(host: str, port: int) -> socket.socket:

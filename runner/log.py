@@ -167,6 +167,11 @@ def rows(
         chosen = chosen.where(decisions.c.at < until)
     if limit is not None:
         chosen = chosen.order_by(decisions.c.at.desc(), decisions.c.id.desc()).limit(limit)
+    yield from as_rows(connection, chosen)
+
+
+def as_rows(connection: sa.Connection, chosen: sa.Select[Any]) -> Iterator[LogRow]:
+    """These decisions as rows of the log, oldest first."""
     told = connection.execute(_with_what_came_back(chosen.subquery()), execution_options={"yield_per": CHUNK})
     yield from map(_row, told)
 

@@ -206,6 +206,10 @@ class App:
             finally:
                 self.__dict__["store"] = store
 
+    def beside(self) -> App:
+        """Another one on the same workspace and by the same clock, for whoever must not meet in its trials."""
+        return App(self.folder, environment=self.environment, now=lambda: self.now())
+
     def remembered(self, key: str) -> Any:
         """A word the store keeps about itself; None where it was never told."""
         if self._recollected is not None:

@@ -221,7 +221,7 @@ def _switch(app: App, playbook: str, at: datetime | None) -> None:
         connection.execute(playbooks.update().where(playbooks.c.id == playbook).values(**switched))
 
 
-def suppress(app: App, address: str) -> bool:
+def suppress(app: App, address: str, *, by: str = "command line") -> bool:
     """True when it was not suppressed by hand before."""
     bound = address.strip().lower()
     if "@" not in bound:
@@ -230,13 +230,11 @@ def suppress(app: App, address: str) -> bool:
     with app.store.write() as connection:
         if connection.scalar(sa.select(suppressions.c.id).where(*in_force)):
             return False
-        connection.execute(
-            suppressions.insert().values(address=bound, reason="manual", source="command line", at=last_moment(app))
-        )
+        connection.execute(suppressions.insert().values(address=bound, reason="manual", source=by, at=last_moment(app)))
     return True
 
 
-def unsuppress(app: App, address: str) -> tuple[int, list[str]]:
+def unsuppress(app: App, address: str, *, by: str = "command line") -> tuple[int, list[str]]:
     """How many suppressions were lifted, and the reasons of those that only the person can take back."""
     bound = address.strip().lower()
     mine = (suppressions.c.address == bound, suppressions.c.lifted_at.is_(None))
@@ -245,7 +243,7 @@ def unsuppress(app: App, address: str) -> tuple[int, list[str]]:
             connection,
             suppressions.update()
             .where(*mine, suppressions.c.reason.in_(["manual", "bounced"]))
-            .values(lifted_at=last_moment(app), lifted_by="command line"),
+            .values(lifted_at=last_moment(app), lifted_by=by),
         )
         kept = list(connection.scalars(sa.select(suppressions.c.reason).where(*mine)))
     return lifted, kept

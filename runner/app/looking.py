@@ -68,7 +68,10 @@ def left_out(app: App, now: datetime, playbook: str | None) -> list[str]:
     ]
 
 
-def contact_called(connection: sa.Connection, called: str) -> int:
+def contact_called(connection: sa.Connection, called: str | int) -> int:
+    """Our id of whom a source id, our id or an address means; a number is our id already."""
+    if isinstance(called, int):
+        return called
     found = find_contact(connection, called)
     if found is None:
         raise WrongUsage(f"there is no contact {called!r}: give a source id, our id or an address")
@@ -83,11 +86,13 @@ def must_be_known(app: App, connection: sa.Connection, playbook: str) -> None:
         raise WrongUsage(f"there is no playbook {playbook!r}; {closest(playbook, known)}".rstrip("; "))
 
 
-def explained(app: App, called: str, playbook: str | None, now: datetime) -> tuple[dict[str, Any], list[Explained]]:
+def explained(
+    app: App, called: str | int, playbook: str | None, now: datetime
+) -> tuple[dict[str, Any], list[Explained]]:
     """Who that is, and how every playbook (or this one) stands to them."""
     fields = app.fields()
     readings = [reading for reading in app.readings(fields) if playbook in (None, reading.id)]
-    if not readings:
+    if playbook is not None and not readings:
         raise WrongUsage(f"there is no playbook {playbook!r}")
     running = [reading.playbook for reading in readings if reading.playbook and reading.playbook.keys.enabled]
     looked_at = windows(app, running, now)
@@ -137,6 +142,13 @@ def measured(app: App, playbook: str | None, as_of: datetime | None) -> Effects:
         if playbook is not None:
             must_be_known(app, connection, playbook)
         return effects(connection, running, app.settings, as_of=as_of or last_moment(app), only=playbook)
+
+
+def finish_task(app: App, id: int) -> bool:
+    """Somebody has done it; False where it was done, or never there."""
+    with app.store.write() as connection:
+        mine = tasks.update().where(tasks.c.id == id, tasks.c.done_at.is_(None))
+        return connection.execute(mine.values(done_at=last_moment(app))).rowcount == 1
 
 
 def open_tasks(app: App) -> Sequence[dict[str, Any]]:

@@ -147,10 +147,10 @@ def _figures(
 def _chosen(
     app: App, period: Period | None, who: int | None, survey: str | None, now: datetime, limit: int | None
 ) -> sa.Select[Any]:
-    everything = _everything().subquery("everything")
-    of = everything.c
+    told = everything().subquery("everything")
+    of = told.c
     before = sa.func.lag(of.score).over(partition_by=(of.contact_id, of.survey), order_by=(of.at, of.row))
-    ranked = sa.select(everything, before.label("before")).subquery("voices")
+    ranked = sa.select(told, before.label("before")).subquery("voices")
     one = ranked.c
     chosen = sa.select(ranked).where(one.at <= now)
     if who is not None:
@@ -163,7 +163,7 @@ def _chosen(
     return chosen.order_by(one.at.desc(), one.row.desc()).limit(limit)
 
 
-def _everything() -> sa.CompoundSelect[Any]:
+def everything() -> sa.CompoundSelect[Any]:
     """Every answer, on our pages or told by a connector, of whoever the person is today."""
     owner = contacts.alias("owner")
     living = sa.func.coalesce(owner.c.merged_into, owner.c.id).label("contact_id")

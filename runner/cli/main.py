@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from runner.cli import (
+    admitting,
     deciding,
     figures,
     keeping,
@@ -57,7 +58,7 @@ def regulars(
 
 for module in (
     *(writing, testing, running, looking, voices, rewards, figures, measuring),
-    *(deciding, keeping, telling, rehearsing),
+    *(deciding, keeping, telling, admitting, rehearsing),
 ):
     for name, command in module.COMMANDS.items():
         app.command(name)(command)

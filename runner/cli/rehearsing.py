@@ -70,6 +70,7 @@ def _show(app: App, where: Path, days: int, took: float) -> None:
         "Tasks": f"{program()} -C {where} tasks   ({len(todo)} wait for people)",
         "Outbox": str((where / "outbox" / "index.html").resolve()),
         "Pages": f"{program()} demo -C {where} --pages   (surveys and unsubscribe links of those mails then work)",
+        "Login": f"{program()} -C {where} user add you@example.com   (for how it runs, the log, people, figures)",
         "Person": f"{program()} -C {where} explain {newest[-1].contact.email if newest else 'ADDRESS'}",
     }
     screen.print("\nWhere to look next", style="bold")
@@ -82,9 +83,11 @@ def _serve(where: Path) -> None:
     """The pages that the demo's mails link to, at the time the demo ended."""
     import uvicorn
 
+    from runner.app import logins
     from runner.app.app import PRIVATE
     from runner.app.clockwork import last_moment
     from runner.rehearsal import MARK
+    from runner.store import rollups
     from runner.web import Desk, create_app
 
     if not (where / PRIVATE / MARK).exists():
@@ -92,7 +95,11 @@ def _serve(where: Path) -> None:
     with workspace(where) as app:
         moment = last_moment(app)
         app.now = lambda: moment
+        # Days whose counts were never kept cost every visit a look at their rows.
+        rollups.refresh(app.store)
         say("Serving the demo's pages on http://127.0.0.1:8080; Ctrl-C ends it. Open a mail in the outbox and click.")
+        if not logins.anybody(app.store):
+            say(f"For the pages behind the login: {program()} -C {where} user add you@example.com")
         uvicorn.run(create_app(Desk.of(app)), host="127.0.0.1", port=8080, log_config=None, access_log=False)
 
 

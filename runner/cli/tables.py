@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, datetime
+from datetime import date
 from itertools import islice
 
 from rich.box import SIMPLE_HEAD
@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runner import clock
+from runner.app.log_words import asides, came_of
 from runner.kpis import KPIS, Alarm, Kpi, Status, Unit
 from runner.kpis.intervals import wilson
 from runner.kpis.words import (
@@ -27,7 +28,7 @@ from runner.kpis.words import (
     status_words,
     target_words,
 )
-from runner.log import LoggedSend, LoggedWrite, LogRow, PlaybookSummary
+from runner.log import LogRow, PlaybookSummary
 
 #: Rows of the log laid out at a time, so that a long one appears at once.
 PAGE = 200
@@ -51,17 +52,6 @@ _STATUS_COLOURS = {
     Status.TOO_FEW: "yellow",
 }
 _ALARM_COLOURS = {Alarm.CROSSED: "bold red", Alarm.PERHAPS: "yellow"}
-_DELIVERY_WORDS = {
-    "processed": "on its way",
-    "delivered": "delivered",
-    "deferred": "delayed",
-    "bounced": "bounced",
-    "blocked": "blocked",
-    "dropped": "dropped",
-}
-#: Accepted needs no word, and unsure is the decision's own status.
-_STATE_WORDS = {"claimed": "being sent", "refused": "refused"}
-_READER_WORDS = {False: "opened", True: "clicked"}
 
 
 #: So many figures without any rows stand each in a line; more of them together below.
@@ -233,46 +223,10 @@ def _against_target(kpi: Kpi) -> Text:
 
 def _why(row: LogRow, zone: str) -> Text:
     """`quiet hours, until Tue 3 Mar 08:00` · `birthday today · opened, answered 9`"""
-    text = plain(row.reason)
-    if row.arm == "holdout" and "holdout" not in row.reason:
-        text.append(" (holdout)", "dim")
-    if row.until is not None:
-        text.append(f", until {_until(row.until, row.at, zone)}")
-    if row.send is not None and (came := _came_back(row.send)):
+    text = plain(row.reason).append(asides(row, zone))
+    for came in came_of(row):
         text.append(" · ", "dim").append_text(plain(came))
-    if row.write is not None and (said := _written(row.write)):
-        text.append(" · ", "dim").append_text(plain(said))
     return text
-
-
-def _written(write: LoggedWrite) -> str:
-    """What was written down or told, and where it is not yet; a webhook's data is for its receiver."""
-    said = write.payload
-    new = said["fields"].items() if write.kind == "property" else ()
-    fields = ", ".join(f"{name} {value}" for name, value in new)
-    words = next((text for key in ("subject", "body") if isinstance(text := said.get(key), str) and text), fields)
-    waits = f"{write.target} waits for it" if write.state == "waiting" else ""
-    return ", ".join(filter(None, (" ".join(words.split())[:80], waits)))
-
-
-def _came_back(send: LoggedSend) -> str:
-    """How far a message came, and what its reader did."""
-    people = "human" in (send.opened, send.clicked)
-    told = [_READER_WORDS[send.clicked == "human"] if people else _arrival(send)]
-    if not people and (send.opened or send.clicked):
-        machine = "machine" in (send.opened, send.clicked)
-        told.append("opened by a machine" if machine else "opened by whom, unknown")
-    if send.answered is not None:
-        told.append(f"answered {send.answered}")
-    if send.unsubscribed is not None:
-        told.append("unsubscribed")
-    if send.complained is not None:
-        told.append("called it spam")
-    return ", ".join(filter(None, told))
-
-
-def _arrival(send: LoggedSend) -> str:
-    return _DELIVERY_WORDS.get(send.delivery or "", _STATE_WORDS.get(send.state, ""))
 
 
 def plain(text: str) -> Text:
@@ -286,10 +240,3 @@ def _number(number: int) -> str:
 
 def _day(day: date) -> str:
     return f"{day.day} {day:%b %Y}"
-
-
-def _until(until: datetime, at: datetime, zone: str) -> str:
-    """`Tue 3 Mar 08:00`, with the year where that is another one."""
-    local = clock.local(until, zone)
-    year = "" if local.year == clock.local(at, zone).year else f" {local.year}"
-    return f"{local:%a} {local.day} {local:%b}{year} {local:%H:%M}"

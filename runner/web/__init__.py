@@ -1,4 +1,4 @@
-"""The public doors: survey, unsubscribe, review and referral pages, and the providers' webhooks."""
+"""The doors: pages for customers, webhooks of providers, and behind a login the pages of those who run it all."""
 
 from __future__ import annotations
 

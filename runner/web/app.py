@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 
 from runner.collect import SurveyClosed, UnknownSend
 from runner.links import BadLink
-from runner.web import api, preferences, public, rewards, surveys, tracking, webhooks
+from runner.web import api, console, preferences, public, rewards, surveys, tracking, webhooks
 from runner.web.desk import Desk
 from runner.web.guard import BodyLimit, Edge, RateLimit
 from runner.web.pages import Pages
@@ -17,7 +17,10 @@ from runner.web.visit import Visit
 
 
 def create_app(desk: Desk) -> FastAPI:
-    """The app for this workspace. Nothing in it needs JavaScript, sets a cookie or asks another site for anything."""
+    """The app for this workspace. Nothing in it needs JavaScript or asks another site for anything.
+
+    Only the pages behind the login set a cookie.
+    """
     app = FastAPI(title="Regulars", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.state.desk, app.state.pages, app.state.postbox = desk, Pages(desk), Postbox(desk.store)
     app.include_router(surveys.router)
@@ -27,6 +30,8 @@ def create_app(desk: Desk) -> FastAPI:
     app.include_router(rewards.router)
     app.include_router(webhooks.router)
     app.include_router(api.router)
+    if desk.app is not None:
+        console.open_doors(app, console.Room(desk.app, desk.look_sooner))
     app.add_exception_handler(BadLink, _no_such_link)
     app.add_exception_handler(UnknownSend, _no_such_link)
     app.add_exception_handler(SurveyClosed, _closed)

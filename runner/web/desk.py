@@ -36,6 +36,8 @@ class Desk:
     sources: Mapping[str, Source] = field(default_factory=dict)
     #: Makes the next tick come soon.
     look_sooner: Callable[[], None] = field(default=lambda: None)
+    #: The workspace itself, for the pages behind a login; without it there are only the public ones.
+    app: App | None = None
     #: The connectors that are told scores, each with the fields that its settings map.
     crms: Mapping[str, Collection[str]] = field(default_factory=dict)
 
@@ -57,5 +59,6 @@ class Desk:
             inbound={name: one for name, one in app.sources.items() if isinstance(one, Inbound)},
             sources=app.sources,
             look_sooner=lambda: app.look_sooner(),
+            app=app.beside(),
             crms={name: app.settings.connectors[name].get("fields") or {} for name in app.crms},
         )

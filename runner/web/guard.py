@@ -83,7 +83,7 @@ class RateLimit:
         self._buckets: dict[str, tuple[float, float]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or _free(scope) or self._takes(_client(scope)):
+        if scope["type"] != "http" or _free(scope) or self._takes(client_of(scope)):
             await self._app(scope, receive, send)
         else:
             response = self._pages.problem(Visit.of(scope), "often", 429, {"Retry-After": "30"})
@@ -155,7 +155,7 @@ def _free(scope: Scope) -> bool:
     )
 
 
-def _client(scope: Scope) -> str:
+def client_of(scope: Scope) -> str:
     """The address; of IPv6 the /64, which is one customer's."""
     host = scope["client"][0] if scope.get("client") else ""
     try:

@@ -22,7 +22,7 @@ from tests.conftest import REPOSITORY
 COMMANDS = (
     "init check schema test backtest preview send-test sync plan run start log kpis churn effect report explain "
     "doctor answers calculate cohorts quality tasks approve enroll settle pause resume suppress unsuppress token "
-    "import go-live demo reclassify export erase referrals points reviews"
+    "import user go-live demo reclassify export erase referrals points reviews"
 ).split()
 PEOPLE = """\
 contact_id,email,first_name,timezone,created_at,birthday,lifecycle_stage

@@ -37,6 +37,7 @@ from runner.store.tables.enrolling import (
     playbooks,
     trigger_states,
 )
+from runner.store.tables.entrance import login_sessions, logins
 from runner.store.tables.history import (
     deal_changes,
     deal_contacts,
@@ -114,6 +115,8 @@ __all__ = [
     "inbox_metadata",
     "kpi_values",
     "log_days",
+    "login_sessions",
+    "logins",
     "mail_days",
     "mail_events",
     "mailers",
@@ -157,5 +160,5 @@ KEPT = (
     meta, contacts, contact_sources, companies, company_sources, contact_companies, deal_contacts, *facts.values(),
     contact_changes, changed_contacts, purchases, cursors, stale_contacts, set_aside, custom_fields, playbook_versions,
     recipients, suppressions, consents, schedules, runs, deal_changes, own_words, kpi_values, tokens, tombstones,
-    points, memberships,
+    points, memberships, logins, login_sessions,
 )  # fmt: skip

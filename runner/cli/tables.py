@@ -183,10 +183,10 @@ def _reasons(playbooks: Sequence[PlaybookSummary]) -> Table:
 
 
 class _Sheet(Table):
-    """As wide as what stands in it, unless one of its columns takes the room that is left."""
+    """As wide as what stands in it, unless a column takes the room that is left, or words below it need the room."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        self.expand = any(column.ratio is not None for column in self.columns)
+        self.expand = self.caption is not None or any(column.ratio is not None for column in self.columns)
         yield from super().__rich_console__(console, options)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Iterator
 
 import pytest
@@ -18,4 +19,7 @@ class TestKeyedMailer(MailerContract):
             yield KeyedMailer(self._there.url)
 
     def delivered(self) -> list[Delivered]:
-        return [Delivered(**letter) for letter in self._there.sent.values()]
+        return [
+            Delivered(**letter | {"files": {name: b64decode(file) for name, file in letter["files"].items()}})
+            for letter in self._there.sent.values()
+        ]

@@ -211,16 +211,6 @@ def test_real_mail_needs_https(tmp_path: Path) -> None:
     assert told.startswith("regulars.yaml:1:13: public_url: is not https; ")
 
 
-def test_what_would_limit_mail_and_is_not_in_yet_is_a_fault_with_a_real_mailer(tmp_path: Path) -> None:
-    text = GOOD.replace("mail: {type: outbox}\n", "mail: {per_hour: 100, type: outbox}\n")
-    (tmp_path / "regulars.yaml").write_text(text)
-    with App(tmp_path, environment={}) as app:
-        checked = check(app)
-    assert (checked.faults, len(checked.warnings)) == ((), 1)
-    (told,) = faults(tmp_path, text.replace("type: outbox", "type: sendgrid, api_key: x"))
-    assert "is not in this version yet" in told
-
-
 @pytest.mark.parametrize(
     ("mail", "fault"),
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from threading import Thread
 from typing import Any, ClassVar
 
 from connectors.base import ConnectorSettings, Letter, Mailer, Mailing, Outcome, Verdict
-from connectors.mail.message import SEND_HEADER, ascii_address, check, copy_of, one_line, well_formed
+from connectors.mail.message import SEND_HEADER, ascii_address, check, copy_of, file_name, one_line, well_formed
 
 
 @dataclass
@@ -87,6 +88,7 @@ class KeyedMailer(Mailer):
                 **{name: one_line(value) for name, value in letter.headers.items()},
             },
             "send_id": letter.send_id,
+            "files": {file_name(file): b64encode(file.content).decode() for file in mailing.attachments},
         }
         request = urllib.request.Request(
             self._url, json.dumps(body).encode(), {"Idempotency-Key": letter.send_id}, method="POST"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -192,14 +192,6 @@ def test_a_body_that_cannot_be_read_any_more_stays_with_its_fault_and_stops_nobo
         faults = list(connection.scalars(sa.select(inbox.c.fault).order_by(inbox.c.id)))
     assert faults == ["ValueError: is no batch of events: 1 faults", None]
     assert len(rows(desk.store, facts["orders"])) == 1
-
-
-def test_what_was_read_is_forgotten_after_a_week(client: TestClient, desk: Desk, token: str) -> None:
-    for number, at in enumerate((LATER, LATER + timedelta(days=6), LATER + timedelta(days=8))):
-        told(client, token, order(number))
-        heard(desk, at)
-    with desk.store.inbox.begin() as connection:
-        assert connection.scalar(sa.select(sa.func.count()).select_from(inbox)) == 2
 
 
 def test_an_order_keeps_the_code_of_whoever_recommended_the_shop(client: TestClient, desk: Desk, token: str) -> None:

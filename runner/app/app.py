@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
@@ -154,9 +155,8 @@ class App:
 
     def readings(self, fields: Fields) -> list[Reading]:
         """Every playbook, with all that keeps it from running; read again when a file or the fields have changed."""
-        files = [*(self.folder / "playbooks").glob("*.yaml"), *(self.folder / "templates" / "email").rglob("*.*")]
-        stats = tuple((path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(files))
-        seen = (stats, fields.signature)
+        folders = (self.folder / "playbooks", self.folder / "templates" / "email")
+        seen = (sorted(stamp for folder in folders for stamp in _stamps(folder)), fields.signature)
         if self._read is None or self._read[0] != seen:
             read = read_playbooks(self.folder, fields)
             self._read = (seen, with_templates(read, self.folder, self.settings, fields, disabled=False))
@@ -253,6 +253,17 @@ class App:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _stamps(folder: str | Path) -> Iterator[tuple[str, int, int]]:
+    """Each file of a folder and of those below it, with when it was written and how long it is."""
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                yield from _stamps(entry.path)
+            else:
+                stat = entry.stat()
+                yield entry.path, stat.st_mtime_ns, stat.st_size
 
 
 def recalled(connection: sa.Connection, *keys: str) -> dict[str, Any]:

@@ -308,8 +308,13 @@ def _braked(app: App, running: set[str]) -> list[str]:
 
 def _unsettled(app: App) -> list[str]:
     with app.store.read() as connection:
-        count = 0
-        for table, open_ in ((sends, OPEN_SENDS), (writes, OPEN_WRITES)):
-            waiting = (open_, table.c.state == "unsure", table.c.settled_at.is_(None))
-            count += connection.scalar(sa.select(sa.func.count()).select_from(table).where(*waiting)) or 0
+        count = connection.scalar(_UNSETTLED) or 0
     return [f"{count} {'send is' if count == 1 else 'sends are'} unsure; `regulars settle` lists them"] if count else []
+
+
+def _unsure(table: sa.Table, among: Any) -> sa.ScalarSelect[int]:
+    waiting = (among, table.c.state == "unsure", table.c.settled_at.is_(None))
+    return sa.select(sa.func.count()).select_from(table).where(*waiting).scalar_subquery()
+
+
+_UNSETTLED = sa.select(_unsure(sends, OPEN_SENDS) + _unsure(writes, OPEN_WRITES))

@@ -46,8 +46,9 @@ def deliver(
 
 
 def _deliver(office: Office, now: datetime, stop: Callable[[], bool], edge: Edge) -> Delivered:
-    settle.sweep(office, now)
-    settle.take_up(office, now)
+    if not settle.is_clear(office):
+        settle.sweep(office, now)
+        settle.take_up(office, now)
     total, messages = Delivered(), Round(office)
     refused: set[tuple[str, str]] = set()
     while not stop() and not total.failures:

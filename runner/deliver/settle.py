@@ -25,10 +25,26 @@ CLAIMED = (sends, writes)
 OPEN: dict[sa.Table, Any] = {sends: OPEN_SENDS, writes: sa.and_(OPEN_WRITES, writes.c.kind.not_in(CRM_KINDS))}
 
 
+def is_clear(office: Office) -> bool:
+    """Whether nothing went out of which anything is left to settle, as it is at most ticks: one look for all."""
+    with office.store.read() as connection:
+        return not connection.scalar(_ANYTHING)
+
+
+_ANYTHING = sa.select(
+    sa.or_(
+        *(sa.exists().select_from(table).where(OPEN[table]) for table in CLAIMED),
+        sa.exists().select_from(enrollments).where(IN_HAND),
+    )
+)
+
+
 def sweep(office: Office, now: datetime) -> int:
     """Claims whose holder is gone become unsure, or are tried again where that does no harm. The number found."""
     gone: set[str] = set()
     found = sum(_sweep(office, table, now, gone) for table in CLAIMED)
+    if not gone:
+        return found
     # Only of whom nothing is left, since by its mark alone it is known to be gone before its time has run out; and it
     # may have ended after the look at the one table and before that at the other.
     for owner in gone - _holders(office):

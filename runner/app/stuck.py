@@ -88,11 +88,17 @@ _ADVICE = "bring back the fields it names, or say on_edit: move"
 
 
 _ACTIVE = sa.text("enrollments.state = 'active'")
+_VERSION = playbook_versions.c
+#: Asked of each version, not of each of its people.
 _INSIDE = (
-    sa.select(enrollments.c.playbook, enrollments.c.version)
-    .distinct()
-    .where(_ACTIVE, enrollments.c.playbook.not_in(sa.select(playbooks.c.id).where(playbooks.c.paused_at.is_not(None))))
-    .order_by(enrollments.c.playbook, enrollments.c.version)
+    sa.select(_VERSION.playbook, _VERSION.version)
+    .where(
+        sa.exists().where(
+            _ACTIVE, enrollments.c.playbook == _VERSION.playbook, enrollments.c.version == _VERSION.version
+        ),
+        _VERSION.playbook.not_in(sa.select(playbooks.c.id).where(playbooks.c.paused_at.is_not(None))),
+    )
+    .order_by(_VERSION.playbook, _VERSION.version)
 )
 _HOW_MANY = (
     sa.select(sa.func.count())

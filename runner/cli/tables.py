@@ -186,7 +186,9 @@ class _Sheet(Table):
     """As wide as what stands in it, unless a column takes the room that is left, or words below it need the room."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        self.expand = self.caption is not None or any(column.ratio is not None for column in self.columns)
+        self.expand = any(column.ratio is not None for column in self.columns)
+        if self.caption is not None and not self.expand:
+            self.columns[0].ratio, self.expand = 1, True
         yield from super().__rich_console__(console, options)
 
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ from tests.postgres import PostgresServer, running_server
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+
+    from tests.core.world import World
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED = REPOSITORY.parent / "shared"
@@ -157,6 +160,24 @@ def _with_tables(url: str) -> None:
 def _postgres() -> Iterator[PostgresServer]:
     with running_server() as server:
         yield server
+
+
+@pytest.fixture
+def world(sqlite_url: str, tmp_path: Path) -> Iterator[World]:
+    """A workspace, its store on SQLite, and a clock."""
+    from tests.core.world import World
+
+    with closing(World(tmp_path, sqlite_url)) as made:
+        yield made
+
+
+@pytest.fixture
+def each_world(database: str, tmp_path: Path) -> Iterator[World]:
+    """A world on SQLite, then one on PostgreSQL."""
+    from tests.core.world import World
+
+    with closing(World(tmp_path, database)) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -23,18 +22,6 @@ from runner.web.console.seal import Seal
 from tests.core.world import World
 
 ADA, PASSWORD = "ada@acme.example", "correct horse battery"
-
-
-@pytest.fixture
-def world(sqlite_url: str, tmp_path: Path) -> Iterator[World]:
-    with closing(World(tmp_path, sqlite_url)) as made:
-        yield made
-
-
-@pytest.fixture
-def each_world(database: str, tmp_path: Path) -> Iterator[World]:
-    with closing(World(tmp_path, database)) as made:
-        yield made
 
 
 class Visitor:

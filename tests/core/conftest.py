@@ -1,27 +1,14 @@
-"""Worlds for the tests of the core: on SQLite, and on each database."""
+"""Worlds for the tests of the core: with settings of their own, and a HubSpot to pull from."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.core.world import World
-
-
-@pytest.fixture
-def world(sqlite_url: str, tmp_path: Path) -> Iterator[World]:
-    with closing(World(tmp_path, sqlite_url)) as made:
-        yield made
-
-
-@pytest.fixture
-def each_world(database: str, tmp_path: Path) -> Iterator[World]:
-    """A world on SQLite, then one on PostgreSQL."""
-    with closing(World(tmp_path, database)) as made:
-        yield made
+from tests.loopback.hubspot import LoopbackHubSpot
 
 
 @pytest.fixture
@@ -36,3 +23,9 @@ def world_with(sqlite_url: str, tmp_path: Path) -> Iterator[Callable[[str], Worl
     yield make
     for world in made:
         world.close()
+
+
+@pytest.fixture
+def hubspot() -> Iterator[LoopbackHubSpot]:
+    with LoopbackHubSpot() as server:
+        yield server

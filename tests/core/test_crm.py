@@ -32,9 +32,7 @@ class Company:
 
     def __init__(self, folder: Path, url: str, hubspot: LoopbackHubSpot, settings: str = "") -> None:
         self.hubspot = hubspot
-        keys = f"type: hubspot, token: pat-test, base_url: '{hubspot.url}', tables: [contacts]{settings}"
-        crm = f"connectors: {{crm: {{{keys}}}}}"
-        self.world = World(folder, url, crm)
+        self.world = World(folder, url, hubspot.settings("contacts", more=settings))
         hubspot.now = lambda: self.world.now
         hubspot.define("contacts", "birthday", "date")
         self.ann = hubspot.add("contacts", at=utc("2026-01-01 00:00"), email="ann@acme.example", birthday="1990-05-04")
@@ -54,12 +52,6 @@ class Company:
 
     def there(self, what: str) -> list[str]:
         return self.hubspot.linked("contacts", self.ann, what)
-
-
-@pytest.fixture
-def hubspot() -> Iterator[LoopbackHubSpot]:
-    with LoopbackHubSpot() as server:
-        yield server
 
 
 @pytest.fixture

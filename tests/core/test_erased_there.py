@@ -19,12 +19,6 @@ from tests.loopback.hubspot import LoopbackHubSpot
 
 
 @pytest.fixture
-def hubspot() -> Iterator[LoopbackHubSpot]:
-    with LoopbackHubSpot() as server:
-        yield server
-
-
-@pytest.fixture
 def world(tmp_path: Path, sqlite_url: str, hubspot: LoopbackHubSpot) -> Iterator[World]:
     yield from _world(tmp_path, sqlite_url, hubspot)
 
@@ -35,8 +29,7 @@ def on_both(tmp_path: Path, database: str, hubspot: LoopbackHubSpot) -> Iterator
 
 
 def _world(tmp_path: Path, database: str, hubspot: LoopbackHubSpot) -> Iterator[World]:
-    keys = f"type: hubspot, token: pat-test, base_url: '{hubspot.url}', tables: [contacts]"
-    with closing(World(tmp_path, database, f"connectors: {{crm: {{{keys}}}}}")) as one:
+    with closing(World(tmp_path, database, hubspot.settings("contacts"))) as one:
         one.now = utc("2026-05-01 09:00")
         hubspot.now = lambda: one.now
         yield one

@@ -23,8 +23,7 @@ PLAYBOOK = "trigger: {manual: {}}\nactions:\n  - add_note: {body: Hello}"
 def test_a_process_killed_in_the_call_leaves_one_note(tmp_path: Path, sqlite_url: str) -> None:
     with LoopbackHubSpot() as hubspot:
         ann = hubspot.add("contacts", email="ann@acme.example")
-        keys = f"type: hubspot, token: pat-test, base_url: '{hubspot.url}', tables: [contacts]"
-        with closing(World(tmp_path, sqlite_url, f"connectors: {{crm: {{{keys}}}}}")) as world:
+        with closing(World(tmp_path, sqlite_url, hubspot.settings("contacts"))) as world:
             world.playbook("wish", PLAYBOOK)
             world.tick(clock.machine_now())
             decisions.call_in(world.app, "wish", ann)

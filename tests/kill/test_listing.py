@@ -27,8 +27,7 @@ def test_a_night_killed_at_a_page_still_finds_who_is_gone(
     with LoopbackHubSpot() as hubspot:
         people = hubspot.contacts(450)
         hubspot.add("companies", name="Acme")
-        keys = f"type: hubspot, token: pat-test, base_url: '{hubspot.url}', tables: [companies, contacts]"
-        with closing(World(tmp_path, sqlite_url, f"connectors: {{crm: {{{keys}}}}}")) as world:
+        with closing(World(tmp_path, sqlite_url, hubspot.settings("companies", "contacts"))) as world:
             sync_all(world.app, clock.machine_now())
             for gone in (people[3], people[444]):
                 hubspot.purge("contacts", gone)

@@ -396,6 +396,11 @@ class LoopbackHubSpot:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}"
 
+    def settings(self, *tables: str, more: str = "") -> str:
+        """The line of `regulars.yaml` by which a workspace reads these tables from here, as `crm`."""
+        keys = f"type: hubspot, token: pat-test, base_url: '{self.url}', tables: [{', '.join(tables)}]{more}"
+        return f"connectors: {{crm: {{{keys}}}}}"
+
     def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()

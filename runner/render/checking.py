@@ -15,8 +15,8 @@ from jinja2.meta import find_undeclared_variables
 
 from connectors.base import Address
 from runner.errors import Fault
-from runner.render.environment import unknown_field
 from runner.render.languages import chosen
+from runner.render.named import unknown_field
 from runner.yaml_file import closest
 from runner.yaml_types import Wording
 

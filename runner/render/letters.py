@@ -22,9 +22,11 @@ from connectors.base import Address
 from runner.errors import Fault
 from runner.render import pipeline
 from runner.render.batch import Batch, Draft, Group, grouped
-from runner.render.environment import RECORDER, Fields, Keys, KeyTaken, Recorder, environment_of, fields, shown
+from runner.render.environment import environment_of
 from runner.render.languages import Languages, Words, in_language
+from runner.render.named import Fields, fields
 from runner.render.page_words import LANGUAGE
+from runner.render.recording import RECORDER, Keys, KeyTaken, Recorder, shown
 from runner.render.versions import Versions
 from runner.settings import Sender
 from runner.yaml_file import closest

@@ -1,0 +1,245 @@
+"""A template is rewritten before it is compiled: what prints a value is recorded, what is missing is unordered.
+
+An outline is the same without the text that stands in the template itself.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import nodes, pass_context
+from jinja2.compiler import CodeGenerator, Frame
+from jinja2.runtime import Context
+from jinja2.visitor import NodeTransformer
+
+from runner.render.recording import RECORDER, shown
+
+if TYPE_CHECKING:
+    from runner.render.environment import Environment
+
+
+@pass_context
+def _marks_output(context: Context, value: Any) -> Any:
+    """Marks an output that the code generator writes in a way of its own."""
+    return value
+
+
+@pass_context
+def _not_exact(context: Context, value: Any) -> Any:
+    recorder = context.parent.get(RECORDER)
+    if recorder is not None:
+        recorder.exact = False
+    return value
+
+
+class _Never:
+    """A missing value beside `<` or `>`: neither is true of it, as in conditions."""
+
+    def __lt__(self, other: object) -> bool:
+        return False
+
+    __le__ = __gt__ = __ge__ = __lt__
+
+
+def _ordered(value: Any) -> Any:
+    return _Never() if value is None else value
+
+
+class Code(CodeGenerator):
+    """Jinja's code, where an output that is recorded costs one call, and in outlines the sender's nearly none."""
+
+    environment: Environment
+
+    def write_commons(self) -> None:
+        super().write_commons()
+        self.writeline("record = environment.recording(context)")
+
+    def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
+        if _is_recorded(node):
+            self.write("record(")
+            return
+        if self.environment.outlines and isinstance(node, nodes.Filter) and node.name == "_of_sender":
+            # Unless a template has called something else so, all letters have the same here.
+            self.write(f"{_SENDERS_OWN!r} if ")
+            self.visit(next(node.find_all(nodes.Name)), frame)
+            self.write(" is environment.sender else ")
+        super()._output_child_pre(node, frame, finalize)
+
+    def _output_child_post(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
+        if not _is_recorded(node):
+            super()._output_child_post(node, frame, finalize)
+        elif frame.eval_ctx.volatile:
+            self.write(", context.eval_ctx.autoescape)")
+        else:
+            self.write(f", {bool(frame.eval_ctx.autoescape)})")
+
+    def visit_Filter(self, node: nodes.Filter, frame: Frame) -> None:  # noqa: N802
+        if node.name in ("_recorded", "_of_sender") and node.node is not None:
+            self.visit(node.node, frame)
+        else:
+            super().visit_Filter(node, frame)
+
+
+def _is_recorded(node: nodes.Expr) -> bool:
+    return isinstance(node, nodes.Filter) and node.name == "_recorded"
+
+
+#: What stands in an outline for something of the sender's: no value has a control character.
+_SENDERS_OWN = "\1"
+
+
+class _Rewriting(NodeTransformer):
+    """Outputs are recorded; a missing value is unordered and prints nothing.
+
+    What is captured first and printed later (macros, `filter`, `set` and `call` blocks) is left as it is: a key inside
+    would go through filters and comparisons instead of the value. A name that is settled once stands for its text.
+    """
+
+    def __init__(self, settled: Mapping[str, str], marks: Iterator[str] | None) -> None:
+        self.captured = 0
+        self._settled = settled
+        self._marks = marks
+
+    def visit(self, node: nodes.Node, *arguments: Any, **named: Any) -> Any:
+        match node:
+            case nodes.Output():
+                node.nodes = [self._output(child) for child in node.nodes]
+                if self._marks is not None and not self.captured:
+                    node.nodes = list(self._outline(node, self._marks))
+                return node
+            case nodes.Macro() | nodes.CallBlock() | nodes.FilterBlock() | nodes.AssignBlock():
+                return self._capture(node)
+            case nodes.Include() | nodes.Block():
+                self.generic_visit(node)
+                return [_not_exact_mark(node), node] if self.captured else node
+            case nodes.Call() if _is_inherited(node):
+                self.generic_visit(node)
+                return _filtered(node, "_not_exact")
+            case nodes.Compare() if any(operand.op in ("lt", "lteq", "gt", "gteq") for operand in node.ops):
+                return self._compare(node)
+            case nodes.Concat():
+                self.generic_visit(node)
+                node.nodes = [_filtered(part, "_shown") for part in node.nodes]
+                return node
+        return self.generic_visit(node)
+
+    def _outline(self, output: nodes.Output, marks: Iterator[str]) -> Iterator[nodes.Expr]:
+        """Its values, a mark before each: one that prints nothing leaves it open which of them did."""
+        yield nodes.TemplateData(next(marks), lineno=output.lineno)
+        for child in output.nodes:
+            if not isinstance(child, nodes.TemplateData | nodes.Const):
+                yield nodes.TemplateData("\0", lineno=output.lineno)
+                yield child
+
+    def _output(self, child: nodes.Expr) -> nodes.Expr:
+        if isinstance(child, nodes.TemplateData) or (_is_inherited(child) and not self.captured):
+            return child
+        if isinstance(child, nodes.Name) and child.name in self._settled:
+            return nodes.Const(self._settled[child.name], lineno=child.lineno)
+        rewritten: nodes.Expr = self.visit(child)
+        if self.captured:
+            return rewritten
+        # Whoever reads it: printed as it is, it stands in the text that they share.
+        if _is_of_all(child):
+            senders = isinstance(child, nodes.Getattr | nodes.Getitem) and _names_only_it(child)
+            return _filtered(rewritten, "_of_sender") if senders else rewritten
+        return _filtered(rewritten, "_recorded")
+
+    def _compare(self, compare: nodes.Compare) -> nodes.Compare:
+        self.generic_visit(compare)
+        compare.expr = _filtered(compare.expr, "_ordered")
+        for operand in compare.ops:
+            operand.expr = _filtered(operand.expr, "_ordered")
+        return compare
+
+    def _capture(self, node: nodes.Node) -> nodes.Node:
+        self.captured += 1
+        self.generic_visit(node)
+        self.captured -= 1
+        return node
+
+
+def _settled(template: nodes.Template) -> dict[str, str]:
+    """The names that a template's file sets to a text at its head, and nowhere else to anything: a brand's colours."""
+    head = list(takewhile(_sets_up, template.body))
+    set_to = {
+        node.target.name: node.node.value
+        for node in head
+        if isinstance(node, nodes.Assign) and isinstance(node.target, nodes.Name)
+        if isinstance(node.node, nodes.Const) and isinstance(node.node.value, str) and node.node.value.isprintable()
+    }
+    stored = Counter(name.name for name in template.find_all(nodes.Name) if name.ctx != "load")
+    imported = {
+        named if isinstance(named, str) else named[1]
+        for node in template.find_all(nodes.FromImport)
+        for named in node.names
+    }
+    taken = (
+        imported
+        | {node.target for node in template.find_all(nodes.Import)}
+        | {m.name for m in template.find_all(nodes.Macro)}
+    )
+    return {name: text for name, text in set_to.items() if stored[name] == 1 and name not in taken}
+
+
+def _sets_up(node: nodes.Node) -> bool:
+    """Whether it stands before anything that a template could print."""
+    if isinstance(node, nodes.Output):
+        return all(isinstance(child, nodes.TemplateData) for child in node.nodes)
+    return isinstance(node, nodes.Assign | nodes.Extends)
+
+
+def _not_exact_mark(node: nodes.Node) -> nodes.Output:
+    return nodes.Output([_filtered(nodes.Const("", lineno=node.lineno), "_not_exact")], lineno=node.lineno)
+
+
+def _is_inherited(node: nodes.Node) -> bool:
+    """`super()`, `self.block()`, `loop(…)`: calls that give a piece of the template with recorded outputs in it."""
+    if not isinstance(node, nodes.Call):
+        return False
+    called = node.node
+    if isinstance(called, nodes.Getattr):
+        return isinstance(called.node, nodes.Name) and called.node.name == "self"
+    return isinstance(called, nodes.Name) and called.name in ("super", "loop")
+
+
+def _is_of_all(node: nodes.Node) -> bool:
+    """`sender.name` or a part of it, `lang`, and `say("…")` of nothing but words: the same to all who read the file."""
+    if isinstance(node, nodes.Call):
+        called = isinstance(node.node, nodes.Name) and node.node.name == "say"
+        return called and all(isinstance(part, nodes.Const) for part in node.args) and not node.kwargs
+    if isinstance(node, nodes.Name):
+        return node.name == "lang"
+    while isinstance(node, nodes.Getattr | nodes.Getitem):
+        node = node.node
+        if isinstance(node, nodes.Name):
+            return node.name == "sender"
+    return False
+
+
+def _names_only_it(node: nodes.Expr) -> bool:
+    """Whether nothing of somebody else's has a part in what of the sender it is."""
+    names = list(node.find_all(nodes.Name))
+    return len(names) == 1 and next(node.find_all((nodes.Call, nodes.Filter, nodes.Test)), None) is None
+
+
+def _filtered(node: nodes.Expr, name: str) -> nodes.Filter:
+    return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
+
+
+#: The filters that a rewritten template calls.
+CALLED: dict[str, Callable[..., Any]] = {
+    "_recorded": _marks_output,
+    "_of_sender": _marks_output,
+    "_not_exact": _not_exact,
+    "_ordered": _ordered,
+    "_shown": shown,
+}
+
+
+def rewrite(template: nodes.Template, marks: Iterator[str] | None) -> None:
+    """In place; `marks` stand for the text of an outline."""
+    _Rewriting(_settled(template), marks).visit(template)

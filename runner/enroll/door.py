@@ -84,16 +84,16 @@ class Door:
         return sa.select(self._candidates.subquery("candidate"))
 
 
-_DOORS: dict[tuple[object, ...], Door] = {}
-#: Doors kept. A playbook that changes, or whose fields do, is read again and so gets another one.
-_DOORS_KEPT = 256
+#: Doors a store keeps. A playbook that changes, or whose fields do, is read again and so gets another one.
+_KEPT = 256
 
 
 def door_of(store: Store, playbook: Playbook, window: Window, settings: Settings) -> Door:
-    key = (store.is_sqlite, id(playbook), settings.customers, settings.currency, window.max_lateness)
-    door = _DOORS.get(key)
+    doors: dict[tuple[object, ...], Door] = store.kept.setdefault(Door, {})
+    key = (id(playbook), settings.customers, settings.currency, window.max_lateness)
+    door = doors.get(key)
     if door is None or door.playbook is not playbook:
-        if len(_DOORS) >= _DOORS_KEPT:
-            _DOORS.pop(next(iter(_DOORS)))
-        door = _DOORS[key] = Door(store, playbook, window, settings)
+        if len(doors) >= _KEPT:
+            doors.pop(next(iter(doors)))
+        door = doors[key] = Door(store, playbook, window, settings)
     return door

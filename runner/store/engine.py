@@ -36,6 +36,8 @@ class Store:
 
     def __init__(self, url: str, *, workspace: Path | None = None) -> None:
         self.url = resolved(url, workspace or Path())
+        #: What callers built for this store alone; it goes when the store is closed.
+        self.kept: dict[Any, Any] = {}
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite:
             path = Path(self.url.database or "")
@@ -78,6 +80,7 @@ class Store:
         return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
 
     def close(self) -> None:
+        self.kept.clear()
         for engine in {id(e): e for e in (self.writer, self.reader, self.inbox)}.values():
             engine.dispose()
 

@@ -6,8 +6,8 @@ import ipaddress
 import os
 import shutil
 import socket
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -178,6 +178,15 @@ def each_world(database: str, tmp_path: Path) -> Iterator[World]:
 
     with closing(World(tmp_path, database)) as made:
         yield made
+
+
+@pytest.fixture
+def world_with(sqlite_url: str, tmp_path: Path) -> Iterator[Callable[[str], World]]:
+    """A world with these lines added to its settings."""
+    from tests.core.world import World
+
+    with ExitStack() as worlds:
+        yield lambda settings: worlds.enter_context(closing(World(tmp_path, sqlite_url, settings)))
 
 
 @pytest.fixture(scope="session")

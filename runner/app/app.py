@@ -19,6 +19,7 @@ from connectors.hooks.webhook import Hooks
 from connectors.writing import CrmWriter
 from runner import clock
 from runner.app.connections import Plugs, open_mailer, open_sources, plug_in
+from runner.app.purpose import with_purpose
 from runner.app.soundness import with_templates
 from runner.circumstances import zones_in_use
 from runner.conditions import Fields
@@ -159,7 +160,8 @@ class App:
         seen = (sorted(stamp for folder in folders for stamp in _stamps(folder)), fields.signature)
         if self._read is None or self._read[0] != seen:
             read = read_playbooks(self.folder, fields)
-            self._read = (seen, with_templates(read, self.folder, self.settings, fields, disabled=False))
+            made = with_templates(read, self.folder, self.settings, fields, disabled=False)
+            self._read = (seen, with_purpose(made, self.folder, self.settings, fields))
         salts = self._salts()
         return [_salted(reading, salts) for reading in self._read[1]]
 

@@ -27,7 +27,7 @@ def survey_answered(world: World, who: str, score: int, at: str) -> None:
 ASK = f"""
 {DAY}
 actions:
-  - survey: {{id: nps, kind: nps, template: email/hello, close_after: 10 days}}
+  - survey: {{id: nps, kind: nps, template: email/ask, close_after: 10 days}}
   - choose:
       - when: answer.score <= 6
         actions: [{mail("sorry")}]

@@ -162,7 +162,7 @@ def test_what_was_answered_in_a_rehearsal_is_forgotten_and_what_connectors_told_
     each_world.people("ada", "bob", birthday=date(1990, 5, 4))
     each_world.answer("bob", 4, utc("2026-05-01 09:00"))
     each_world.person("bob", consent="yes", birthday=date(1990, 5, 4))
-    each_world.playbook("ask", f"{WISH}\nactions:\n  - survey: {{kind: nps, template: email/hello, subject: Hi}}\n")
+    each_world.playbook("ask", f"{WISH}\nactions:\n  - survey: {{kind: nps, template: email/ask, subject: Hi}}\n")
     each_world.tick("2026-05-04 09:00")
     sent = sa.select(sends.c.id, sends.c.contact_id).order_by(sends.c.contact_id)
     for send_id, contact in each_world.rows(sent):

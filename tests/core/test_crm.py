@@ -73,7 +73,7 @@ def test_a_score_reaches_the_crm_where_that_has_a_field_for_it_and_so_does_a_cha
     settings = (company.world.folder / "regulars.yaml").read_text(encoding="utf-8")
     company.world.write("regulars.yaml", settings.replace("tables:", "fields: {nps_score: last_nps}, tables:"))
     company.world.reopen()
-    company.does("survey: {id: ask, kind: nps, template: email/hello}")
+    company.does("survey: {id: ask, kind: nps, template: email/ask}")
     send, contact = company.world.rows(sa.select(sends.c.id, sends.c.contact_id))[0]
     desk = Desk.of(company.world.app)
     for score in (9, 3):

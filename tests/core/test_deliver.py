@@ -471,7 +471,7 @@ def test_a_template_that_stays_away_ends_its_letters_as_too_late(world: World) -
     world.playbook("wish", TWO)
     world.tick("2026-05-04 09:00")
     (world.folder / "templates/email/hello.html").unlink()
-    world.write("templates/email/other.html", "<p>Hi</p>{{ unsubscribe() }}")
+    world.write("templates/email/other.html", "<p>Hi</p>{{ unsubscribe() }} {{ sender.address }}")
     world.playbook("wish", TWO.replace("email/hello", "email/other"))
     world.ticks("2026-05-06 09:00", "2026-05-10 09:00")
     assert world.why("ada")[-1] == "second: ended, too late: due since 2026-05-06, max_lateness is 3 days"
@@ -561,7 +561,10 @@ def test_pausing_and_resuming_sends_nothing_twice(world: World) -> None:
 def test_a_letter_that_cannot_be_rendered_for_one_concerns_only_that_one(world: World) -> None:
     born(world, "ada", country="PL")
     born(world, "bob", country="XX")
-    world.write("templates/email/hello.html", "{{ 1 / (0 if contact.country == 'XX' else 1) }}{{ unsubscribe() }}")
+    world.write(
+        "templates/email/hello.html",
+        "{{ 1 / (0 if contact.country == 'XX' else 1) }}{{ unsubscribe() }} {{ sender.address }}",
+    )
     world.playbook("wish", WISH)
     world.tick("2026-05-04 09:00")
     assert states(world) == {"ada": "accepted", "bob": "refused"}

@@ -99,3 +99,16 @@ def test_points_that_cannot_be_counted_keep_no_mail_back(world: World) -> None:
     ticked = world.tick("2026-05-04 09:00")
     assert [letter.playbook for letter in world.got()] == ["b"]
     assert ticked.waiting == ["rewards: could not go on, the others did: out of order"]
+
+
+def test_a_mail_that_check_refuses_keeps_its_own_playbook_from_running_until_it_is_mended(world: World) -> None:
+    ada = world.person("ada", birthday=date(1990, 5, 4))
+    world.write("templates/email/bare.html", "<p>Hi</p>{{ unsubscribe() }}")
+    world.playbook("bare", f"{WISH}\nactions:\n  - send_email: {{id: bare, template: email/bare, subject: Hi}}\n")
+    told = world.tick("2026-05-04 09:00").faults
+    assert ([str(fault) for fault in told], world.got()) == (
+        ["templates/email/bare.html:1:1: has no postal address; write {{ sender.address }} at its foot"],
+        [],
+    )
+    world.write("templates/email/bare.html", "<p>Hi</p>{{ unsubscribe() }} {{ sender.address }}")
+    assert [got.who for got in world.ticks("2026-05-04 10:00")] == [ada]

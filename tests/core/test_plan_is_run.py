@@ -25,7 +25,7 @@ actions:
   - send_email: {id: z_first, template: email/hello, subject: First}
   - create_task: {id: call, subject: Call}
   - wait: 1 day
-  - survey: {id: a_ask, template: email/hello}
+  - survey: {id: a_ask, template: email/ask}
   - send_email: {id: more, template: email/hello, subject: More}
 """
 WAYS = """\
@@ -33,7 +33,7 @@ actions:
   - wait: {for: {event: order}, at_most: 20 hours}
   - choose:
       - when: enrollment.happened and contact.country == "PL"
-        actions: [{survey: {id: ask, template: email/hello, close_after: 1 day}}]
+        actions: [{survey: {id: ask, template: email/ask, close_after: 1 day}}]
       - when: contact.country == "FR"
         actions: [{stop: "no, thanks"}]
       - otherwise: [{send_email: {id: serve, template: email/hello, subject: Hi, purpose: service}}]

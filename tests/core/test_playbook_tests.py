@@ -25,6 +25,7 @@ mail: {type: sendgrid, api_key: "${SENDGRID_API_KEY}", webhook_key: "${SENDGRID_
 """
 BIRTHDAY = "trigger: {anniversary: {of: contact.birthday}}\n"
 ON_THE_DAY = "{now: 2027-05-04T09:00, contact: {birthday: 1990-05-04}}"
+HI = "<p>Dear {{ contact.first_name or 'you' }}</p>{{ unsubscribe() }} {{ sender.address }}"
 HELLO = "actions:\n  - send_email: {id: hello, template: email/hello, subject: Hello}\n"
 
 
@@ -33,7 +34,8 @@ class Workspace:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.write("templates/email/hello.html", "<p>Dear {{ contact.first_name or 'you' }}</p>{{ unsubscribe() }}")
+        for name, link in (("hello", ""), ("ask", "{{ survey() }}"), ("invite", "{{ referral() }}")):
+            self.write(f"templates/email/{name}.html", f"{HI}{link}")
         self.settings()
 
     def settings(self, more: str = "") -> None:
@@ -104,11 +106,11 @@ def test_the_example_of_the_design_passes_word_for_word(workspace: Workspace) ->
         actions:
           - send_email: {id: thanks, template: email/hello, subject: "{{ contact.first_name }}, one year already"}
           - wait: 3 days
-          - survey: {id: nps, kind: nps, template: email/hello}
+          - survey: {id: nps, kind: nps, template: email/ask}
           - choose:
               - when: answer.score <= 6
                 actions: [{create_task: {subject: "Call {{ contact.first_name }}", due: in 1 business hour}}]
-              - otherwise: [{request_referral: {template: email/hello}}]
+              - otherwise: [{request_referral: {template: email/invite}}]
         goal: {event: order, within: 60 days}
         exit_when: contact.opted_out
         """,
@@ -123,7 +125,7 @@ def test_the_example_of_the_design_passes_word_for_word(workspace: Workspace) ->
 def test_the_example_of_the_page_passes(workspace: Workspace) -> None:
     page = (REPOSITORY / "docs/playbook_tests.md").read_text(encoding="utf-8")
     example = page.partition("```yaml\n")[2].partition("```")[0]
-    workspace.write("templates/email/second_order.html", "<p>How was it?</p>{{ unsubscribe() }}")
+    workspace.write("templates/email/second_order.html", f"{HI}How was it?")
     workspace.write("playbooks/second_order.yaml", example)
     assert [(ran.case.name, ran.failures) for ran in workspace.ran() if ran.failures] == []
 
@@ -263,7 +265,7 @@ def test_an_answer_is_one_to_the_survey_that_was_sent(workspace: Workspace) -> N
     survey = """\
         trigger: {anniversary: {of: contact.birthday}}
         actions:
-          - survey: {id: nps, template: email/hello}
+          - survey: {id: nps, template: email/ask}
           - wait: 10 days
           - send_email: {id: more, template: email/hello, subject: More}
         exit_when: contact.nps_score <= 6
@@ -280,10 +282,10 @@ def test_a_choose_takes_the_way_that_the_answer_says(workspace: Workspace) -> No
     survey = """\
         trigger: {anniversary: {of: contact.birthday}}
         actions:
-          - survey: {id: nps, template: email/hello, close_after: 20 days}
+          - survey: {id: nps, template: email/ask, close_after: 20 days}
           - choose:
               - {when: answer.score <= 6, actions: [{create_task: {id: call, subject: Call}}]}
-              - otherwise: [{request_referral: {id: invite, template: email/hello}}]
+              - otherwise: [{request_referral: {id: invite, template: email/invite}}]
         """
     then = "then: [{after: 2 days, answer: {kind: nps, score: %s}}]"
     assert workspace.failures(
@@ -415,7 +417,7 @@ def test_a_row_that_is_told_again_by_its_id_is_changed(workspace: Workspace) -> 
     ],
 )
 def test_what_cannot_be_so_fails_the_test(workspace: Workspace, told: str, untrue: str) -> None:
-    book = "trigger: {anniversary: {of: contact.birthday}}\nactions:\n  - survey: {id: nps, template: email/hello}\n"
+    book = "trigger: {anniversary: {of: contact.birthday}}\nactions:\n  - survey: {id: nps, template: email/ask}\n"
     done = "[nps]" if ON_THE_DAY in told else "[]"
     (failure,) = workspace.failures(book, f"{told}\nexpect: {done}")
     assert failure.startswith(untrue)

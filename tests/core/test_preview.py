@@ -25,7 +25,10 @@ actions:
   - send_email:
       {id: sorry, template: email/sorry, subject: "Sorry, {{ contact.first_name }}", reply_to: care@acme.example}
 """
-SORRY = "<p>Only {{ answer.score }}, {{ contact.first_name }} {{ contact.last_name }}?</p>{{ unsubscribe() }}"
+SORRY = (
+    "<p>Only {{ answer.score }}, {{ contact.first_name }} {{ contact.last_name }}?</p>"
+    "{{ unsubscribe() }} {{ sender.address }}"
+)
 
 
 @pytest.fixture

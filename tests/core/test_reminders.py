@@ -17,7 +17,7 @@ surveys:
     kind: nps
     questions: [{id: why, ask: Why?, type: choice, options: {late: It came late, cold: It was cold}, optional: true}]
 actions:
-  - survey: {id: ask, questions: tea, template: email/hello, remind_after: 5 days, remind_subject: Again}
+  - survey: {id: ask, questions: tea, template: email/ask, remind_after: 5 days, remind_subject: Again}
   - choose:
       - when: answer.score <= 6 and answer.why == "late"
         actions: [{create_task: {id: call, subject: "Call: {{ answer.why }}", due: 1 day}}]

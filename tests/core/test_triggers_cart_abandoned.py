@@ -82,7 +82,7 @@ def test_a_cart_that_is_told_late_counts_within_max_lateness(each_world: World) 
 
 def test_a_letter_leads_back_to_the_cart(each_world: World) -> None:
     each_world.person("ada")
-    words = "{{ cart.url }} {{ cart.total }} {{ cart.currency }} {{ unsubscribe() }}"
+    words = "{{ cart.url }} {{ cart.total }} {{ cart.currency }} {{ unsubscribe() }} {{ sender.address }}"
     each_world.write("templates/email/hello.html", words)
     each_world.playbook("cart", LEFT)
     each_world.tick("2026-03-01 09:00")

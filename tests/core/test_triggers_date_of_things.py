@@ -64,7 +64,7 @@ def test_a_trial_that_ends_counts_once_whatever_versions_the_subscription_has(ea
             quantity=Decimal(1), unit_amount=Decimal(amount), trial_end=date(2026, 3, 15),
         )  # fmt: skip
         each_world.hear(told)
-    template = "{{ subscription.product }} {{ subscription.unit_amount }} {{ unsubscribe() }}"
+    template = "{{ subscription.product }} {{ subscription.unit_amount }} {{ unsubscribe() }} {{ sender.address }}"
     each_world.write("templates/email/hello.html", template)
     each_world.playbook("trial", "trigger: {date: {of: subscription.trial_end, before: 3 days}}")
     each_world.ticks("2026-03-06 09:00", "2026-03-12 09:00", "2026-03-13 09:00")

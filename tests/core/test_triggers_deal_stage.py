@@ -112,7 +112,9 @@ def test_a_company_whose_primary_contact_changes_is_not_written_to_twice(each_wo
 
 def test_a_letter_may_name_the_deal(each_world: World) -> None:
     each_world.person("ada")
-    each_world.write("templates/email/hello.html", "{{ deal.name }} {{ deal.amount }} {{ unsubscribe() }}")
+    each_world.write(
+        "templates/email/hello.html", "{{ deal.name }} {{ deal.amount }} {{ unsubscribe() }} {{ sender.address }}"
+    )
     each_world.playbook("won", WON)
     each_world.tick("2026-03-01 09:00")
     deal(each_world, "new", "2026-03-02 08:00", contact_id="ada")

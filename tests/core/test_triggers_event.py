@@ -93,9 +93,8 @@ def test_a_condition_may_name_an_events_own_fields(each_world: World) -> None:
 
 def test_a_letter_may_name_the_order(each_world: World) -> None:
     each_world.person("ada")
-    template = (
-        "{{ order.order_id }} {{ order.total + 1 }} {{ order.ordered_at.year }} {{ event.kind }} {{ unsubscribe() }}"
-    )
+    template = "{{ order.order_id }} {{ order.total + 1 }} {{ order.ordered_at.year }} {{ event.kind }} "
+    template += "{{ unsubscribe() }} {{ sender.address }}"
     each_world.write("templates/email/hello.html", template)
     each_world.playbook("thanks", ORDERED)
     each_world.tick("2026-03-01 00:00")

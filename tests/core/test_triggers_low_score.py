@@ -132,7 +132,9 @@ def test_a_trigger_may_take_older_answers_than_the_account(world: World) -> None
 
 def test_a_letter_may_name_the_answer(world: World) -> None:
     world.person("ada")
-    world.write("templates/email/hello.html", "{{ answer.score }} {{ answer.at.year }} {{ unsubscribe() }}")
+    world.write(
+        "templates/email/hello.html", "{{ answer.score }} {{ answer.at.year }} {{ unsubscribe() }} {{ sender.address }}"
+    )
     world.playbook("sorry", LOW)
     world.tick("2026-03-01 00:00")
     world.answer("ada", 3, utc("2026-03-01 10:00"))
@@ -143,6 +145,6 @@ def test_a_letter_may_name_the_answer(world: World) -> None:
 
 def test_a_name_that_no_answer_has_is_a_fault(world: World) -> None:
     world.person("ada")
-    world.write("templates/email/hello.html", "{{ answer.scor }} {{ unsubscribe() }}")
+    world.write("templates/email/hello.html", "{{ answer.scor }} {{ unsubscribe() }} {{ sender.address }}")
     world.playbook("sorry", LOW)
     assert "did you mean 'score'?" in str(world.check().faults[0])

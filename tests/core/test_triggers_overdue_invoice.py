@@ -93,7 +93,8 @@ def test_a_reminder_is_caught_up_and_not_when_it_is_too_late(world: World) -> No
 
 def test_a_letter_may_name_the_invoice(each_world: World) -> None:
     each_world.person("ada")
-    words = "{{ invoice.invoice_id }} {{ invoice.amount }} {{ invoice.due_on.year }} {{ unsubscribe() }}"
+    words = "{{ invoice.invoice_id }} {{ invoice.amount }} {{ invoice.due_on.year }} "
+    words += "{{ unsubscribe() }} {{ sender.address }}"
     each_world.write("templates/email/hello.html", words)
     each_world.playbook("remind", LATE)
     each_world.tick("2026-03-01 09:00")

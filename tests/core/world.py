@@ -87,6 +87,7 @@ class World:
         self.now = utc("2026-01-01 00:00")
         self.write("regulars.yaml", SETTINGS.format(store=url) + dedent(settings))
         self.write("templates/email/hello.html", TEMPLATE)
+        self.write("templates/email/ask.html", f"{TEMPLATE} {{{{ survey() }}}}")
         (self.folder / "playbooks").mkdir(exist_ok=True)
         self.app = self._open()
         self.mailer = Postbox()

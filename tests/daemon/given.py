@@ -41,10 +41,11 @@ actions:
 """
 _NOTE = """\
 <mjml><mj-body><mj-section><mj-column>
-  <mj-text>Hello {{ contact.first_name }} <a href="{{ unsubscribe() }}">No more of this</a></mj-text>
+  <mj-text>Hello {{ contact.first_name }} <a href="{{ unsubscribe() }}">No more of this</a>
+    {{ sender.address }}</mj-text>
 </mj-column></mj-section></mj-body></mjml>
 """
-_ASK = _NOTE.replace("</mj-text>", ' <a href="{{ answer_link(9) }}">Tell us</a></mj-text>')
+_ASK = _NOTE.replace("</mj-text>", ' <a href="{{ survey() }}">Tell us</a></mj-text>')
 
 
 def workspace(

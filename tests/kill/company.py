@@ -44,14 +44,15 @@ trigger: {onboarding: {day: 1, at: "00:00"}}
 brake: {people: 100000, share: 100%}
 actions:
   - send_email: {id: hello, template: email/note, subject: hello}
-  - survey: {id: nps, kind: nps, template: email/note, subject: nps}
+  - survey: {id: nps, kind: nps, template: email/ask, subject: nps}
   - wait: 3 days
 """
 _NOTE = """\
 <mjml><mj-body><mj-section><mj-column>
-  <mj-text>{hello} {{{{ contact.first_name }}}}</mj-text>
+  <mj-text>HELLO {{ contact.first_name }} {{ sender.address }} <a href="{{ unsubscribe() }}">No more</a></mj-text>
 </mj-column></mj-section></mj-body></mjml>
 """
+_ASK = _NOTE.replace("</mj-text>", ' <a href="{{ survey() }}">Tell us</a></mj-text>')
 
 #: An address, a playbook and a step.
 Mail = tuple[str, str, str]
@@ -152,8 +153,9 @@ def found(
     (folder / "regulars.yaml").write_text(settings)
     (folder / "playbooks/birthday.yaml").write_text(_BIRTHDAY)
     (folder / "playbooks/welcome.yaml").write_text(_WELCOME)
-    (folder / "templates/email/note.mjml").write_text(_NOTE.format(hello="Hello"))
-    (folder / "templates/email/note.de.mjml").write_text(_NOTE.format(hello="Hallo"))
+    for name, text in (("note", _NOTE), ("ask", _ASK)):
+        (folder / f"templates/email/{name}.mjml").write_text(text.replace("HELLO", "Hello"))
+        (folder / f"templates/email/{name}.de.mjml").write_text(text.replace("HELLO", "Hallo"))
     company = Company(folder, sendgrid.new_domain(), nursery, sendgrid, hooks, people)
     rows = ["contact_id,email,first_name,language,created_at,customer_since,birthday"]
     for number, address in enumerate(company.addresses):

@@ -156,7 +156,7 @@ class App:
 
     def readings(self, fields: Fields) -> list[Reading]:
         """Every playbook, with all that keeps it from running; read again when a file or the fields have changed."""
-        folders = (self.folder / "playbooks", self.folder / "templates" / "email")
+        folders = (self.folder / "playbooks", self.folder / "templates")
         seen = (sorted(stamp for folder in folders for stamp in _stamps(folder)), fields.signature)
         if self._read is None or self._read[0] != seen:
             read = read_playbooks(self.folder, fields)

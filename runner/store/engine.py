@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from runner import clock
+from runner.store.compiled import SHARED
 from runner.store.functions import draw_of
 
 #: Seconds a writer waits for another one before it gives up.
@@ -169,6 +170,7 @@ def _sqlite_engine(path: str, begin: str, *, synchronous: str = "FULL") -> sa.En
     engine = sa.create_engine(
         f"sqlite+pysqlite:///{path}" + ("&uri=true" if read_only else ""),
         connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False, "cached_statements": 1024},
+        execution_options={"compiled_cache": SHARED},
     )
 
     @sa.event.listens_for(engine, "connect")
@@ -195,7 +197,8 @@ def _sqlite_engine(path: str, begin: str, *, synchronous: str = "FULL") -> sa.En
 
 def _postgresql_engine(url: sa.URL) -> sa.Engine:
     patience = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_TIMEOUT}
-    engine = sa.create_engine(url, pool_pre_ping=True, connect_args=patience)
+    options = {"compiled_cache": SHARED}
+    engine = sa.create_engine(url, pool_pre_ping=True, connect_args=patience, execution_options=options)
 
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: Any, _: object) -> None:

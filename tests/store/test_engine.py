@@ -9,6 +9,8 @@ from decimal import Decimal
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError, StatementError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 from runner.store import Store
 from runner.store.functions import draw, draw_of
@@ -103,3 +105,22 @@ def test_the_database_lowers_letters_beyond_ascii(database: str) -> None:
 def test_derived_tables_name_their_keys_once() -> None:
     assert purchases.c.order_key.unique
     assert companies.c.key.unique
+
+
+def test_what_one_store_compiled_no_other_compiles_again(database: str) -> None:
+    compiled: list[str] = []
+
+    class one(FunctionElement[int]):
+        name = "one"
+        inherit_cache = True
+        type = sa.Integer()
+
+    @compiles(one)
+    def _tell(element: one, compiler: sa.Compiled, **_: object) -> str:
+        compiled.append(compiler.dialect.name)
+        return "1"
+
+    for _ in range(2):
+        with Store(database) as store, store.read() as reading, store.write() as writing:
+            assert reading.scalar(sa.select(one())) == writing.scalar(sa.select(one())) == 1
+    assert len(compiled) == 1

@@ -7,9 +7,10 @@ BIN = .venv/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check --no-input
 LOCKED = $(PIP) install -q --require-hashes -r
 EDITABLE = $(PIP) install -q --no-deps --no-build-isolation --editable .
-PARALLEL = $(BIN)/python -m pytest -q --numprocesses=logical --maxprocesses=4
+# Neighbours stay on one worker, and share what their folder sets up, until another one runs out of tests.
+PARALLEL = $(BIN)/python -m pytest -q --numprocesses=logical --maxprocesses=4 --dist=worksteal
 
-.PHONY: help demo test check bench lock clean
+.PHONY: help demo test check style types layers docs bench lock clean
 
 help:
 	@echo "make demo    set everything up, run the starter playbooks over a sample company"
@@ -25,11 +26,19 @@ demo: .venv/.runtime-installed
 test: .venv/.dev-installed
 	@$(PARALLEL) $(PYTEST)
 
-check: .venv/.dev-installed
+check: style types layers docs
+
+style: .venv/.dev-installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+types: .venv/.dev-installed
 	$(BIN)/mypy
+
+layers: .venv/.dev-installed
 	$(BIN)/lint-imports --no-logo
+
+docs: .venv/.dev-installed
 	$(PARALLEL) tests/docs
 
 bench: .venv/.dev-installed

@@ -157,12 +157,23 @@ class Many:
         return [fact for fact in self.facts if begin < fact.at <= self.now]
 
 
-def holds(
-    source: str, people: Mapping[int, Mapping[str, Any]], facts: Mapping[int, Sequence[Fact]], now: datetime
-) -> set[int]:
-    """For whom Jinja says yes."""
-    ask = JINJA.compile_expression(source, undefined_to_none=False)
-    return {id for id, values in people.items() if ask(**_globals(values, facts[id], now))}
+class Twin:
+    """Everybody as Jinja sees them."""
+
+    def __init__(self, people: Mapping[int, Mapping[str, Any]], facts: Mapping[int, Sequence[Fact]]) -> None:
+        self._people, self._facts = people, facts
+        self._seen: dict[datetime, dict[int, dict[str, Any]]] = {}
+
+    def holds(self, source: str, now: datetime) -> set[int]:
+        """For whom Jinja says yes."""
+        ask = JINJA.compile_expression(source, undefined_to_none=False)
+        return {id for id, seen in self._at(now).items() if ask(**seen)}
+
+    def _at(self, now: datetime) -> dict[int, dict[str, Any]]:
+        if now not in self._seen:
+            everybody = self._people.items()
+            self._seen[now] = {id: _globals(values, self._facts[id], now) for id, values in everybody}
+        return self._seen[now]
 
 
 def _globals(values: Mapping[str, Any], facts: Iterable[Fact], now: datetime) -> dict[str, Any]:

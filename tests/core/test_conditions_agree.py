@@ -15,7 +15,6 @@ from runner.conditions import Condition, Fields, Today
 from runner.conditions.fields import known_fields
 from runner.store import Store
 from runner.store.tables import contacts
-from tests.core import jinja_twin
 from tests.core.crowd import (
     DAYS,
     MOMENTS,
@@ -30,6 +29,7 @@ from tests.core.crowd import (
     quoted,
     told,
 )
+from tests.core.jinja_twin import Twin
 
 FIELDS = {
     "text": ("contact.first_name", "contact.country", "contact.plan", "company.name"),
@@ -113,7 +113,8 @@ conditions = st.recursive(
 
 def test_random_conditions_hold_for_the_same_people_in_sql_in_python_and_in_jinja(store: Store) -> None:
     with store.read() as connection:
-        fields, people, facts = known_fields(connection), people_of(connection), facts_by_person(connection)
+        fields, people = known_fields(connection), people_of(connection)
+        twin = Twin(people, facts_by_person(connection))
 
         @settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
         @given(conditions, st.sampled_from(MOMENTS))
@@ -138,7 +139,7 @@ def test_random_conditions_hold_for_the_same_people_in_sql_in_python_and_in_jinj
             condition, today = Condition(source, fields), Today(now, ZONES)
             in_sql = found(connection, condition, today)
             assert in_sql == told(connection, condition, people, today), source
-            assert in_sql == jinja_twin.holds(source, people, facts, now), source
+            assert in_sql == twin.holds(source, now), source
 
         agree()
 

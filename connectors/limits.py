@@ -136,35 +136,35 @@ class Caller:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._buckets = {name: Bucket(rate, sleep=sleep, monotonic=monotonic) for name, rate in (limits or {}).items()}
-        self._tries = tries
         self._seconds = seconds
         self._backoff = wait_exponential(multiplier=first_wait, max=longest_wait) + wait_random(0, first_wait)
-        self._sleep = sleep
         self._monotonic = monotonic
+        # One for all calls, from any thread: making one costs more than what most of them ask of it.
+        self._retrying = Retrying(
+            retry=retry_if_exception_type(Temporary),
+            wait=self._pause,
+            stop=_either(stop_after_attempt(tries), self._is_too_late),
+            sleep=sleep,
+            before_sleep=_tell,
+            reraise=True,
+        )
 
     def bucket(self, name: str) -> Bucket:
         return self._buckets[name]
 
     def call(self, request: Callable[[], T], *, bucket: str | None = None) -> T:
         """What `request` returns; each try takes its turn in the bucket (None: no limit)."""
-        deadline = self._monotonic() + self._seconds
+        told: T = self._retrying(self._attempt, request, bucket, self._monotonic() + self._seconds)
+        return told
 
-        def out_of_time(state: RetryCallState) -> bool:
-            return self._monotonic() + state.upcoming_sleep > deadline
+    def _attempt(self, request: Callable[[], T], bucket: str | None, _deadline: float) -> T:
+        if bucket is not None:
+            self._buckets[bucket].take()
+        return request()
 
-        def attempt() -> T:
-            if bucket is not None:
-                self._buckets[bucket].take()
-            return request()
-
-        return Retrying(
-            retry=retry_if_exception_type(Temporary),
-            wait=self._pause,
-            stop=_either(stop_after_attempt(self._tries), out_of_time),
-            sleep=self._sleep,
-            before_sleep=_tell,
-            reraise=True,
-        )(attempt)
+    def _is_too_late(self, state: RetryCallState) -> bool:
+        _, _, deadline = state.args
+        return bool(self._monotonic() + state.upcoming_sleep > deadline)
 
     def _pause(self, state: RetryCallState) -> float:
         """The provider's wish where it gave one, and never less than our own growing pause."""

@@ -52,6 +52,9 @@ class Page:
     set_aside: Sequence[SetAside] = ()
     #: Keys (see `records.key_of`) that the source says are gone.
     deleted: Sequence[str] = ()
+    #: Those of them that the source keeps for some ten days at least: who is not among what is gone a night later has
+    #: not run out of time there, and was erased or brought back.
+    kept: Sequence[str] = ()
     #: The table's last page of a complete listing: what was not in it is gone.
     complete: bool = False
     #: Of a listing that can be taken up again at any page: whether this is its first one. None: it is none of these.

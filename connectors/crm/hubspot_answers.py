@@ -38,7 +38,7 @@ class Row(NamedTuple):
     id: str
     properties: Mapping[str, str | None]
     created_at: str | None
-    #: When it was last modified, as HubSpot writes it.
+    #: When it was last modified, or archived, as HubSpot writes it.
     updated_at: str
     #: By the other object's table; a table that is missing here was not told in full.
     links: Mapping[str, tuple[Link, ...]]
@@ -113,7 +113,7 @@ def _row(one: Answer, links: Sequence[str], nothing: Mapping[str, tuple[Link, ..
         str(one["id"]),
         _texts(one.get("properties") or {}),
         one.get("createdAt"),
-        one.get("updatedAt") or "",
+        one.get("archivedAt") or one.get("updatedAt") or "",
         _all_inline(told, links) if told else nothing,
     )
 

@@ -141,16 +141,22 @@ class HubSpotApi:
         return told
 
     def is_erased(self, table: str, id: str) -> bool:
-        """Whether HubSpot knows no such object; one that was merged into another has that answer in its place."""
+        """Whether HubSpot knows no such object, not even an archived one.
+
+        Of one that was merged into another it tells that other one.
+        """
+        return not any(self._knows(table, id, archived=archived) for archived in ("false", "true"))
+
+    def _knows(self, table: str, id: str, *, archived: str) -> bool:
         path = path_of("object", self._version, table=table, to=id)
-        ask = partial(self._once, f"GET {path}", partial(self._send, "GET", path, self._signed()), _has_id, parts=True)
+        send = partial(self._send, "GET", path, self._signed(), query=[("archived", archived)])
         try:
-            return not self._caller.call(ask, bucket="general")
+            return self._caller.call(partial(self._once, f"GET {path}", send, _has_id, parts=True), bucket="general")
         except Permanent as error:
             if error.status != 404:
                 raise
             # Somebody on the way may not know the path; HubSpot's own word has a number by which it is traced.
-            return bool(error.correlation)
+            return not error.correlation
 
     def properties(self, table: str) -> Sequence[Property]:
         return self._ask("GET", "properties", table, read=answers.properties)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Rows of one page of changes: what one question for associations takes.
 CHANGES_PAGE = 1_000
+#: HubSpot keeps what was archived for 90 days. Who was archived in so many has ten left at least.
+KEPT = timedelta(days=80)
 
 
 class TablePages:
@@ -113,12 +115,21 @@ class TablePages:
         yield from self._archived(place)
 
     def _archived(self, place: Place) -> Iterator[Page]:
-        met = {place.after}
+        assert place.until is not None
+        met, lately = {place.after}, _iso(place.until - KEPT)
         while place.stage:
             rows = self._api.listed(self._kind.object, after=place.after, properties=("hs_object_id",), archived=True)
             place = place.moved(self._unmet(rows.after, met))
             gone = [row.id for row in rows.rows]
-            yield Page(self._table, (), self._cursor(place), deleted=gone, begins=False, complete=not place.stage)
+            yield Page(
+                self._table,
+                (),
+                self._cursor(place),
+                deleted=gone,
+                kept=[row.id for row in rows.rows if row.updated_at >= lately],
+                begins=False,
+                complete=not place.stage,
+            )
 
     def _changes(self, place: Place) -> Iterator[Page]:
         while place.stage:

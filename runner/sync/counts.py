@@ -48,7 +48,7 @@ class Reconciled:
     def __str__(self) -> str:
         told = (
             (self.deleted, "deleted"),
-            (self.erased, "of them erased for good"),
+            (self.erased, "erased for good"),
             (self.merged, "merged"),
             (self.missed, "missed by the syncs before"),
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,6 +12,7 @@ from connectors.records import Contact
 from runner.store import Store
 from runner.store.tables import contact_sources, meta
 from runner.sync.bulk import chunks
+from runner.sync.listing import Listing
 from runner.sync.rows import Pull
 
 #: The key in `meta` of the contacts that are to be erased, each with the connector that says so.
@@ -20,19 +20,26 @@ TO_ERASE = "to_erase"
 
 
 def forgotten(
-    store: Store, pull: Pull, source: Source, table: str, numbers: Sequence[int], began: datetime
+    store: Store,
+    pull: Pull,
+    source: Source,
+    listing: Listing,
+    lacking: Sequence[int],
+    vanished: Sequence[int],
 ) -> frozenset[int]:
-    """Those of the rows that a complete listing, begun at that time, lacked and that the source has erased for good."""
-    if table != Contact.table or not numbers:
+    """Those whom the source has erased for good, of whom a listing lacked or who vanished from what was deleted."""
+    numbers = [*lacking, *vanished]
+    if listing.table != Contact.table or not numbers:
         return frozenset()
     s, ids = contact_sources.c, dict[str, int]()
     with store.read() as connection:
         for portion in chunks(numbers):
             ids |= dict(connection.execute(sa.select(s.source_id, s.id).where(s.id.in_(portion))).all())
-        here = s.connector == pull.connector, s.deleted_at.is_(None), s.row_hash.is_not(None), s.seen_at < began
+        here = s.connector == pull.connector, s.deleted_at.is_(None), s.row_hash.is_not(None), s.seen_at < listing.began
         before = connection.scalar(sa.select(sa.func.count()).where(*here)) or 0
     # Where nobody is left of those who were here it is another account: they are not asked for.
-    return frozenset(ids[id] for id in source.forgotten(table, list(ids))) if before > len(ids) else frozenset()
+    asked = list(ids) if before > len(lacking) else []
+    return frozenset(ids[id] for id in source.forgotten(listing.table, asked))
 
 
 def note(connection: sa.Connection, store: Store, pull: Pull, numbers: Sequence[int]) -> int:

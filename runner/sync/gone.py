@@ -54,6 +54,9 @@ class Numbers:
         for number in numbers:
             self._bits[number >> 3] |= 1 << (number & 7)
 
+    def __iter__(self) -> Iterator[int]:
+        return (place * 8 + bit for place, byte in enumerate(self._bits) if byte for bit in range(8) if byte >> bit & 1)
+
     def __contains__(self, number: int) -> bool:
         return number >> 3 < len(self._bits) and bool(self._bits[number >> 3] & 1 << (number & 7))
 
@@ -73,6 +76,13 @@ def named(connection: sa.Connection, pull: Pull, table: str, source_ids: Sequenc
     """The living rows of that table with these keys."""
     here = *_living(pull, table), rows_table(table).c.source_id.in_(source_ids)
     return list(connection.scalars(sa.select(rows_table(table).c.id).where(*here))) if source_ids else []
+
+
+def numbers_of(connection: sa.Connection, pull: Pull, table: str, source_ids: Sequence[str]) -> list[int]:
+    """The rows of that table with these keys, be they deleted."""
+    rows = rows_table(table).c
+    here = rows.connector == pull.connector, rows.source_id.in_(source_ids)
+    return list(connection.scalars(sa.select(rows.id).where(*here))) if source_ids else []
 
 
 def lines_of(connection: sa.Connection, pull: Pull, table: str, orders: Sequence[str]) -> list[int]:

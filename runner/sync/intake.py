@@ -19,7 +19,8 @@ from runner.sync.counts import Reconciled, Stored, Synced
 from runner.sync.erased import Erased
 from runner.sync.facts import store_facts
 from runner.sync.forgotten import forgotten, note
-from runner.sync.gone import Numbers, delete, lines_of, named, too_many, unseen
+from runner.sync.gone import Numbers, delete, lines_of, named, numbers_of, too_many, unseen
+from runner.sync.kept import remember, unasked, vanished
 from runner.sync.kinds import fitting
 from runner.sync.listing import Listing, forget, keep, unfinished
 from runner.sync.mapped import misread
@@ -165,6 +166,10 @@ class Intake:
             self._let_go(connection, page.table, page.all_lines_of)
         keep_aside(connection, self._store, self._pull, aside)
         self._gone.update(named(connection, self._pull, page.table, page.deleted))
+        if page.table in self._listings:
+            listing = self._listings[page.table]
+            listing.seen.add(numbers_of(connection, self._pull, page.table, page.deleted))
+            listing.kept.add(numbers_of(connection, self._pull, page.table, page.kept))
         self._held = page.cursor
         if not self._gone and not page.complete:
             self._go_on(connection)
@@ -186,23 +191,35 @@ class Intake:
 
     def _complete(self, page: Page) -> None:
         """The table was listed from its first row to its last: what was not among them is gone."""
-        began, seen = self._pull.now, self._seen_of(page.table)
-        if page.begins is not None:
-            if (listing := self._listings.pop(page.table, None)) is None:
-                self.flush()  # nobody remembers how it began, so nobody knows what it lacked
-                return
-            began = listing.began
-            self.resumed |= began != self._pull.now
-        self._seen.pop(page.table, None)
+        listing = self._through(page)
+        if listing is None:
+            self.flush()  # nobody remembers how it began, so nobody knows what it lacked
+            return
         with self._store.read() as connection:
-            lacking = [n for n in unseen(connection, self._pull, page.table, seen) if n not in self._gone]
+            lacking = [n for n in unseen(connection, self._pull, page.table, listing.seen) if n not in self._gone]
+            lost = vanished(connection, self._pull, listing)
         self._gone.update(lacking)
-        if self._yes_delete or not self._too_many(page.table, len(self._gone)):
-            self._forgotten = forgotten(self._store, self._pull, self._source, page.table, lacking, began)
+        asked = self._yes_delete or not self._too_many(page.table, len(self._gone) + len(lost))
+        if asked:
+            self._forgotten = forgotten(self._store, self._pull, self._source, listing, lacking, lost)
+        elif lost:
+            self.synced.warnings.append(unasked(len(lost)))
+        forgotten_later = [number for number in lost if number in self._forgotten]
         self._held = page.cursor
         self.flush()
         with self._writing() as connection:
-            forget_older(connection, self._pull, page.table, began)
+            forget_older(connection, self._pull, page.table, listing.began)
+            if asked and page.begins is not None:
+                self._erased_people += note(connection, self._store, self._pull, forgotten_later)
+                remember(connection, self._store, self._pull, listing)
+
+    def _through(self, page: Page) -> Listing | None:
+        """What the table's whole listing has shown."""
+        if page.begins is None:
+            return Listing(page.table, self._pull.now, self._seen.pop(page.table, Numbers()))
+        listing = self._listings.pop(page.table, None)
+        self.resumed |= listing is not None and listing.began != self._pull.now
+        return listing
 
     def _seen_of(self, table: str) -> Numbers:
         return self._listings[table].seen if table in self._listings else self._seen[table]

@@ -24,7 +24,10 @@ class Listing:
 
     table: str
     began: datetime
+    #: Those listed, be it among what is gone.
     seen: Numbers = field(default_factory=Numbers)
+    #: Those gone that the source keeps for long enough yet, see `Page.kept`.
+    kept: Numbers = field(default_factory=Numbers)
 
 
 def unfinished(connection: sa.Connection, connector: str) -> dict[str, Listing]:
@@ -34,20 +37,32 @@ def unfinished(connection: sa.Connection, connector: str) -> dict[str, Listing]:
 
 
 def _read(told: Any) -> Listing:
-    seen = Numbers(zlib.decompress(base64.b64decode(told["seen"])))
-    return Listing(told["table"], datetime.fromisoformat(told["began"]), seen)
+    began = datetime.fromisoformat(told["began"])
+    return Listing(told["table"], began, unpacked(told["seen"]), unpacked(told.get("kept")))
 
 
 def keep(connection: sa.Connection, store: Store, connector: str, listing: Listing) -> None:
-    # Rows are listed about in the order in which they came here: long runs of ones take next to nothing.
-    seen = base64.b64encode(zlib.compress(bytes(listing.seen), 1)).decode()
-    told = {"table": listing.table, "began": listing.began.isoformat(), "seen": seen}
+    told = {
+        "table": listing.table,
+        "began": listing.began.isoformat(),
+        "seen": packed(listing.seen),
+        "kept": packed(listing.kept),
+    }
     upsert = store.insert(meta).values(key=_key(connector, listing.table), value=told)
     connection.execute(upsert.on_conflict_do_update(index_elements=["key"], set_={"value": told}))
 
 
 def forget(connection: sa.Connection, connector: str, table: str) -> None:
     connection.execute(sa.delete(meta).where(meta.c.key == _key(connector, table)))
+
+
+def packed(numbers: Numbers) -> str:
+    # Rows are listed about in the order in which they came here: long runs of ones take next to nothing.
+    return base64.b64encode(zlib.compress(bytes(numbers), 1)).decode()
+
+
+def unpacked(text: str | None) -> Numbers:
+    return Numbers(zlib.decompress(base64.b64decode(text))) if text else Numbers()
 
 
 def _key(connector: str, table: str) -> str:

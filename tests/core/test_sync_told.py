@@ -72,7 +72,7 @@ def test_a_night_tells_what_was_deleted_merged_and_missed(world: World, hubspot:
     hubspot.merge(people[3], people[4])
     sync_all(world.app, world.now)
     news = sync_all(world.app, world.now + timedelta(hours=12), full=True)
-    told = "contacts: 2 deleted, 1 of them erased for good, 1 missed by the syncs before"
+    told = "contacts: 2 deleted, 1 erased for good, 1 missed by the syncs before"
     assert news.document()["reconciled"]["crm"]["contacts"] == {"missed": 1, "merged": 0, "deleted": 2, "erased": 1}
     assert told in " ".join(shown(sync_table(news.synced)).split())
     assert any(told in finding.message for finding in examine(world.app).checks)

@@ -355,6 +355,11 @@ class LoopbackHubSpot:
             self._things[table][int(id)].archived = self.now()
             self._writes += 1
 
+    def restore(self, table: str, id: str) -> None:
+        with self.lock:
+            self._things[table][int(id)].archived = None
+            self._writes += 1
+
     def purge(self, table: str, id: str) -> None:
         """Gone for good, as by a GDPR deletion: in no listing at all."""
         with self.lock:

@@ -71,6 +71,7 @@ class Page:
 class Forecast:
     """What reading one table will cost."""
 
+    #: `account`: what belongs to no table.
     table: str
     rows: int
     #: Calls at the least; what else is linked to a row beyond a page costs more.

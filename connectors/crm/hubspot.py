@@ -205,11 +205,15 @@ class HubSpotSource(Source, CrmWriter):
     def forecast(self, cursor: Cursor | None, *, full: bool, now: datetime) -> Sequence[Forecast]:
         places, absent = self._places(cursor)
         reading = self._fields(fresh=full)
-        return [
+        told = [
             forecast(self._api, fields, places[table], full=full, now=now)
             for table, fields in reading.items()
             if full or table not in absent
         ]
+        deals = any(one.rows for one in told if one.table == "deals")
+        calls = sum(map(self._has_properties, reading)) + deals
+        what = "properties and deals' stages" if deals else "properties"
+        return [Forecast("account", 0, calls, f"{what}; owners take two more"), *told]
 
     def forgotten(self, table: str, ids: Sequence[str]) -> Sequence[str]:
         return [id for id in ids if self._api.is_erased(KINDS[table].object, id)]
@@ -256,9 +260,12 @@ class HubSpotSource(Source, CrmWriter):
         self._plans = (self._monotonic(), found)
         return found
 
-    def _plan(self, table: str) -> Any:
+    def _has_properties(self, table: str) -> bool:
         """Of a table without fields of the account's own nothing need be asked, unless some are mapped."""
+        return bool(self._settings.fields_of(table)) or BY_TABLE[table].takes_custom
+
+    def _plan(self, table: str) -> Any:
         fields = self._settings.fields_of(table)
-        known = self._api.properties(KINDS[table].object) if fields or BY_TABLE[table].takes_custom else ()
+        known = self._api.properties(KINDS[table].object) if self._has_properties(table) else ()
         also = [opted_out_of(number) for number in self._settings.topics.values()] if table == "contacts" else ()
         return plan(table, fields, known, also=also)

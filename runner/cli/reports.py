@@ -61,6 +61,10 @@ def sync_table(synced: Sequence[Synced]) -> RenderableType:
 
 def forecast_table(foreseen: Sequence[Foreseen]) -> RenderableType:
     """What the next sync will read and call."""
+    told = [f"{one.connector}: {one.calls:,} calls; finding out took {one.asked:,}" for one in foreseen if one.tables]
+    failed = [f"{one.connector}: {one.failure}" for one in foreseen if one.failure]
+    if not told:
+        return Text("\n".join(failed))
     table = blank_table()
     for head in ("Connector", "Table", "What"):
         table.add_column(head)
@@ -69,8 +73,6 @@ def forecast_table(foreseen: Sequence[Foreseen]) -> RenderableType:
     for one in foreseen:
         for row in one.tables:
             table.add_row(one.connector, row.table, row.what, f"{row.rows:,}", f"{row.calls:,}")
-    told = [f"{one.connector}: {one.calls:,} calls; finding out took {one.asked:,}" for one in foreseen if one.tables]
-    failed = [f"{one.connector}: {one.failure}" for one in foreseen if one.failure]
     table.caption = "\n".join([*told, *failed])
     table.caption_style, table.caption_justify = "dim", "left"
     return table

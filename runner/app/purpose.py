@@ -19,7 +19,7 @@ from runner.conditions import Fields
 from runner.errors import Fault
 from runner.playbook import Draft, Reading
 from runner.render import Person, Templates
-from runner.render.letters import Edition
+from runner.render.editions import Edition
 from runner.render.page_words import LANGUAGE
 from runner.settings import Settings
 from runner.steps import Step

@@ -22,7 +22,7 @@ from runner.deliver.office import Office
 from runner.deliver.properties import set_fields
 from runner.outbox import Told, tell
 from runner.playbook import Playbook
-from runner.render.letters import words
+from runner.render.failures import words
 from runner.store.tables import suppressions, tasks, writes
 
 Judged = tuple[Due, Circumstances, Decision]

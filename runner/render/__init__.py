@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from runner.render.batch import Group
 from runner.render.counting import counted
-from runner.render.letters import Person, Rendered, RenderFault, Templates, unsubscribe_headers
+from runner.render.letters import Templates
+from runner.render.linking import unsubscribe_headers
+from runner.render.readers import Person, Rendered, RenderFault
 
 __all__ = ["Group", "Person", "RenderFault", "Rendered", "Templates", "counted", "unsubscribe_headers"]

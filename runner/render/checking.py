@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from copy import copy
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -15,15 +14,18 @@ from jinja2.meta import find_undeclared_variables
 
 from connectors.base import Address
 from runner.errors import Fault
+from runner.render.editions import Edition
+from runner.render.failures import words
 from runner.render.languages import chosen
 from runner.render.named import unknown_field
+from runner.render.readers import Person
 from runner.yaml_file import closest
 from runner.yaml_types import Wording
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from runner.render.letters import Edition, Templates
+    from runner.render.letters import Templates
 
 #: The fields of each name that a template may use, None for any field.
 Known = Mapping[str, Collection[str] | None]
@@ -77,8 +79,6 @@ def _editions(templates: Templates, template: str, said: Mapping[str, str]) -> I
     """Every file in what it speaks, and once more for each language that a subject or preheader alone speaks; and
     where the subject is written.
     """
-    from runner.render.letters import Edition
-
     versions = templates.versions
     spoken = list(versions.each(template))
     alone = {where.partition(".")[2] for where in said} - {"", *(language for _, language in spoken)}
@@ -109,9 +109,7 @@ class _Without:
         self._templates = self._reduced() if self._told else templates
 
     def _reduced(self) -> Templates:
-        reduced = copy(self._plain)
-        reduced.environment = self._plain.environment.overlay(loader=FunctionLoader(self._source))
-        return reduced
+        return self._plain.read_by(FunctionLoader(self._source))
 
     def _source(self, name: str) -> tuple[str, str, Callable[[], bool]] | None:
         path = self._plain.folder / name
@@ -158,10 +156,10 @@ def _names_set_in(templates: Templates, files: Sequence[str]) -> Iterator[str]:
 
 def _of_wording(templates: Templates, where: str, text: str | None, known: Known) -> Iterator[Fault]:
     try:
-        tree = templates.plain_text.parse(text or "")
+        tree = templates.wordings.environment.parse(text or "")
         words = _unknown_words(templates.environment, tree)
         if not words:
-            templates.plain_text.compile(text or "")
+            templates.wordings.environment.compile(text or "")
     except TemplateSyntaxError as error:
         yield Fault("", 0, 0, where, *_syntax(error))
         return
@@ -224,8 +222,6 @@ def _parsed(
 
 
 def _of_sample(templates: Templates, edition: Edition, where: str, sample: Mapping[str, Any]) -> Iterator[Fault]:
-    from runner.render.letters import Person
-
     file = edition.file
     person = Person("sample", Address("sample@example.com"), edition.language, sample)
     try:
@@ -258,8 +254,6 @@ def _at_place(templates: Templates, where: str, error: Exception) -> Fault:
 
 def _words(error: Exception) -> str:
     """What went wrong, for somebody who knows no Python."""
-    from runner.render.letters import words
-
     match error:
         case ZeroDivisionError():
             return "divides by zero; ask first: {% if contact.orders_count %}"

@@ -141,7 +141,7 @@ def _key_faults(mailing: Mailing) -> list[str]:
 
 def keys_of(mailing: Mailing) -> set[str]:
     """Every key that some letter has a text for."""
-    return set().union(*(letter.substitutions for letter in mailing.letters))
+    return set().union(*{tuple(letter.substitutions) for letter in mailing.letters})
 
 
 def message_id(mailing: Mailing, letter: Letter) -> str:

@@ -83,9 +83,10 @@ class Links:
         # itsdangerous signs with the last key of its list.
         keys = list(reversed(secrets))
         self._signers = {kind: _signer(keys, f"regulars.{kind}{world and f'.{world}'}") for kind in Kind}
-        #: What a link of each kind begins with, and the key that signs it.
+        #: What a link of each kind begins with, and what signs it, its key taken in already.
         self._begin = {
-            kind: (f"{self.public_url}/{PATHS[kind]}/", signer.secret_key) for kind, signer in self._signers.items()
+            kind: (f"{self.public_url}/{PATHS[kind]}/", hmac.new(signer.secret_key, digestmod="sha1"))
+            for kind, signer in self._signers.items()
         }
         # A letter has the link to unsubscribe in its headers and at its foot.
         self._url = lru_cache(4096)(self._made)
@@ -134,9 +135,11 @@ class Links:
 
     def _made(self, kind: Kind, send_id: str, contact_id: int, what: object = "") -> str:
         said = f"{contact_id}~{what}~{send_id}"
-        begin, key = self._begin[kind]
+        begin, keyed = self._begin[kind]
         # What the signer would write, without its objects: a mail has a dozen links.
-        signature = base64.urlsafe_b64encode(hmac.digest(key, said.encode(), "sha1")).decode().rstrip("=")
+        signing = keyed.copy()
+        signing.update(said.encode())
+        signature = base64.urlsafe_b64encode(signing.digest()).decode().rstrip("=")
         return f"{begin}{said}.{signature}"
 
     def _verified(self, kind: Kind, token: str) -> str | None:

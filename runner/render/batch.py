@@ -131,7 +131,9 @@ class _Columns:
         places: dict[str, str] = {}
         for number in dict.fromkeys(self._batch.key.findall(text)):
             n = int(number.rstrip("a"))
-            places[number] = self.one(tuple(form(number, draft.values[n]) for draft in self._drafts), keys)
+            # What is recorded is printable: no value has the sign that stands between them.
+            whole = form(number, "\n".join([draft.values[n] for draft in self._drafts]))
+            places[number] = self.one(tuple(whole.split("\n")), keys)
         return self._batch.key.sub(lambda key: places[key[1]], text)
 
     def one(self, column: tuple[str, ...], keys: dict[tuple[str, ...], str]) -> str:
@@ -145,6 +147,12 @@ class _Columns:
 
     def substitutions(self, index: int) -> dict[str, str]:
         return {key: column[index] for key, column in self.texts.items()}
+
+    def rows(self) -> list[dict[str, str]]:
+        """Each letter's substitutions, in the letters' order."""
+        if not self.texts:
+            return [{} for _ in self._drafts]
+        return [dict(zip(self.texts, row, strict=True)) for row in zip(*self.texts.values(), strict=True)]
 
 
 def _shared(drafts: list[Draft], batch: Batch) -> list[Group] | None:
@@ -191,8 +199,7 @@ def _is_proved(group: Group, drafts: Sequence[Draft], columns: _Columns, batch: 
 def _within_limits(group: Group, drafts: list[Draft], columns: _Columns, batch: Batch) -> list[Group]:
     too_many = batch.max_keys is not None and len(columns.texts) > batch.max_keys
     letters, alone = [], []
-    for index, draft in enumerate(drafts):
-        own = columns.substitutions(index)
+    for draft, own in zip(drafts, columns.rows(), strict=True):
         if too_many or (batch.max_bytes is not None and _bytes(own) > batch.max_bytes):
             alone.append(_filled(group, draft.send_id, own, batch))
         else:
@@ -218,4 +225,5 @@ def _marks(draft: Draft) -> int:
 
 
 def _bytes(own: Mapping[str, str]) -> int:
-    return sum(len(key) + len(text.encode()) for key, text in own.items())
+    whole = "".join((*own, *own.values()))
+    return len(whole) if whole.isascii() else len(whole.encode())

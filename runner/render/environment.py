@@ -18,6 +18,7 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from runner.render import filters, rewriting
+from runner.render.languages import Words
 from runner.render.named import Fields, Unknown
 from runner.render.recording import recording, shown
 
@@ -91,6 +92,14 @@ class Environment(ImmutableSandboxedEnvironment):
         if __obj is filters.days_since and not named:
             return filters.days_since(__context, *args)
         return super().call(__context, __obj, *args, **named)
+
+    def is_sender(self, named: object) -> bool:
+        """Whether what a template calls so is whom all letters come from."""
+        return named is self.sender
+
+    def is_words(self, named: object) -> bool:
+        """Whether what a template calls so says words: those that are rendered together have the same."""
+        return type(named) is Words
 
     def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
         """One dict for all templates: each render begins with a copy of it, which a chain of them makes dear."""

@@ -22,17 +22,16 @@ class KeyTaken(Exception):
     """Somebody's text contains the key itself; the batch is rendered again with another one."""
 
 
-class Keys:
+class Keys(dict[int, str]):
     """The keys of a batch, `-r<nonce>.<number>-`, made once and shared by its people."""
 
     def __init__(self, nonce: str) -> None:
+        super().__init__()
         self.nonce = nonce
-        self._made: list[str] = []
 
-    def __getitem__(self, number: int) -> str:
-        while number >= len(self._made):
-            self._made.append(f"-r{self.nonce}.{len(self._made)}-")
-        return self._made[number]
+    def __missing__(self, number: int) -> str:
+        key = self[number] = f"-r{self.nonce}.{number}-"
+        return key
 
 
 class Recorder:
@@ -50,7 +49,7 @@ class Recorder:
 
     def record(self, value: Any, autoescape: bool) -> str:
         """What is printed for a value: a key, or itself where another in its place could change what surrounds it."""
-        text = shown(value)
+        text = value if type(value) is str and value.isprintable() else shown(value)
         if not self.exact:  # the letter is rendered again without keys
             return printed(text, autoescape)
         if self.keys.nonce in text:

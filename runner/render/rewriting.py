@@ -49,7 +49,7 @@ def _ordered(value: Any) -> Any:
 
 
 class Code(CodeGenerator):
-    """Jinja's code, where an output that is recorded costs one call, and in outlines the sender's nearly none."""
+    """Jinja's code; a recorded output costs one call, and in outlines what all letters share costs nearly none."""
 
     environment: Environment
 
@@ -61,11 +61,11 @@ class Code(CodeGenerator):
         if _is_recorded(node):
             self.write("record(")
             return
-        if self.environment.outlines and isinstance(node, nodes.Filter) and node.name == "_of_sender":
+        if self.environment.outlines and isinstance(node, nodes.Filter) and node.name in _OF_ALL:
             # Unless a template has called something else so, all letters have the same here.
-            self.write(f"{_SENDERS_OWN!r} if ")
+            self.write(f"{_THE_SAME!r} if environment.{_OF_ALL[node.name]}(")
             self.visit(next(node.find_all(nodes.Name)), frame)
-            self.write(" is environment.sender else ")
+            self.write(") else ")
         super()._output_child_pre(node, frame, finalize)
 
     def _output_child_post(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
@@ -77,7 +77,7 @@ class Code(CodeGenerator):
             self.write(f", {bool(frame.eval_ctx.autoescape)})")
 
     def visit_Filter(self, node: nodes.Filter, frame: Frame) -> None:  # noqa: N802
-        if node.name in ("_recorded", "_of_sender") and node.node is not None:
+        if (node.name == "_recorded" or node.name in _OF_ALL) and node.node is not None:
             self.visit(node.node, frame)
         else:
             super().visit_Filter(node, frame)
@@ -87,8 +87,10 @@ def _is_recorded(node: nodes.Expr) -> bool:
     return isinstance(node, nodes.Filter) and node.name == "_recorded"
 
 
-#: What stands in an outline for something of the sender's: no value has a control character.
-_SENDERS_OWN = "\1"
+#: Outputs that are the same in all letters, and what the environment asks of the name in them to be sure of that.
+_OF_ALL = {"_of_sender": "is_sender", "_said": "is_words"}
+#: What stands in an outline for such an output: no value has a control character.
+_THE_SAME = "\1"
 
 
 class _Rewriting(NodeTransformer):
@@ -144,8 +146,12 @@ class _Rewriting(NodeTransformer):
             return rewritten
         # Whoever reads it: printed as it is, it stands in the text that they share.
         if _is_of_all(child):
-            senders = isinstance(child, nodes.Getattr | nodes.Getitem) and _names_only_it(child)
-            return _filtered(rewritten, "_of_sender") if senders else rewritten
+            match child:
+                case nodes.Call():
+                    return _filtered(rewritten, "_said")
+                case nodes.Getattr() | nodes.Getitem() if _names_only_it(child):
+                    return _filtered(rewritten, "_of_sender")
+            return rewritten
         return _filtered(rewritten, "_recorded")
 
     def _compare(self, compare: nodes.Compare) -> nodes.Compare:
@@ -234,6 +240,7 @@ def _filtered(node: nodes.Expr, name: str) -> nodes.Filter:
 CALLED: dict[str, Callable[..., Any]] = {
     "_recorded": _marks_output,
     "_of_sender": _marks_output,
+    "_said": _marks_output,
     "_not_exact": _not_exact,
     "_ordered": _ordered,
     "_shown": shown,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -53,6 +54,8 @@ def as_due(row: Mapping[Any, Any]) -> Due:
 
 
 _FIELDS = Due._fields
+#: Those that an enrollment has, which are the first.
+_STORED = tuple(name for name in _FIELDS if name in enrollments.c)
 
 
 #: The key in `meta` under which stands since when everything is paused.
@@ -72,7 +75,10 @@ def due_enrollments(
     asked = {"of": playbook.id, "in": playbook.version, "at": step, "now": now, "most": limit or _MANY}
     rows = connection.execute(_DUE_LOCKED if lock else _DUE, asked)
     names = list(rows.keys())
-    return [as_due(dict(zip(names, row, strict=True))) for row in rows.all()]
+    # As `as_due` makes them: it is done for everybody who is written to.
+    places = {**{name: names.index(name) for name in _STORED}, "contact_id": names.index("living")}
+    stored, entered_as = itemgetter(*(places[name] for name in _STORED)), names.index("contact_id")
+    return [Due._make((*stored(row), None, None, row[entered_as])) for row in rows.all()]
 
 
 #: More than there are.

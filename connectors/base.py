@@ -10,7 +10,7 @@ import builtins
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -221,6 +221,8 @@ class Outcome:
     reason: str | None = None
     #: Seconds to wait before a returned letter is tried again, where the provider said.
     retry_after: float | None = None
+    #: Whether it may have been taken all the same: it is handed in again under the key that the provider knows it by.
+    doubted: bool = False
 
 
 class MailEventKind(StrEnum):
@@ -286,6 +288,8 @@ class Mailer(ABC):
     #: Whether the provider takes once what it gets twice under one send id: by an idempotency key that the mailer makes
     #: of it. Then an outcome that nobody knows is no doubt: the letter is handed in again under the same id.
     idempotent: ClassVar[bool] = False
+    #: How long the provider knows such a key at the least; None: for good. After that a doubt is one as without keys.
+    keys_last: ClassVar[timedelta | None] = None
     #: Whether real people get the letters (the outbox: no).
     real: ClassVar[bool] = True
     #: Who counts opens and clicks: the provider, our own pages by links in the letters, or nobody.

@@ -33,6 +33,8 @@ class Due(NamedTuple):
     entered_at: datetime
     #: When it was to be looked at: whose time came first goes first.
     due_at: datetime
+    #: Since when this step's letter may be with a provider that knows it by its key.
+    doubted_at: datetime | None = None
     #: Until when a survey may be answered that `plan` imagines to have gone out.
     asked_until: datetime | None = None
     #: Whether what the last `wait` was for has come, where `plan` imagines that wait to be over.

@@ -15,6 +15,7 @@ from runner.deliver import outcomes, settle
 from runner.deliver.claim import Batch, Claim, claim
 from runner.deliver.crm import tell_crms
 from runner.deliver.heartbeat import beating
+from runner.deliver.keys import forgotten
 from runner.deliver.last_look import LastLook
 from runner.deliver.office import Office
 from runner.deliver.outcomes import Delivered
@@ -184,6 +185,8 @@ def _hand_over(
     assert isinstance(mail, MailAction)
     ours, taken_back = _renew(office, playbook, step, [by_id[send_id] for send_id, _ in group.letters], now)
     calls.did += taken_back
+    in_doubt = forgotten(office, office.mailer_of(mail), [by_id[send_id] for send_id in ours])
+    ours -= {outcome.send_id for outcome in in_doubt}
     group = replace(group, letters=[letter for letter in group.letters if letter[0] in ours])
 
     def written(back: tuple[Sequence[Outcome], Delivered]) -> Delivered:
@@ -192,6 +195,8 @@ def _hand_over(
             did += outcomes.write(office, playbook, step, by_id, part, now, group=group)
         return did
 
+    if in_doubt:
+        calls.did += written((in_doubt, Delivered()))
     if group.letters and not calls.in_trouble:
         mailing = _mailing(office, playbook, mail, group, by_id)
         calls.go(lambda: _send(office, playbook, mail, mailing), written)

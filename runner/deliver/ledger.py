@@ -30,8 +30,17 @@ class Book:
         self._moves: dict[_Move, list[int]] = {}
         self._rows: list[dict[str, Any]] = []
 
-    def hold(self, one: Due, until: datetime, reason: str, *, waits_for: str | None = None) -> None:
-        self._move(one, state="active", due_at=until, waits_for=waits_for)
+    def hold(
+        self,
+        one: Due,
+        until: datetime,
+        reason: str,
+        *,
+        waits_for: str | None = None,
+        doubted_at: datetime | None = None,
+    ) -> None:
+        doubt = {"doubted_at": one.doubted_at or doubted_at} if doubted_at else {}
+        self._move(one, state="active", due_at=until, waits_for=waits_for, **doubt)
         self._log(one, "held", reason, until=until)
 
     def advance(
@@ -49,7 +58,8 @@ class Book:
         if following is None:
             self._move(one, state="done", ended_at=self.now, reason="finished")
         else:
-            self._move(one, state="active", step=following, attempt=0, step_since=since or self.now, due_at=self.now)
+            begins = {"step": following, "attempt": 0, "step_since": since or self.now, "doubted_at": None}
+            self._move(one, state="active", due_at=self.now, **begins)
         self._log(one, status, reason, send_id=send_id, branch=branch)
 
     def end(self, one: Due, reason: str) -> None:

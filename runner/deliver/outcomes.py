@@ -133,8 +133,10 @@ def write(
         if back:
             taken = take_back(connection, office, list(back))
             for id in taken:
-                due = claims[id].due
-                book.hold(due, now + _pause(back[id], due, now), f"came back: {back[id].reason}")
+                due, outcome = claims[id].due, back[id]
+                doubted_at = office.machine_now() if outcome.doubted else None
+                again = now + _pause(outcome, due, now)
+                book.hold(due, again, f"came back: {outcome.reason}", doubted_at=doubted_at)
             proved = accepted(connection, [id for id in back if id not in taken])
             for id in proved:
                 book.advance(claims[id].due, "done", PROVED, send_id=id)

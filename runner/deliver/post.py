@@ -44,7 +44,7 @@ def _again(outcome: Outcome) -> Outcome:
     if outcome.verdict is not Verdict.UNSURE:
         return outcome
     reason = f"{outcome.reason}; it is handed in again under the same id, by which the provider knows it"
-    return replace(outcome, verdict=Verdict.UNTRIED, reason=reason)
+    return replace(outcome, verdict=Verdict.UNTRIED, reason=reason, doubted=True)
 
 
 def _trouble(told: Sequence[Outcome]) -> str | None:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from runner.circumstances import as_due
 from runner.deliver import ledger
+from runner.deliver.keys import knows
 from runner.deliver.office import Office
 from runner.deliver.outcomes import PROVED
 from runner.outbox import CRM_KINDS
@@ -78,7 +79,7 @@ def _sweep(office: Office, table: sa.Table, now: datetime, owners: set[str]) -> 
             for row in _unsettled(connection, table, [row.id for row in gone], "claimed")
             if office.lease.is_over(row["lease_owner"], row["lease_until"], office.machine_now())
         ]
-        again = [row for row in found if row["handed_at"] is None or _recognised(office, row["receiver"])]
+        again = [row for row in found if row["handed_at"] is None or _recognised(office, row)]
         _again(connection, table, again, now, same=True)
         _mark(office, connection, table, [row for row in found if row not in again], LOST, now)
     owners |= {row.lease_owner for row in gone if row.lease_owner}
@@ -94,10 +95,10 @@ def _resend_by_rule(office: Office, table: sa.Table, now: datetime) -> None:
         _again(connection, table, [dict(row) for row in rows], now, same=False)
 
 
-def _recognised(office: Office, receiver: str | bool) -> bool:
+def _recognised(office: Office, row: Mapping[str, Any]) -> bool:
     """Whether the receiver takes once what it gets twice: a mailer by its name, or what a message's row says."""
-    mailer = office.mailers.get(str(receiver))
-    return receiver is True or (mailer is not None and mailer.idempotent)
+    receiver = row["receiver"]
+    return receiver is True or knows(office, str(receiver), row["doubted_at"] or row["handed_at"])
 
 
 def take_up(office: Office, now: datetime) -> int:
@@ -219,13 +220,13 @@ def _again(
         connection.execute(writes.update().where(mine).values(state="waiting", lease_owner=None, lease_until=None))
     else:
         connection.execute(table.update().where(mine).values(settled_at=now, reason="sent again: " + LOST))
-    connection.execute(
-        enrollments.update()
-        .where(enrollments.c.id.in_([row["id"] for row in rows]))
-        .values(
-            state="active", due_at=now, **({} if same else {"attempt": enrollments.c.attempt + 1, "step_since": now})
-        )
-    )
+    anew = {} if same else {"attempt": enrollments.c.attempt + 1, "step_since": now, "doubted_at": None}
+    theirs = enrollments.update().where(enrollments.c.id.in_([row["id"] for row in rows]))
+    connection.execute(theirs.values(state="active", due_at=now, **anew))
+    if same and (handed := [row for row in rows if row["handed_at"] is not None]):
+        since = sa.func.coalesce(enrollments.c.doubted_at, min(row["handed_at"] for row in handed))
+        those = enrollments.c.id.in_([row["id"] for row in handed])
+        connection.execute(enrollments.update().where(those).values(doubted_at=since))
 
 
 def _mark(

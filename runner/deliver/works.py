@@ -192,7 +192,8 @@ class Works:
 
     def _known(self, target: str) -> dict[str, Any]:
         if is_mail(target):
-            return {"recognised": self._office.mailer.idempotent}
+            mailer = self._office.mailer
+            return {"recognised": mailer.idempotent and mailer.keys_last is None}
         hook = self._office.hook(target)
         return {"recognised": hook is not None and hook.knows_ids}
 

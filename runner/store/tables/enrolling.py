@@ -86,6 +86,8 @@ enrollments = sa.Table(
     sa.Column("reason", sa.Text),
     #: What would make the step due before `due_at`: `answer`, `click`, `event:order`.
     sa.Column("waits_for", sa.Text),
+    #: Since when this step's letter may be with a provider that knows it by its key.
+    sa.Column("doubted_at", Instant),
     sa.UniqueConstraint("playbook", "contact_id", "occasion"),
     one_of("arm", "treated", "holdout"),
     one_of("state", "active", "sending", "unsure", "braked", "done", "ended"),

@@ -14,7 +14,7 @@ from runner.conditions import Condition, ConditionFault, Fields
 from runner.conditions.fields import Kind
 from runner.conditions.parts import faults_in
 from runner.errors import Fault
-from runner.yaml_file import YamlFile, closest, line_breaks, salvaged, validate, with_lines
+from runner.yaml_file import YamlFile, closest, line_breaks, salvaged, short, validate, with_lines
 
 #: Where something stands in a document.
 KeyPath = tuple[str | int, ...]
@@ -263,8 +263,7 @@ def single(
     if isinstance(written, str) and written in known:
         return written, None
     if not isinstance(written, dict) or len(written) != 1:
-        said = ", ".join(map(str, written)) if isinstance(written, dict) else repr(written)
-        faults.append(file.fault(path, f"must be {what} with its keys below it, is {said or 'empty'}", "one a line"))
+        faults.append(_not_one(file, path, what, written))
         return None
     ((name, below),) = written.items()
     if name in known:
@@ -276,3 +275,11 @@ def single(
         advice = closest(str(name), [*known, *not_yet]) or f"there are {', '.join(known)}"
         faults.append(file.fault((*path, name), f"there is no {word} {name!r}", advice, value=False))
     return None
+
+
+def _not_one(file: YamlFile, path: KeyPath, what: str, written: Any) -> Fault:
+    """Several names where one is meant, a list, or nothing."""
+    several = isinstance(written, dict) and len(written) > 1
+    said = ", ".join(map(str, written)) if several else short(written or None)
+    advice = "keep one of them" if several and len(path) == 1 else "one a line" if several else ""
+    return file.fault(path, f"must be {what} with its keys below it, is {said}", advice)

@@ -14,10 +14,11 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import YAMLError
 from ruamel.yaml.scalarstring import FoldedScalarString, LiteralScalarString
 
 from runner.errors import Fault
+from runner.yaml_unread import in_words, no_day, no_text, not_for_us
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -42,7 +43,8 @@ class YamlFile:
                 if isinstance(node, list):
                     line, column = marks.item(part)
                 else:
-                    line, column = marks.value(part) if value and last else marks.key(part)
+                    # What is left empty stands nowhere.
+                    line, column = marks.value(part) if value and last and node[part] is not None else marks.key(part)
                 node = node[part]
             except (KeyError, IndexError, TypeError, AttributeError):
                 break
@@ -66,22 +68,18 @@ def read_yaml(path: Path, name: str) -> YamlFile | Fault:
     yaml.allow_duplicate_keys = False
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        return Fault(name, 1, 1, "", f"cannot be read: {error}", "save it as UTF-8 text")
-    if (alias := _alias(yaml, text)) is not None:
-        return Fault(name, alias + 1, 1, "", "aliases (*name) are not allowed", "write the part out where it is used")
+    except UnicodeDecodeError as error:
+        return no_text(name, error)
+    except OSError as error:
+        return Fault(name, 1, 1, "", f"cannot be read: {error.strerror}", "look whether it is there, and whose it is")
+    if (strange := not_for_us(name, text)) is not None:
+        return strange
     try:
         return YamlFile(name, yaml.load(text), text)
-    except MarkedYAMLError as error:
-        if (opened := _not_closed(error, text)) is not None:
-            return Fault(name, *opened)
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        return Fault(name, line, column, "", *_in_words(str(error.problem or error), text, line))
     except YAMLError as error:
-        return Fault(name, 1, 1, "", str(error).splitlines()[0])
+        return in_words(name, error, text)
     except ValueError:  # the reader makes days of what looks like them
-        line, column, written = _no_day(yaml, text)
+        line, column, written = no_day(text)
         return Fault(name, line, column, "", f"there is no day {written}", "put it in quotes if it is a text")
 
 
@@ -195,7 +193,7 @@ def _as_fault(
                 if isinstance(given, str)
                 else ""
             )
-            return file.fault(path, f"must be {expected}, is {given!r}", near)
+            return file.fault(path, f"must be {expected}, is {short(given)}", near)
         case "union_tag_invalid":
             known = re.findall(r"'(\w+)'", str(context["expected_tags"]))
             key, tag = str(context["discriminator"]).strip("'"), str(context["tag"])
@@ -205,14 +203,17 @@ def _as_fault(
         case "union_tag_not_found":
             return file.fault(path, f"{context['discriminator']!s} is missing", "add it", value=False)
         case "none_required" | "is_instance_of":
-            return file.fault(path, f"is not understood: {given!r}")
+            return file.fault(path, f"is not understood: {short(given)}")
         case "string_type" if isinstance(given, int | float | date):
-            return file.fault(path, f"must be a text, is {given}", f'put it in quotes: "{given}"')
+            return file.fault(path, f"must be a text, is {short(given)}", f'put it in quotes: "{short(given)}"')
         case "invalid_key":
-            return file.fault(path[:-1], f"a key must be a word, is {given!r}", value=False)
+            quoted = given is not None and not isinstance(given, Mapping | tuple)
+            advice = f'put it in quotes: "{short(given)}"' if quoted else "write a word"
+            line, column = file.locate((*path[:-1], given))
+            return Fault(file.name, line, column, dotted(path[:-1]), f"a key must be a word, is {short(given)}", advice)
     if (wanted := _WANTED.get(detail["type"])) is not None:
-        return file.fault(path, f"must be {wanted.format(**context)}, is {_short(given)}")
-    return file.fault(path, f"{_lower_first(detail['msg']).removeprefix('input ')}, is {_short(given)}")
+        return file.fault(path, f"must be {wanted.format(**context)}, is {short(given)}")
+    return file.fault(path, f"{_lower_first(detail['msg']).removeprefix('input ')}, is {short(given)}")
 
 
 #: So many keys are named where none is close.
@@ -228,6 +229,7 @@ _WANTED = {
     "int_from_float": "a whole number",
     "float_type": "a number",
     "float_parsing": "a number",
+    "finite_number": "a number",
     "greater_than_equal": "at least {ge}",
     "less_than_equal": "at most {le}",
     "list_type": "a list",
@@ -266,9 +268,30 @@ def _is_tagged(model: type[BaseModel], tag: str | int) -> bool:
     return any(get_args(field.annotation) == (tag,) for field in model.model_fields.values())
 
 
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+def short(value: Any) -> str:
+    """A value as YAML has it, or the beginning of a long one: `'soon'`, `true`, `empty`."""
+    match value:
+        case None:
+            return "empty"
+        case bool():
+            return str(value).lower()
+        case date():
+            return value.isoformat()
+        case Mapping():
+            text = f"{{{', '.join(f'{_plain(key)}: {_plain(below)}' for key, below in value.items())}}}"
+        case list() | tuple():
+            text = f"[{', '.join(map(_plain, value))}]"
+        case _:
+            text = repr(value)
+    return text if len(text) <= _LONG else f"{text[: _LONG - 1]}…"
+
+
+#: So many signs of a value are shown.
+_LONG = 80
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else short(value)
 
 
 def _in_document(document: Any, loc: Sequence[str | int]) -> tuple[str | int, ...]:
@@ -282,62 +305,6 @@ def _in_document(document: Any, loc: Sequence[str | int]) -> tuple[str | int, ..
                 continue
         path.append(part)
     return tuple(path)
-
-
-def _alias(yaml: YAML, text: str) -> int | None:
-    """The line of the first alias: nested ones explode when they are written out."""
-    from ruamel.yaml.events import AliasEvent
-
-    if "*" not in text:
-        return None
-    try:
-        return next((event.start_mark.line for event in yaml.parse(text) if isinstance(event, AliasEvent)), None)
-    except YAMLError:
-        return None
-
-
-def _no_day(yaml: YAML, text: str) -> tuple[int, int, str]:
-    """Where a day or time stands that no calendar has, such as 2026-02-30, and how it is written."""
-    from ruamel.yaml.events import ScalarEvent
-
-    for event in yaml.parse(text):
-        if isinstance(event, ScalarEvent) and event.style is None and re.match(r"\d{4}-\d", event.value):
-            try:
-                YAML(typ="safe").load(event.value)
-            except ValueError:
-                return event.start_mark.line + 1, event.start_mark.column + 1, event.value
-    return 1, 1, "that is written here"
-
-
-def _not_closed(error: MarkedYAMLError, text: str) -> tuple[int, int, str, str, str] | None:
-    """Where a bracket was opened that another line goes on without, and what to say of it."""
-    opened, found = error.context_mark, error.problem_mark
-    if opened is None or found is None or not str(error.context).startswith("while parsing a flow"):
-        return None
-    lines = text.splitlines()
-    bracket = lines[opened.line][opened.column : opened.column + 1] if opened.line < len(lines) else ""
-    closing = {"[": "]", "{": "}"}.get(bracket)
-    within = "\n".join(lines[opened.line : found.line + 1])[opened.column :]
-    if closing is None or found.line == opened.line or closing in within:
-        return None
-    return opened.line + 1, opened.column + 1, "", f"the bracket {bracket} is not closed", f"close it with {closing}"
-
-
-def _in_words(problem: str, text: str, line: int) -> tuple[str, str]:
-    written = text.splitlines()[line - 1] if line <= len(text.splitlines()) else ""
-    if "mapping values are not allowed" in problem or "but got ':'" in problem:
-        return "a colon in an unquoted text", 'put the text in quotes: subject: "Hello: world"'
-    if "{{" in written and (
-        "flow mapping" in problem or "block end" in problem or "comment or a line break" in problem
-    ):
-        return "braces at the start of a text", 'put the text in quotes: "{{ contact.first_name }}"'
-    if "${" in written:
-        return "braces in braces", 'put the variable in quotes: {api_key: "${NAME}"}'
-    if "\\t" in problem or "\t" in written:
-        return "a tab", "indent with spaces"
-    if "duplicate key" in problem:
-        return problem.splitlines()[0], "keep one of them"
-    return problem.splitlines()[0], ""
 
 
 def _lower_first(text: str) -> str:

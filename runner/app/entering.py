@@ -50,7 +50,9 @@ def enroll_all(
     with app.store.read() as connection:
         marks = marks_of(connection, refused_since=refused_since(looked_at))
         in_full = marks.many or not app.narrows or (all_over and _long_ago(looked_at, now))
-        whole = {one.id for one in running} if in_full else strangers(app.store, connection, looked_at, app.settings)
+        whole = (
+            {one.id for one in running} if in_full else strangers(app.store, connection, looked_at, app.settings, edge)
+        )
         known = [(playbook, window) for playbook, window in looked_at if playbook.id not in whole]
         sought = seek(app.store, connection, known, app.settings, marks, edge)
     entered, overlooked = [], {}

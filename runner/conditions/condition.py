@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -43,7 +44,7 @@ class Condition:
         self.fields = fields
         self.tree = _parse(source)
         if _depth(self.tree) > DEEPEST:
-            raise ConditionFault("is nested too deeply", "write a list: contact.country in [...], or two playbooks")
+            raise ConditionFault(TOO_DEEP, "write a list: contact.country in [...], or two playbooks")
         self._meaning = Meaning(self.tree, fields, source)
 
     @classmethod
@@ -145,6 +146,7 @@ class Condition:
         return flips(self.atoms, passing, who) if self.words <= {"contact", "company"} else None
 
 
+TOO_DEEP = "is nested too deeply"
 #: Parts within parts that a condition may have; databases and Python end at some depth.
 DEEPEST = 100
 
@@ -160,11 +162,12 @@ def _parse(source: str) -> n.Expr:
             raise ConditionFault(f"{token!r} is not understood after the expression", _OPERATOR_ADVICE.get(token, ""))
         return tree
     except TemplateSyntaxError as error:
-        advice = next((words for sign, words in _OPERATOR_ADVICE.items() if sign in source), "")
-        told = str(error.message).replace("'end of template'", "end")
+        told = re.sub("'?end of template'?", "end", str(error.message)).rstrip(".")
+        advice = next((words for sign, words in _SIGN_ADVICE.items() if re.search(sign, source)), "")
+        advice = advice or ("something is missing behind it" if "unexpected end" in told else "")
         raise ConditionFault(f"cannot be read: {told}", advice) from None
     except RecursionError:
-        raise ConditionFault("is nested too deeply", "write it with fewer parentheses") from None
+        raise ConditionFault(TOO_DEEP, "write it with fewer parentheses") from None
     except ConditionFault:
         raise
     except ValueError as error:  # a number of thousands of digits
@@ -178,13 +181,16 @@ def _depth(tree: n.Node) -> int:
     return depth
 
 
-_OPERATOR_ADVICE = {
+#: What to write instead of a sign that conditions do not have.
+_SIGN_ADVICE = {
+    r"\{\{|\{%": "a condition stands alone: leave out the braces",
     "&&": "use and",
-    "||": "use or",
-    "=": "use == to compare",
-    "!": "use not",
-    "assign": "use == to compare",
+    r"\|\|": "use or",
+    "(?<![=!<>])=(?!=)": "use == to compare",
+    "!(?!=)": "use not",
 }
+#: … by Jinja's name for it, where it stands behind a whole expression.
+_OPERATOR_ADVICE = {"=": "use == to compare", "assign": "use == to compare", "!": "use not", "&&": "use and"}
 
 
 def _parts(tree: n.Node) -> Sequence[n.Node]:

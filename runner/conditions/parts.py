@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from jinja2 import TemplateSyntaxError, nodes
 from jinja2.parser import Parser
 
-from runner.conditions.condition import _JINJA, Condition
+from runner.conditions.condition import _JINJA, TOO_DEEP, Condition
 from runner.conditions.faults import ConditionFault
 from runner.conditions.fields import Fields
 from runner.conditions.words import show
@@ -18,6 +18,8 @@ def faults_in(source: str, fields: Fields) -> list[tuple[int, ConditionFault]]:
     try:
         Condition(source, fields)
     except ConditionFault as error:
+        if error.message == TOO_DEEP:
+            return [(1, error)]
         tree, line = _read(source)
         parts = list(_parts(tree)) if tree is not None else []
         found = [(_line(part), wrong) for part in parts for wrong in _fault(show(part), fields)] if parts[1:] else []

@@ -60,6 +60,8 @@ def value_in_words(value: Any) -> str:
     match value:
         case None:
             return "missing"
+        case bool():
+            return str(value).lower()
         case str():
             return repr(value)
         case datetime():

@@ -133,20 +133,23 @@ def _told(rows: sa.Result[Any]) -> Arrivals:
 
 
 def strangers(
-    store: Store, connection: sa.Connection, looked_at: Sequence[tuple[Playbook, Window]], settings: Settings
+    store: Store,
+    connection: sa.Connection,
+    looked_at: Sequence[tuple[Playbook, Window]],
+    settings: Settings,
+    edge: Edge,
 ) -> frozenset[str]:
-    """The playbooks whose last look does not stand for today's: new, edited, or left out since then."""
+    """The playbooks whose last look does not stand for today's: new, edited, left out since then, or failing."""
     p = playbooks.c
     rows = {row.id: row for row in connection.execute(sa.select(p.id, p.last_tick_at, p.looked_by))}
     latest = max((row.last_tick_at for row in rows.values() if row.looked_by), default=None)
-    return frozenset(
-        playbook.id
-        for playbook, window in looked_at
-        if (row := rows.get(playbook.id)) is None
-        or window.first_look
-        or row.looked_by != door_of(store, playbook, window, settings).looked_by
-        or row.last_tick_at != latest
-    )
+    found = {playbook.id for playbook, _ in looked_at}
+    for playbook, window in looked_at:
+        with edge.of(playbook.id, "enroll"):
+            row, door = rows.get(playbook.id), door_of(store, playbook, window, settings)
+            if row and not window.first_look and row.looked_by == door.looked_by and row.last_tick_at == latest:
+                found.remove(playbook.id)
+    return frozenset(found)
 
 
 def finish(

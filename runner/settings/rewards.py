@@ -106,13 +106,13 @@ class Tier(Part):
 
     name: Word
     #: Orders within the time.
-    orders: int | None = Field(None, ge=1)
+    orders: int | None = Field(None, ge=1, le=1_000_000)
     #: What was bought within the time, in the account's currency, after refunds.
     revenue: Amount | None = None
     #: Points earned within the time, whether spent or not.
     points: Amount | None = None
     #: Whole years as a customer.
-    years: int | None = Field(None, ge=1)
+    years: int | None = Field(None, ge=1, le=200)
 
     @model_validator(mode="after")
     def _takes_something(self) -> Self:

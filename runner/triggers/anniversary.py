@@ -38,7 +38,7 @@ class Anniversary(Trigger):
     #: How late the day may still be kept after the machine was off.
     catch_up: SomeTime = Duration(3, "day")
     #: Only these years: the first, the fifth.
-    years: tuple[Annotated[int, Field(ge=1)], ...] | None = None
+    years: tuple[Annotated[int, Field(ge=1, le=200)], ...] | None = None
 
     def lateness(self, window: Window) -> Lateness:
         return Lateness("catch_up", self.catch_up)

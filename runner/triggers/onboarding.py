@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 from pydantic import Field
 
-from runner.duration import Duration, SomeTime
+from runner.duration import LONGEST, Duration, SomeTime
 from runner.store.functions import json_object
 from runner.store.tables import contacts
 from runner.triggers.base import DATES, Lateness, Named, Trigger, match_columns
@@ -27,7 +27,7 @@ class Onboarding(Trigger):
     its_occasion: ClassVar[str] = "`becoming a customer`"
 
     #: Days after `customer_since`.
-    day: int = Field(7, ge=0)
+    day: int = Field(7, ge=0, le=LONGEST)
     #: The local hour.
     at: Hour = time(9)
     #: How late it may still begin after the machine was off.

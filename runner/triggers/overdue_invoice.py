@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 from pydantic import Field
 
-from runner.duration import Duration, SomeTime
+from runner.duration import LONGEST, Duration, SomeTime
 from runner.store.tables import contacts, facts
 from runner.triggers.base import Lateness, Trigger, match_columns
 from runner.triggers.day_table import day_table
@@ -28,7 +28,7 @@ class OverdueInvoice(Trigger):
     silence: ClassVar[str] = "no invoice of theirs has been overdue for so many days"
 
     #: Days after `due_on`, in the recipient's zone.
-    days: int = Field(3, ge=1)
+    days: int = Field(3, ge=1, le=LONGEST)
     #: The local hour.
     at: Hour = time(9)
     #: How late it may still begin after the machine was off.

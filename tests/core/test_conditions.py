@@ -89,7 +89,7 @@ def fields() -> Fields:
         ("contact.first_name|upper == 'X'", "not allowed in a condition: contact.first_name|upper"),
         ("contact['first_name'] == 'x'", 'not allowed in a condition: contact["first_name"]; write contact.first_name'),
         ("range(9) == 3", "not allowed in a condition: range(9)"),
-        ("contact.nps_score ==", "cannot be read: unexpected end; use == to compare"),
+        ("contact.nps_score ==", "cannot be read: unexpected end; something is missing behind it"),
         (" ", "is empty; leave the key out, or ask something: contact.orders_count > 1"),
     ],
 )  # fmt: skip

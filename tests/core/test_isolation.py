@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -9,8 +10,12 @@ import pytest
 import sqlalchemy as sa
 
 from connectors.records import Event
+from runner.app.entering import enroll_all
+from runner.edge import Edge
+from runner.enroll import register
 from runner.errors import ExitCode
 from runner.store.tables import custom_fields
+from runner.triggers.overdue_invoice import OverdueInvoice
 from tests.core.test_deliver import WISH
 from tests.core.world import TEMPLATE, World, utc
 
@@ -85,6 +90,21 @@ def test_a_playbook_whose_question_the_database_cannot_answer_stops_no_other(wor
     ticked = world.tick("2026-05-04 09:00")
     assert [letter.playbook for letter in world.got()] == ["b"]
     assert ticked.waiting == ["a: could not go on, the others did: malformed JSON"]
+
+
+def test_a_playbook_whose_question_cannot_even_be_written_stops_no_other(world: World) -> None:
+    world.person("ada", birthday=date(1990, 5, 4))
+    world.playbook("a", "trigger: {overdue_invoice: {}}")
+    world.playbook("b", WISH)
+    a, b = (reading.playbook for reading in world.app.readings(world.app.fields()))
+    assert a is not None
+    assert b is not None
+    before_any_calendar = replace(a, trigger=OverdueInvoice.model_construct(days=10**8))
+    edge, now = Edge(), utc("2026-05-04 09:00")
+    register(world.store, [before_any_calendar, b], now)
+    enroll_all(world.app, [before_any_calendar, b], now, edge)
+    assert edge.told() == ["a: could not go on, the others did: OverflowError: date value out of range"]
+    assert world.inside() == {"ada birthday 2026": "active"}
 
 
 def test_points_that_cannot_be_counted_keep_no_mail_back(world: World) -> None:

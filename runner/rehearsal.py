@@ -27,6 +27,7 @@ KNOWN = ("exit_question", "renewal_notice", "ticket_followup")
 MARK = "sample-company"
 
 SETTINGS = f"""\
+# yaml-language-server: $schema=docs/settings.schema.json
 # The demo's settings: a sample company in CSV files, mail into an outbox folder.
 store: sqlite:///regulars.db
 timezone: {ZONE}

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import shutil
 from pathlib import Path
 
+from runner.app.schema import playbook_schema, settings_schema
 from runner.errors import WrongUsage
 
 #: Folders of a workspace that are copied as they are.
 FOLDERS = ("playbooks", "templates")
+#: Where the first line of each starter tells editors to look, from the workspace.
+SCHEMAS = {"docs/playbook.schema.json": playbook_schema, "docs/settings.schema.json": settings_schema}
 
 
 def starters() -> Path:
@@ -38,12 +42,14 @@ def _write(folder: Path, settings: str) -> int:
                 if not copy.exists():
                     shutil.copyfile(path, copy)
                     written += 1
-    folder.mkdir(parents=True, exist_ok=True)
+    for name, made in SCHEMAS.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(json.dumps(made(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     (folder / "regulars.yaml").write_text(settings, encoding="utf-8")
     (folder / ".env").write_text(f"REGULARS_SECRET={secrets.token_urlsafe(32)}\n", encoding="utf-8")
     (folder / ".env").chmod(0o600)
     (folder / ".gitignore").write_text(".env\n.regulars/\n*.db*\noutbox/\n", encoding="utf-8")
-    return written + 3
+    return written + len(SCHEMAS) + 3
 
 
 def settings_with(consent: str) -> str:
@@ -52,6 +58,7 @@ def settings_with(consent: str) -> str:
 
 
 SETTINGS = """\
+# yaml-language-server: $schema=docs/settings.schema.json
 # What Regulars needs to know. `regulars check` names every mistake with its line.
 store: sqlite:///regulars.db
 timezone: Europe/Berlin

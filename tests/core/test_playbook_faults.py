@@ -83,57 +83,58 @@ actions:
 """
 
 
-@pytest.mark.parametrize(
-    ("instead", "by", "told"),
-    [
-        ("name: A", "name: A\0B", "1:8: has a sign that no text can hold: U+0000; delete it"),
-        ("name: A", "name: @home", '1:7: a text cannot begin with @; put it in quotes: "@…"'),
-        ("name: A", 'name: "C:\\home"', "1:11: \\h in double quotes means nothing; use single quotes, or \\\\ for a"),
-        ("name: A", "name: !secret A", "1:7: tags are not allowed: !secret; write the value alone"),
-        ("name: A", 'name: "\\ud83c"', "1:7: has half of a letter; write the letter or emoji itself, not \\u…"),
-        ("subject: Hi}", 'subject: "Hi}', '6:57: the quote " is not closed; close it with "'),
-        ("subject: Hi}", "subject: Hi}\n---\nname: B", "7:1: a second document begins here; one file, one document"),
-        ("actions:", "actions:\n   - stop: x", "7:3: is indented otherwise than what it belongs to; keys and dashes"),
-        ("actions:", "2026-11-27: x\nactions:", '5:1: a key must be a word, is 2026-11-27; put it in quotes: "2026'),
-        ("{kind: order}", "{1: order}", '3:11: trigger.event: a key must be a word, is 1; put it in quotes: "1"'),
-        ("event: {kind: order}", "a: " + "[" * 2000, "3:62: is nested too deeply; at most 60 parts within parts"),
-        ("event: {kind: order}", "", "2:1: trigger: must be a trigger with its keys below it, is empty"),
-        ("event: {kind: order}", "onboarding: {day: 9999999}", "3:21: trigger.onboarding.day: must be at most 36500,"),
-        ("event: {kind: order}", "overdue_invoice: {days: 99999999}", "3:27: trigger.overdue_invoice.days: must be at"),
-        (
-            "event: {kind: order}",
-            f"anniversary: {{years: [{9**30}]}}",
-            "3:25: trigger.anniversary.years[0]: must be at",
-        ),
-        (
-            "event: {kind: order}",
-            "churn_risk: {above: .nan}",
-            "3:23: trigger.churn_risk.above: must be a number, is nan",
-        ),
-        ('contact.country == "PL"', "true", '4:11: audience: must be a text, is true; put it in quotes: "true"'),
-        ('contact.country == "PL"', "('PL'", "4:11: audience: cannot be read: unexpected end, expected ')'"),
-        (
-            'contact.country == "PL"',
-            '"{{ contact.is_test }}"',
-            "4:11: audience: cannot be read: expected token ':', got",
-        ),
-        ('"PL"', '"PL"' + ' or contact.country == "X"' * 3000, "4:11: audience: is nested too deeply; write a list"),
-    ],
+#: What stands there instead of what, and what is told of it.
+MALFORMED = (
+    ("name: A", "name: A\0B", "1:8: has a sign that no text can hold: U+0000; delete it"),
+    ("name: A", "name: @home", '1:7: a text cannot begin with @; put it in quotes: "@…"'),
+    ("name: A", 'name: "C:\\home"', "1:11: \\h in double quotes means nothing; use single quotes, or \\\\ for a"),
+    ("name: A", "name: !secret A", "1:7: tags are not allowed: !secret; write the value alone"),
+    ("name: A", 'name: "\\ud83c"', "1:7: has half of a letter; write the letter or emoji itself, not \\u…"),
+    ("subject: Hi}", 'subject: "Hi}', '6:57: the quote " is not closed; close it with "'),
+    ("subject: Hi}", "subject: Hi}\n---\nname: B", "7:1: a second document begins here; one file, one document"),
+    ("actions:", "actions:\n   - stop: x", "7:3: is indented otherwise than what it belongs to; keys and dashes"),
+    ("actions:", "2026-11-27: x\nactions:", '5:1: a key must be a word, is 2026-11-27; put it in quotes: "2026'),
+    ("{kind: order}", "{1: order}", '3:11: trigger.event: a key must be a word, is 1; put it in quotes: "1"'),
+    ("event: {kind: order}", "a: " + "[" * 2000, "3:62: is nested too deeply; at most 60 parts within parts"),
+    ("event: {kind: order}", "", "2:1: trigger: must be a trigger with its keys below it, is empty"),
+    ("event: {kind: order}", "onboarding: {day: 9999999}", "3:21: trigger.onboarding.day: must be at most 36500,"),
+    ("event: {kind: order}", "overdue_invoice: {days: 99999999}", "3:27: trigger.overdue_invoice.days: must be at"),
+    (
+        "event: {kind: order}",
+        f"anniversary: {{years: [{9**30}]}}",
+        "3:25: trigger.anniversary.years[0]: must be at",
+    ),
+    (
+        "event: {kind: order}",
+        "churn_risk: {above: .nan}",
+        "3:23: trigger.churn_risk.above: must be a number, is nan",
+    ),
+    ('contact.country == "PL"', "true", '4:11: audience: must be a text, is true; put it in quotes: "true"'),
+    ('contact.country == "PL"', "('PL'", "4:11: audience: cannot be read: unexpected end, expected ')'"),
+    (
+        'contact.country == "PL"',
+        '"{{ contact.is_test }}"',
+        "4:11: audience: cannot be read: expected token ':', got",
+    ),
+    ('"PL"', '"PL"' + ' or contact.country == "X"' * 3000, "4:11: audience: is nested too deeply; write a list"),
 )
-def test_a_malformed_file_is_told_of_where_it_is_wrong_with_what_to_do(
-    world: World, instead: str, by: str, told: str
-) -> None:
-    assert world.check().faults == ()
-    world.write("playbooks/odd.yaml", SOUND.replace(instead, by))
+
+
+def test_each_malformed_file_is_told_of_where_it_is_wrong_with_what_to_do(world: World) -> None:
+    for number, (instead, by, _) in enumerate(MALFORMED):
+        world.write(f"playbooks/odd{number:02}.yaml", SOUND.replace(instead, by))
     faults = [str(fault) for fault in world.check().faults]
-    assert [fault for fault in faults if fault.startswith(f"playbooks/odd.yaml:{told}")], faults
+    told = [f"playbooks/odd{number:02}.yaml:{words}" for number, (_, _, words) in enumerate(MALFORMED)]
+    assert [fault[: len(words)] for fault, words in zip(faults, told, strict=True)] == told
 
 
-@pytest.mark.parametrize("text", [f"\ufeff{SOUND}", SOUND.replace("\n", "\r\n"), SOUND.replace("A", "🎉", 1)])
-def test_a_byte_order_mark_windows_line_ends_and_emoji_are_no_faults(world: World, text: str) -> None:
-    (world.folder / "playbooks/fine.yaml").write_bytes(text.encode())
+def test_a_byte_order_mark_windows_line_ends_and_emoji_are_no_faults(world: World) -> None:
+    texts = {"bom": f"\ufeff{SOUND}", "crlf": SOUND.replace("\n", "\r\n"), "emoji": SOUND.replace("A", "🎉", 1)}
+    for id, text in texts.items():
+        (world.folder / f"playbooks/{id}.yaml").write_bytes(text.encode())
     checked = world.check()
-    assert (checked.faults, [reading.id for reading in checked.readings if reading.playbook]) == ((), ["fine"])
+    assert checked.faults == ()
+    assert [reading.id for reading in checked.readings if reading.playbook] == list(texts)
 
 
 def test_a_template_is_read_on_after_each_mistake(world: World) -> None:

@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 from runner import settings
 from runner.app.schema import playbook_schema, settings_schema
+from runner.app.starters import write_workspace
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 PLAYBOOKS = sorted([*REPOSITORY.glob("playbooks/*.yaml"), *REPOSITORY.glob("examples/*/playbooks/*.yaml")])
@@ -54,11 +55,25 @@ def test_the_settings_that_ship_fit(path: Path) -> None:
     assert [error.message for error in validator.iter_errors(document(path))] == []
 
 
-@pytest.mark.parametrize("path", PLAYBOOKS, ids=lambda path: path.stem)
-def test_every_playbook_that_ships_tells_editors_where_its_schema_is(path: Path) -> None:
-    first = path.read_text(encoding="utf-8").splitlines()[0]
-    assert first.startswith("# yaml-language-server: $schema=")
-    assert (path.parent / first.partition("=")[2]).resolve().name == "playbook.schema.json"
+def _schema_named_in(path: Path) -> Any:
+    """What an editor finds where the first line of a file says its schema is."""
+    mark, _, place = path.read_text(encoding="utf-8").splitlines()[0].partition("$schema=")
+    assert mark == "# yaml-language-server: "
+    return json.loads((path.parent / place).read_text(encoding="utf-8"))
+
+
+def test_every_file_that_ships_tells_editors_where_its_schema_is() -> None:
+    assert {str(_schema_named_in(path)["title"]) for path in PLAYBOOKS} == {"A Regulars playbook"}
+    assert {str(_schema_named_in(path)["title"]) for path in SETTINGS} == {"regulars.yaml"}
+
+
+def test_in_a_new_workspace_editors_find_the_schemas_too(tmp_path: Path) -> None:
+    write_workspace(tmp_path)
+    written = sorted(tmp_path.glob("playbooks/*.yaml"))
+    found = [_schema_named_in(path) for path in written]
+    assert (len(found), found[0]) == (30, playbook_schema())
+    assert all(schema == found[0] for schema in found)
+    assert _schema_named_in(tmp_path / "regulars.yaml") == settings_schema()
 
 
 @pytest.mark.parametrize(

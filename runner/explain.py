@@ -10,16 +10,18 @@ import sqlalchemy as sa
 
 from runner import log
 from runner.circumstances import ALL_PAUSED, Circumstances, people_of, who_they_are
-from runner.conditions import Clause, Fields
+from runner.conditions import Clause, Fields, Today
+from runner.conditions.seen import values_of
 from runner.conditions.words import value_in_words
 from runner.enroll import stands
 from runner.log import LogRow
 from runner.playbook import Playbook, Reading
 from runner.settings import Settings
 from runner.store import Store
-from runner.store.tables import contact_sources, contacts, enrollments, meta, playbooks
+from runner.store.tables import contact_sources, contacts, decisions, enrollments, meta, playbooks
 from runner.triggers import Window
 
+NOTHING_DECIDED: tuple[Clause, ...] = ()
 #: What an enrollment's state means, in words.
 STATES = {
     "active": "inside",
@@ -97,8 +99,11 @@ def explain(
         else:
             playbook, window = by_id[reading.id]
             fires = _fires(store, connection, playbook, window, settings, person, fields)
-            clauses = (fires, *_audience(connection, playbook, window, person))
-            explained.append(_one(playbook, latest.get(reading.id), clauses, rows))
+            inside, decided = latest.get(reading.id), NOTHING_DECIDED
+            if rows and inside is None and not fires.holds:
+                decided = _as_decided(connection, playbook, person, rows[-1])
+            clauses = decided or (fires, *_audience(connection, playbook, window, person))
+            explained.append(_one(playbook, inside, fires, clauses, rows))
     return explained
 
 
@@ -112,17 +117,21 @@ def _latest(connection: sa.Connection, contact: int) -> dict[str, sa.Row[Any]]:
 
 
 def _one(
-    playbook: Playbook, inside: sa.Row[Any] | None, clauses: tuple[Clause, ...], rows: tuple[LogRow, ...]
+    playbook: Playbook,
+    inside: sa.Row[Any] | None,
+    fires: Clause,
+    clauses: tuple[Clause, ...],
+    rows: tuple[LogRow, ...],
 ) -> Explained:
     if inside is not None:
         state = "holdout" if inside.arm == "holdout" else STATES[inside.state]
         why = playbook.trigger.reason(inside.facts, inside.anchor)
         return Explained(playbook.id, state, f"{inside.occasion}: {inside.reason or why}", clauses, rows)
-    if clauses[0].holds:
-        return Explained(playbook.id, "fires now", clauses[0].value, clauses, rows)
+    if fires.holds:
+        return Explained(playbook.id, "fires now", fires.value, clauses, rows)
     if rows and rows[-1].step == "":
         return Explained(playbook.id, "kept out", f"{rows[-1].occasion}: {rows[-1].reason}", clauses, rows)
-    return Explained(playbook.id, "not fired", clauses[0].value, clauses, rows)
+    return Explained(playbook.id, "not fired", fires.value, clauses, rows)
 
 
 def _fires(
@@ -153,6 +162,24 @@ def _audience(connection: sa.Connection, playbook: Playbook, window: Window, per
     id = person.contact["id"]
     measured = playbook.audience.measured(connection, [id], window.today)[id]
     return playbook.audience.clauses({**person.values(), **measured}, window.today)
+
+
+def _as_decided(
+    connection: sa.Connection, playbook: Playbook, person: Circumstances, row: LogRow
+) -> tuple[Clause, ...]:
+    """Of somebody whom the audience kept out, the clauses with what they were then; nothing where it is not known."""
+    if playbook.audience is None or row.version != playbook.version:
+        return ()
+    asked = sa.select(decisions.c.seen).where(
+        decisions.c.playbook == playbook.id, decisions.c.occasion == row.occasion, decisions.c.step == row.step,
+        decisions.c.contact_id.in_(log.selves(person.contact["id"])), decisions.c.at == row.at,
+    )  # fmt: skip
+    written = connection.scalar(asked)
+    if not written:
+        return ()
+    values = {**person.values(), **values_of(playbook.audience, written)}
+    fired = Clause(f"trigger: {playbook.trigger.says()}", f"fired; decided on {row.at:%Y-%m-%d %H:%M} UTC", True)
+    return fired, *playbook.audience.clauses(values, Today(row.at, [person.zone]))
 
 
 def _paused(connection: sa.Connection, id: str) -> str:

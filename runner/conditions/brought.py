@@ -48,18 +48,18 @@ def kept(word: str, of: Any) -> Any:
     pairs: list[Any] = []
     for name, column in plain(word).items():
         if name in of:
-            exact = isinstance(column.type, Exact)
-            pairs += [
-                name,
-                sa.type_coerce(of[name], sa.BigInteger) / _unit(column.type) if exact else of[name],
-            ]
+            pairs += [name, whole(of[name], column.type)]
     if "custom" in of and "custom" in BROUGHT[word]:
         pairs += ["custom", json_value(of["custom"])]
     return json_object(*pairs)
 
 
-def _unit(type_: Any) -> Any:
-    return sa.literal_column(f"{10**type_.places}.0", sa.Float())
+def whole(column: Any, kind: Any = None) -> Any:
+    """A column as JSON has it: money in its unit, and not in ten thousandths of it."""
+    kind = column.type if kind is None else kind
+    if not isinstance(kind, Exact):
+        return column
+    return sa.type_coerce(column, sa.BigInteger) / sa.literal_column(f"{10**kind.places}.0", sa.Float())
 
 
 def read(facts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -71,7 +71,7 @@ def read(facts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def _row(word: str, written: Mapping[str, Any]) -> dict[str, Any]:
     row: dict[str, Any] = dict(written.get("custom") or {})
-    return row | {name: _typed(written.get(name), column.type) for name, column in plain(word).items()}
+    return row | {name: typed(written.get(name), column.type) for name, column in plain(word).items()}
 
 
 def named(word: str, facts: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
@@ -81,7 +81,8 @@ def named(word: str, facts: Mapping[str, Any], fields: Fields) -> dict[str, Any]
     return {name: row.get(name) for name in names}
 
 
-def _typed(value: Any, kind: Any) -> Any:
+def typed(value: Any, kind: Any) -> Any:
+    """A value out of JSON as the column that it was of has it."""
     if value is None:
         return None
     match kind:

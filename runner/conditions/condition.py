@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -105,6 +107,23 @@ class Condition:
         written = {name: values[name] for name in kinds if isinstance(values.get(name), str)}
         return {**values, **{name: read[kinds[name]](text) for name, text in written.items() if kinds[name] in read}}
 
+    # --- part by part
+
+    def failing(self, today: Today) -> Any:
+        """The parts of the outermost `and` that do not hold, as a text in SQL: `contact.country == "PL", …`."""
+        parts = _parts(self.tree)
+        if not parts[1:]:
+            return sa.literal(self.source)
+        said = [
+            sa.case((sa.not_(compile_sql(self._meaning, today, part)), _APART + show(part)), else_="") for part in parts
+        ]
+        return sa.func.substr(sa.cast(functools.reduce(operator.add, said), sa.Text), len(_APART) + 1)
+
+    def aggregated(self, today: Today) -> Iterator[tuple[str, Any]]:
+        """What its counts, sums and lasts come to, by their text, as SQL."""
+        columns = {each.text: each for each in self._meaning.aggregates.values()}
+        yield from ((text, aggregate.sql(today)) for text, aggregate in columns.items())
+
     # --- what only the database knows
 
     def measures(self, today: Today) -> sa.Select[Any] | None:
@@ -112,10 +131,9 @@ class Condition:
 
         A row has the contact's id, then one column for each of `measured`'s names.
         """
-        columns = {each.text: each for each in self._meaning.aggregates.values()}
-        if not columns:
+        told = [value.label(f"measure_{place}") for place, (_, value) in enumerate(self.aggregated(today))]
+        if not told:
             return None
-        told = [aggregate.sql(today).label(f"measure_{place}") for place, aggregate in enumerate(columns.values())]
         return sa.select(contacts.c.id, *told).where(contacts.c.id.in_(sa.bindparam("ids", expanding=True)))
 
     def measured(self, connection: sa.Connection, ids: Sequence[int], today: Today) -> dict[int, dict[str, Any]]:
@@ -146,6 +164,8 @@ class Condition:
         return flips(self.atoms, passing, who) if self.words <= {"contact", "company"} else None
 
 
+#: Between the parts that are told of.
+_APART = ", "
 TOO_DEEP = "is nested too deeply"
 #: Parts within parts that a condition may have; databases and Python end at some depth.
 DEEPEST = 100

@@ -34,9 +34,9 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 _MIRRORED = {"lt": "gt", "lteq": "gteq", "gt": "lt", "gteq": "lteq"}
 
 
-def compile_sql(meaning: Meaning, today: Today) -> Any:
-    """The tree's boolean clause. It has passed the type check, so every node is known."""
-    return _Compiler(meaning, today).truth(meaning.tree)
+def compile_sql(meaning: Meaning, today: Today, part: n.Node | None = None) -> Any:
+    """The tree's boolean clause, or that of a part of it. It has passed the type check, so every node is known."""
+    return _Compiler(meaning, today).truth(meaning.tree if part is None else part)
 
 
 class _Compiler:

@@ -6,11 +6,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from runner.enroll.refusals import NO_TEXT, refusal, was_here
+from runner.conditions.seen import seen
+from runner.enroll.refusals import NO_TEXT, NOT_IN_THE_AUDIENCE, refusal, was_here
 from runner.playbook import Playbook
 from runner.settings import Settings
 from runner.store.functions import draw
 from runner.store.tables import companies, contacts, decisions, enrollments
+from runner.store.types import Json
 from runner.triggers import Window
 
 #: The share of hash draws is compared with; the salt keeps a playbook's holdout its own.
@@ -57,6 +59,20 @@ def _fired(playbook: Playbook, window: Window, settings: Settings) -> sa.Select[
             ~inside,
             _not_existing(playbook, match),
         )
+    )
+
+
+def with_what_was_seen(playbook: Playbook, window: Window, rows: sa.Select[Any]) -> sa.Select[Any]:
+    """The candidates with what the audience saw of each whom it keeps out, for whoever asks later."""
+    one = rows.subquery("candidate")
+    if playbook.audience is None:
+        return sa.select(one, sa.cast(sa.null(), Json).label("seen"))
+    kept_out = one.c.refusal.startswith(NOT_IN_THE_AUDIENCE)
+    told = sa.case((kept_out, seen(playbook.audience, window.today)), else_=sa.cast(sa.null(), Json))
+    return (
+        sa.select(one, sa.type_coerce(told, Json).label("seen"))
+        .join_from(one, contacts, contacts.c.id == one.c.contact_id)
+        .outerjoin(companies, companies.c.id == contacts.c.company_id)
     )
 
 

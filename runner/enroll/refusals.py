@@ -23,16 +23,21 @@ def refusal(playbook: Playbook, window: Window, match: Any) -> Any:
     reasons = list(_reasons(playbook, window, match))
     if not reasons:
         return NO_TEXT
-    return sa.case(*((condition, sa.literal(words)) for condition, words in reasons), else_=NO_TEXT)
+    return sa.case(*reasons, else_=NO_TEXT)
 
 
-def _reasons(playbook: Playbook, window: Window, match: Any) -> Iterator[tuple[Any, str]]:
+#: What the reason of somebody whom the audience keeps out begins with.
+NOT_IN_THE_AUDIENCE = "not in the audience: "
+
+
+def _reasons(playbook: Playbook, window: Window, match: Any) -> Iterator[tuple[Any, Any]]:
     if (lateness := playbook.trigger.lateness(window)) is not None:
         span = lateness.allowed.span
         latest = window.value(lambda current: current.now - span, Instant())
         yield match.c.occurred_at <= latest, f"too late: {lateness.key} is {lateness.allowed}"
     if playbook.audience is not None:
-        yield sa.not_(playbook.audience.sql(window.today)), f"not in the audience: {playbook.audience.source}"
+        words = sa.literal(NOT_IN_THE_AUDIENCE) + playbook.audience.failing(window.today)
+        yield sa.not_(playbook.audience.sql(window.today)), words
     if playbook.keys.mode == "single":
         inside = was_here(playbook, match, enrollments.c.state.in_(INSIDE))
         yield inside, "is inside for another occasion; mode: single"

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from runner.circumstances import living
 from runner.decide import HELD_OUT
+from runner.enroll.candidates import with_what_was_seen
 from runner.playbook import Playbook
 from runner.store import Store
 from runner.store.tables import decisions, enrollments
@@ -47,11 +48,13 @@ def entries(store: Store, playbook: Playbook, window: Window, candidates: sa.Sel
 
 def refused(store: Store, playbook: Playbook, window: Window, candidates: sa.Select[Any]) -> Any:
     """One row an occasion, updated when the reason changes; the occasion is not used up while it may still begin."""
-    one = candidates.selected_columns
-    insert = _told(store, playbook, window, one, one.refusal.is_not(None), status="skipped", reason=one.refusal)
+    one = with_what_was_seen(playbook, window, candidates).subquery("told").c
+    insert = _told(
+        store, playbook, window, one, one.refusal.is_not(None), status="skipped", reason=one.refusal, seen=one.seen
+    )
     return insert.on_conflict_do_update(
         index_elements=[decisions.c.playbook, decisions.c.contact_id, decisions.c.occasion, decisions.c.step],
-        set_={"reason": insert.excluded.reason, "at": insert.excluded.at, "version": insert.excluded.version},
+        set_={name: insert.excluded[name] for name in ("reason", "at", "version", "seen")},
         where=decisions.c.reason != insert.excluded.reason,
     )
 
@@ -69,7 +72,9 @@ def held_out(store: Store, playbook: Playbook, window: Window) -> Any:
     return insert.on_conflict_do_nothing()
 
 
-def _told(store: Store, playbook: Playbook, window: Window, one: Any, *whom: Any, status: str, reason: Any) -> Any:
+def _told(
+    store: Store, playbook: Playbook, window: Window, one: Any, *whom: Any, status: str, reason: Any, seen: Any = None
+) -> Any:
     """A decision for each of these rows: what became of them at the door, and why."""
     row = {
         "at": _now(window),
@@ -82,7 +87,7 @@ def _told(store: Store, playbook: Playbook, window: Window, one: Any, *whom: Any
         "arm": one.arm,
         "status": sa.literal(status),
         "reason": reason,
-    }
+    } | ({} if seen is None else {"seen": seen})
     return store.insert(decisions).from_select(list(row), sa.select(*row.values()).where(*whom))
 
 

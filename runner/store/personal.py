@@ -100,7 +100,7 @@ def _ours() -> Mapping[str, Mapping[str, Any]]:
     return {
         "contact_sources": {"source_id": _numbered(tables["contact_sources"]), "fields": None, "row_hash": None},
         "enrollments": {"facts": {}, "occasion": _numbered(tables["enrollments"]), "reason": ERASED},
-        "decisions": {"occasion": _numbered(tables["decisions"]), "reason": ERASED},
+        "decisions": {"occasion": _numbered(tables["decisions"]), "reason": ERASED, "seen": None},
         "sends": {"address": ERASED, "texts": None, "reason": None, "message_id": None},
         # Who it was is kept as it was judged: without the evidence nobody could judge again.
         "mail_events": {

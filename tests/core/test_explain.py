@@ -32,13 +32,39 @@ def test_each_clause_is_told_with_the_value_that_decided_it(each_world: World) -
     each_world.ticks("2026-05-03 09:00", "2026-05-04 09:00")
     assert state(each_world) == (
         "kept out",
-        'birthday 2026: not in the audience: contact.country == "PL" and contact.orders_count > 2',
+        'birthday 2026: not in the audience: contact.country == "PL", contact.orders_count > 2',
     )
-    told = clauses(each_world)
-    assert told[0][2] is False
-    assert told[1:] == [
+    assert clauses(each_world) == [
+        ("trigger: anniversary of contact.birthday at 09:00", "fired; decided on 2026-05-04 09:00 UTC", True),
         ('contact.country == "PL"', "contact.country is 'DE'", False),
         ("contact.orders_count > 2", "contact.orders_count is 0", False),
+    ]
+
+
+def test_a_no_that_was_decided_is_told_with_the_clause_and_the_values_of_then(each_world: World) -> None:
+    each_world.person("ada", country="PL", customer_since=date(2026, 4, 1), **BORN)
+    for day in (1, 2, 3):
+        each_world.order("ada", utc(f"2026-05-0{day} 10:00"), total="19.50")
+    audience = (
+        'contact.country == "PL" and contact.revenue > 60 and count(orders, within="30 days") == 3'
+        " and days_since(last(orders)) < 1 and contact.customer_since < today and not contact.is_test"
+    )
+    each_world.playbook("wish", f"{WISH}\naudience: {audience}")
+    each_world.ticks("2026-05-03 12:00", "2026-05-04 09:00")
+    each_world.person("ada", country="DE", customer_since=date(2026, 4, 1), is_test=True, **BORN)
+    each_world.ticks("2026-06-30 09:00")
+    assert state(each_world) == ("kept out", "birthday 2026: not in the audience: contact.revenue > 60")
+    assert clauses(each_world)[1:] == [
+        ('contact.country == "PL"', "contact.country is 'PL'", True),
+        ("contact.revenue > 60", "contact.revenue is 58.5", False),
+        ('count(orders, within="30 days") == 3', 'count(orders, within="30 days") is 3', True),
+        (
+            "days_since(last(orders)) < 1",
+            "last(orders) is 2026-05-03 10:00 UTC, days_since(last(orders)) is 0.958333",
+            True,
+        ),
+        ("contact.customer_since < today", "contact.customer_since is 2026-04-01, today is 2026-05-04", True),
+        ("not contact.is_test", "contact.is_test is missing", True),
     ]
 
 

@@ -137,6 +137,8 @@ decisions = sa.Table(
     sa.Column("send_id", sa.Text),
     #: Which way of a choose or split was taken; whether what a wait was for has come.
     sa.Column("branch", sa.Text),
+    #: Where the audience kept somebody out, what it saw: `{"contact.country": "DE"}`.
+    sa.Column("seen", Json),
     sa.UniqueConstraint("playbook", "contact_id", "occasion", "step"),
     one_of("status", "done", "held", "skipped", "ended", "failed", "unsure"),
 )

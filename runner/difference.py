@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from pydantic import BaseModel
 
 from runner.actions import MailAction, Wait
-from runner.circumstances import people_of, source_ids
+from runner.circumstances import living, people_of, source_ids
 from runner.enroll import INSIDE, candidates
 from runner.playbook import Playbook
 from runner.settings import Settings
@@ -38,7 +38,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Mover:
-    """Somebody for whom the edit makes a difference, and when they enter by the old and the new text."""
+    """Somebody for whom the edit makes a difference, and when they enter, or go on, by the old and the new text."""
 
     contact: int
     source_id: str
@@ -46,9 +46,13 @@ class Mover:
     occasion: str
     old: datetime | None
     new: datetime | None
+    #: Of somebody inside, the wait that is over at another time.
+    step: str = ""
 
     @property
     def change(self) -> str:
+        if self.step:
+            return "go on"
         return "enter" if self.old is None else "leave" if self.new is None else "move"
 
     def document(self) -> dict[str, Any]:
@@ -112,7 +116,9 @@ def movers(
     settings: Settings,
     days: int,
 ) -> Iterator[Mover]:
-    """Everybody who would enter within these days by one text and not the other, or at another time."""
+    """Everybody who would enter within these days by one text and not the other, or at another time; then those inside
+    who follow the edit and whose wait is over at another time.
+    """
     before = _entries(connection, *old, settings, days) if old else {}
     after = _entries(connection, *new, settings, days) if new else {}
     otherwise = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
@@ -130,6 +136,35 @@ def movers(
                 before.get(key),
                 after.get(key),
             )
+
+    if old is not None and new is not None and new[0].keys.on_edit == "move":
+        yield from _waiters(connection, old[0], new[0], new[1].now, settings)
+
+
+def _waiters(
+    connection: sa.Connection, old: Playbook, new: Playbook, now: datetime, settings: Settings
+) -> Iterator[Mover]:
+    waits = {step.id: step.action for step in new.steps if isinstance(step.action, Wait)}
+    one = enrollments.c
+    inside = (one.playbook == old.id, one.state == "active", one.step.in_(waits))
+    chosen = sa.select(living(one.contact_id), one.occasion, one.step, one.step_since).where(*inside).order_by(one.id)
+    for part in connection.execute(chosen).partitions(CHUNK):
+        ids = [contact for contact, *_ in part]
+        sources, people = source_ids(connection, ids), people_of(connection, ids)
+        for contact, occasion, step, since in part:
+            zone = people[contact]["zone"]
+            before, after = (
+                max(now, wait.over_at(since, zone, settings.calendar))
+                for wait in (_wait(old, step) or waits[step], waits[step])
+            )
+            if before != after:
+                told = (sources.get(contact, ""), people[contact]["email"], occasion, before, after, step)
+                yield Mover(contact, *told)
+
+
+def _wait(playbook: Playbook, step: str) -> Wait | None:
+    known = playbook.step(step)
+    return known.action if known is not None and isinstance(known.action, Wait) else None
 
 
 def _entries(

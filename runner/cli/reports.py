@@ -122,20 +122,28 @@ def difference_lines(one: Difference, people: Iterable[Mover], *, days: int, zon
     counted: Counter[str] = Counter()
     for who in people:
         counted[who.change] += 1
-        if len(first) < SHOWN_MOVERS:
+        # The first of each kind: of very many who enter nobody would see who no longer does.
+        if counted[who.change] <= SHOWN_MOVERS:
             first.append(who)
-    words = {"enter": "enter who would not have", "leave": "no longer enter", "move": "enter at another time"}
+    words = {
+        "enter": "enter who would not have",
+        "leave": "no longer enter",
+        "move": "enter at another time",
+        "go on": "inside go on at another time",
+    }
     told = [f"{counted[change]:,} {words[change]}" for change in words if counted[change]]
     yield Padding(
         Text(f"within {days} days: " + (", ".join(told) or "the same people enter at the same times")), (0, 2)
     )
     yield from (Padding(Text(words), (0, 2)) for words in _inside_words(one))
     if first:
-        yield Padding(_movers_table(first, zone), (0, 2))
+        yield Padding(_movers_table(sorted(first, key=lambda who: [*words].index(who.change)), zone), (0, 2))
+    if more := counted.total() - len(first):
+        yield Padding(Text(f"and {more:,} more; --json tells of everybody", "dim"), (0, 2))
 
 
-#: People that a terminal shows of each edited playbook; `--json` gives all.
-SHOWN_MOVERS = 10
+#: People of each kind that a terminal shows of each edited playbook; `--json` gives all.
+SHOWN_MOVERS = 5
 
 
 def _inside_words(one: Difference) -> Iterator[str]:
@@ -155,7 +163,9 @@ def _movers_table(people: Sequence[Mover], zone: str) -> Table:
         table.add_column(head)
     for who in people:
         times = (_moment(at, zone) if at else Text("–", "dim") for at in (who.old, who.new))
-        table.add_row(plain(who.email or who.source_id), plain(who.occasion), *times)
+        table.add_row(
+            plain(who.email or who.source_id), plain(", ".join(filter(None, (who.occasion, who.step)))), *times
+        )
     return table
 
 

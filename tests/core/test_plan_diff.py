@@ -83,6 +83,18 @@ def test_those_inside_keep_their_version_or_move(each_world: World) -> None:
         assert difference.inside == inside
 
 
+def test_sends_of_those_inside_that_would_move_are_told_with_both_times(each_world: World) -> None:
+    party(each_world, "on_edit: move")
+    each_world.tick("2026-05-04 09:00")
+    each_world.playbook("wish", f"on_edit: move\n{WISH}{MAILS.replace('3 days', '1 day')}")
+    _, people = told(each_world, "2026-05-04 10:00", days=1)["wish"]
+    assert [(who.source_id, who.change, who.step, who.old, who.new) for who in people] == [
+        ("ada", "go on", "wait-1", utc("2026-05-07 09:00"), utc("2026-05-05 09:00"))
+    ]
+    each_world.playbook("wish", f"on_edit: keep\n{WISH}{MAILS.replace('3 days', '1 day')}")
+    assert told(each_world, "2026-05-04 10:00", days=1)["wish"][1] == []
+
+
 def test_a_new_and_a_deleted_playbook_and_a_new_name_are_told_as_such(each_world: World) -> None:
     party(each_world)
     each_world.delete("wish")

@@ -11,7 +11,7 @@ from runner.enroll.refusals import NO_TEXT, NOT_IN_THE_AUDIENCE, refusal, was_he
 from runner.playbook import Playbook
 from runner.settings import Settings
 from runner.store.functions import draw
-from runner.store.tables import companies, contacts, decisions, enrollments
+from runner.store.tables import ACCOUNT, companies, contacts, decisions, enrollments
 from runner.store.types import Json
 from runner.triggers import Window
 
@@ -58,6 +58,7 @@ def _fired(playbook: Playbook, window: Window, settings: Settings) -> sa.Select[
             window.concerns(match.c.contact_id),
             ~inside,
             _not_existing(playbook, match),
+            sa.true() if playbook.trigger.concerns_account else contacts.c.key != ACCOUNT,
         )
     )
 

@@ -89,6 +89,9 @@ class Trigger(Part):
         """
         return None
 
+    #: Whether it is about the account itself, for whom no other trigger fires.
+    concerns_account: ClassVar[bool] = False
+
     @property
     def concerns_company(self) -> bool:
         """Whether one of a company's people hears of what is the company's: it changes who when another one changes."""

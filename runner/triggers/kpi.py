@@ -38,6 +38,7 @@ class Kpi(Trigger):
     name: ClassVar[str] = "kpi"
     example: ClassVar[str] = "kpi: {key: churn_rate, above: 7%, per: month, periods: 2}"
     its_occasion: ClassVar[str] = "the period: `churn_rate 2026-10`"
+    concerns_account: ClassVar[bool] = True
     silence: ClassVar[str] = "it is about the account, and no customer enters"
 
     #: The figure, as `regulars kpis --json` calls it.

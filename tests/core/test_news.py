@@ -27,18 +27,22 @@ from connectors.records import (
     Event,
     FieldType,
     Invoice,
+    Message,
     Order,
     Record,
     Refund,
+    Subscription,
     Survey,
     Ticket,
 )
+from runner.app.alarms import stand_in
 from runner.app.doctor import examine
 from runner.app.entering import enroll_all, windows
 from runner.enroll import register
 from runner.playbook import Playbook, read_playbooks
 from runner.store.marks import forget, marks_of, read_by
 from runner.store.tables import (
+    alarms,
     changed_contacts,
     companies,
     contacts,
@@ -138,6 +142,18 @@ PLAYBOOKS = {
         reenter: after 2 days
     """,
     "in_hours": "trigger: {schedule: {every: 2 days, stagger: 20 hours}}\nreenter: never",
+    "closing": "trigger: {date: {of: deal.closed_at, after: 1 day}}",
+    "trial": "trigger: {date: {of: subscription.trial_end, before: 1 day}}",
+    "wrote": """
+        trigger: {event: {kind: message}}
+        audience: sum(orders.total, within="3 days") > 5 or months_since(contact.customer_since) >= 1
+    """,
+    "fallen": "trigger: {low_score: {kind: nps, fallen_by: 2}}",
+    "alarmed": """
+        trigger: {kpi: {key: churn_rate, above: 7%}}
+        audience: now > "2026-02-21"
+        actions: [{wait: 1 day}]
+    """,
     "by_hand": "trigger: {manual: {}}",
 }
 #: How many of them run in a life that chance writes.
@@ -207,6 +223,7 @@ class Twin(World):
         self.do(custom_fields.insert().values(PAGE))
         seen = login("ada", "first", _hours(-50), "home")
         self.hear(Company(company_id="c", name="Acme"), *_AT_FIRST, seen, fields=OWN)
+        stand_in(self.store, self.app.settings)
 
     def enroll(self) -> None:
         """A tick up to the door."""
@@ -255,9 +272,37 @@ def cart(who: str, id: str, at: datetime) -> Cart:
     return Cart(cart_id=f"{who}{id}", contact_id=who, created_at=at, total=Decimal(10), currency="EUR")
 
 
-def deal(id: str, stage: str, at: datetime, who: str | None) -> Deal:
+def deal(id: str, stage: str, at: datetime, who: str | None, closed: datetime | None = None) -> Deal:
     """A deal of somebody, or of the company: whoever is its primary contact hears of it."""
-    return Deal(deal_id=id, contact_id=who, company_id="c", stage=stage, created_at=at, is_won=False)
+    return Deal(deal_id=id, contact_id=who, company_id="c", stage=stage, created_at=at, is_won=False, closed_at=closed)
+
+
+def trial(who: str, ends: date) -> Subscription:
+    terms = {"kind": "licence", "interval": "month", "quantity": Decimal(1), "unit_amount": Decimal(9)}
+    return Subscription(
+        subscription_id=f"s{who}", customer_id=who, product="p", started_on=_days(-9), trial_end=ends, **terms
+    )
+
+
+def message(who: str, thread: str, at: datetime) -> Message:
+    return Message(thread_id=thread, customer_id=who, contact_id=who, direction="in", at=at)
+
+
+def alarming(period: str) -> Happening:
+    """A figure has passed its mark."""
+
+    def alarm(world: Twin) -> None:
+        told = {"name": "Churn rate", "value": 0.1, "n": 99, "mark": 0.07, "told": "10 %", "mark_told": "7 %"}
+        row = {
+            "playbook": "alarmed",
+            "key": "churn_rate",
+            "period": period,
+            "at": world.now + timedelta(minutes=1),
+            **told,
+        }
+        world.do(world.store.insert(alarms).values(row).on_conflict_do_nothing())
+
+    return Happening(alarm, f"alarm of {period}")
 
 
 def bill(who: str, due: date, paid: date | None) -> Invoice:
@@ -318,7 +363,9 @@ others = st.one_of(
     st.builds(login, some, st.sampled_from("xyz"), lately, st.sampled_from(["home", "shop"])),
     st.builds(ticket, some, lately, optional(lately)),
     st.builds(cart, some, st.sampled_from("xy"), lately),
-    st.builds(deal, st.sampled_from("xy"), st.sampled_from(["new", "won"]), lately, optional(some)),
+    st.builds(deal, st.sampled_from("xy"), st.sampled_from(["new", "won"]), lately, optional(some), optional(lately)),
+    st.builds(trial, some, near),
+    st.builds(message, some, st.sampled_from("xy"), lately),
     st.builds(bill, some, near, optional(near)),
     st.builds(contract, some, near),
 ).map(hearing)
@@ -381,6 +428,7 @@ changes = st.one_of(
     renamed,
     others,
     others,
+    st.sampled_from(["2026-01", "2026-02"]).map(alarming),
     st.builds(lambda id, away: paused(id, away=away), st.sampled_from(["birthday", "csat"]), st.booleans()),
     st.builds(edited, st.sampled_from(["birthday", "renewal"]), st.sampled_from(["PL", "US"])),
 )
@@ -448,7 +496,9 @@ FULL_LIFE: Sequence[Happening] = [
         *(bill(who, _days(place - 1), None) for place, who in enumerate(WHO)),
         *(contract(who, _days(place + 2)) for place, who in enumerate(WHO)),
         deal("x", "new", _hours(4), None),
-        deal("y", "won", _hours(5), "cyd"),
+        deal("y", "won", _hours(5), "cyd", _hours(-18)),
+        *(trial(who, _days(place + 1)) for place, who in enumerate(WHO)),
+        *(message(who, "x", _hours(5)) for who in WHO),
         *(ticket(who, _hours(-9), _hours(8)) for who in WHO),
         Order(order_id="old", contact_id="dee", total=Decimal(10), ordered_at=START - timedelta(days=365)),
         Survey(response_id="good", contact_id="bob", kind="nps", scale="0-10", score=9, responded_at=_hours(6)),
@@ -461,7 +511,11 @@ FULL_LIFE: Sequence[Happening] = [
         Order(order_id="new", contact_id="cyd", total=Decimal(10), ordered_at=_hours(26)),
         Order(order_id="more", contact_id="cyd", total=Decimal(10), ordered_at=_hours(27)),
     ),
-    *_a_day_later(replace(_lives("bob", -2, 5, country="US", timezone="Asia/Tokyo"), company_id=None)),
+    alarming("2026-01"),
+    *_a_day_later(
+        replace(_lives("bob", -2, 5, country="US", timezone="Asia/Tokyo"), company_id=None),
+        Survey(response_id="worse", contact_id="bob", kind="nps", scale="0-10", score=7, responded_at=_hours(50)),
+    ),
     *_a_day_later(
         Company(company_id="c", name="Gone"),
         replace(_lives("bob", -2, 5, country="PL"), company_id=None, custom={"churn_risk": 0.9}),

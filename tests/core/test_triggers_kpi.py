@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import sqlalchemy as sa
 
 from runner.report import spans_before
+from runner.store.tables import ACCOUNT, contacts, enrollments
 from tests.core.world import World, utc
 
 WATCH = """
@@ -49,6 +51,17 @@ def test_a_figure_whose_whole_interval_lies_beyond_the_mark_is_told_once(lively:
     assert len(told(lively)) == 1
     assert "Customer churn rate of 2026-05 is 85.0 %" in told(lively)[0]
     assert "above 40.0 %" in told(lively)[0]
+
+
+def test_the_account_that_is_told_is_nobody_whom_other_playbooks_take_in(lively: World) -> None:
+    lively.playbook(
+        "all", "trigger: {schedule: {every: 1 day, stagger: false}}\nactions: [{create_task: {subject: Call}}]"
+    )
+    for day in ("2026-06-02", "2026-06-03", "2026-06-04"):
+        lively.tick(f"{day} 09:00")
+    asked = lively.rows(sa.select(contacts.c.key).join(enrollments).where(enrollments.c.playbook == "all").distinct())
+    assert len(asked) == 40
+    assert ACCOUNT not in {row.key for row in asked}
 
 
 def test_what_was_so_before_the_playbook_ran_is_existing(lively: World) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -14,15 +13,18 @@ from runner.actions import Split
 from runner.effect.rails import Rail, rails
 from runner.effect.statistics import better, p_of, people_needed, standing, z_of
 from runner.effect.verdict import Judged, Plan, Verdict, judged
-from runner.kpis.assigned import Assigned, Outcome, base_rate, of_split
 from runner.kpis.contrasts import Arm, Contrast, Together
-from runner.kpis.customers import currencies_without_rate
+from runner.kpis.customers import all_priced
 from runner.kpis.intervals import Interval
 from runner.kpis.measure import Asked, default_period
-from runner.kpis.tried import HOLDOUT, TREATED, Aim, aims, arms, tried
+from runner.kpis.outcome import Outcome
+from runner.kpis.tried import HOLDOUT, TREATED, Aim, aims, tried
 from runner.playbook import Playbook
 from runner.settings import Settings
 from runner.store.tables import playbooks
+
+if TYPE_CHECKING:
+    from runner.kpis.assigned import Assigned
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ def _among_all(effects: Sequence[Effect]) -> list[Effect]:
 def _of_playbook(asked: Asked, aim: Aim, begun: datetime) -> Effect:
     found = tried(asked, aim)
     plan = _plan(asked, aim.outcome, begun, aim.held_out)
-    told = _effect(aim.playbook, aim.outcome, "", (TREATED, HOLDOUT), found.rows, plan, found.contrast)
+    told = _effect(aim.playbook, aim.outcome, "", (TREATED, HOLDOUT), found.assigned, plan, found.contrast)
     told = replace(told, rails=rails(asked, aim.playbook, found.contrast))
     if not found.compares:
         return _said(told, Verdict.NO_HOLDOUT, "nobody is held out: what would have happened anyway is unknown")
@@ -147,19 +149,19 @@ def _of_playbook(asked: Asked, aim: Aim, begun: datetime) -> Effect:
 
 def _of_splits(asked: Asked, playbook: Playbook, outcome: Outcome, begun: datetime) -> Iterator[Effect]:
     """Each way against the first one, which is the yardstick."""
+    from runner.kpis.assigned import of_split
+
     for step in playbook.steps:
         if not isinstance(step.action, Split):
             continue
-        rows = of_split(asked, playbook.id, step.id, outcome)
-        priced = not asked.once(currencies_without_rate)
+        assigned = of_split(asked, playbook.id, step.id, outcome)
         first, *others = step.action.arms
         for arm in others:
             share = first.share / (first.share + arm.share) if first.share + arm.share else 0.0
             plan = _plan(asked, outcome, begun, share)
-            pair = [row for row in rows if row.arm in (arm.name, first.name)]
             ways = (arm.name, first.name)
-            contrast = Contrast.of(*arms([row for row in pair if row.over], ways), priced=priced)
-            yield _effect(playbook.id, outcome, step.id, ways, pair, plan, contrast)
+            contrast = Contrast.of(*assigned.finished.arms(ways), priced=asked.always(all_priced))
+            yield _effect(playbook.id, outcome, step.id, ways, assigned, plan, contrast)
 
 
 def _effect(
@@ -167,18 +169,19 @@ def _effect(
     outcome: Outcome,
     step: str,
     ways: tuple[str, str],
-    rows: Sequence[Assigned],
+    assigned: Assigned,
     plan: Plan | None,
     contrast: Contrast,
 ) -> Effect:
-    over = [row for row in rows if row.over]
-    arrived = [(at, *arms(list(there), ways)) for at, there in groupby(over, key=lambda row: row.at)]
-    unfinished = sum(row.people.n for row in rows if not row.over)
+    unfinished = sum(arm.n for arm in assigned.unfinished.arms(ways))
+    arrived = list(assigned.finished.arrived(ways))
     return Effect(playbook, outcome, step, ways, contrast, unfinished, plan, judged(plan, arrived))
 
 
 def _plan(asked: Asked, outcome: Outcome, begun: datetime, held_out: float) -> Plan | None:
     """By what customers did before the playbook's first tick, which later numbers do not move."""
+    from runner.kpis.assigned import base_rate
+
     if not 0 < held_out < 1:
         return None
     n, did = base_rate(asked, outcome, begun)

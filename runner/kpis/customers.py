@@ -115,6 +115,13 @@ def first_net(asked: Asked) -> Decimal:
     return first_net_of(asked)
 
 
+def all_priced(asked: Asked) -> bool:
+    """Whether every order that counts has an exchange rate."""
+    from runner.kpis.orders import every_order
+
+    return asked.always(every_order).unpriced is None
+
+
 def currencies_without_rate(asked: Asked) -> list[str]:
     """The currencies of orders that no rate is known for."""
     some = sa.select(purchases.c.currency).where(purchases.c.value.is_(None)).distinct()

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from runner.kpis.measure import Asked, Figure, Kpi, Measure, Period, Reason, Segment, default_period
 from runner.kpis.periods import Step, periods_before
-from runner.kpis.set import KPIS, compute, named_figure
+from runner.kpis.set import KPIS, compute_each, named_figure
 from runner.settings import Settings
 from runner.store import Store
 from runner.store.tables import cursors, kpi_values
@@ -98,12 +98,10 @@ def refresh(store: Store, settings: Settings, now: datetime) -> int:
     open_still = (now - _STILL_OPEN).date()
     missing = [one for one in standing if (one.start, one.end) not in there]
     again = [one for one in standing if one not in missing and one.end >= open_still]
-    written = 0
-    for period in [*again, *missing[:AT_ONCE]]:
-        with store.read() as connection:
-            figures = compute(connection, period=period, as_of=now, settings=settings)
-        written += keep(store, figures, settings)
-    return written
+    periods = [*again, *missing[:AT_ONCE]]
+    with store.read() as connection:
+        counted = compute_each(connection, periods=periods, as_of=now, settings=settings)
+    return keep(store, [kpi for figures in counted for kpi in figures], settings)
 
 
 def rules(settings: Settings) -> str:

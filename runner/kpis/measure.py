@@ -122,6 +122,7 @@ class Asked:
     #: Only of these people; None: of all.
     segment: Segment | None = None
     _told: dict[Callable[[Asked], Any], Any] = field(default_factory=dict, repr=False)
+    _always: dict[Callable[[Asked], Any], Any] = field(default_factory=dict, repr=False)
 
     @cached_property
     def start(self) -> datetime:
@@ -170,6 +171,17 @@ class Asked:
             self._told[query] = query(self)
         told: Told = self._told[query]
         return told
+
+    def always(self, query: Callable[[Asked], Told]) -> Told:
+        """The same of what does not go by the period: all periods that are asked of one after another share it."""
+        if query not in self._always:
+            self._always[query] = query(self)
+        told: Told = self._always[query]
+        return told
+
+    def of(self, period: Period) -> Asked:
+        """Another period, at the same instant and of the same people."""
+        return replace(self, period=period, _told={})
 
 
 @dataclass(frozen=True, slots=True)

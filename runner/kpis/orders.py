@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import sqlalchemy as sa
 
-from runner.kpis.customers import counting
 from runner.kpis.days import local_days
 from runner.kpis.measure import Asked
 from runner.kpis.rows import not_counted
@@ -53,6 +52,32 @@ class Orders:
         summed: Ints = np.add.reduceat(of_orders, self.begins[:-1], dtype=np.int64)
         return summed
 
+    def between(self, customers: Ints, since: Ints, until: Ints) -> tuple[Ints, Ints]:
+        """How many orders each of some customers made after an instant and up to another, and for how much."""
+        if not len(self):
+            return np.zeros(len(customers), np.int64), np.zeros(len(customers), np.int64)
+        place = np.minimum(np.searchsorted(self.customers, customers), len(self) - 1)
+        many = np.where(self.customers[place] == customers, np.diff(self.begins)[place], 0)
+        whose = np.repeat(np.arange(len(customers)), many)
+        order = np.arange(len(whose)) + np.repeat(self.begins[place] - (np.cumsum(many) - many), many)
+        inside = (self.at[order] > since[whose]) & (self.at[order] <= until[whose])
+        value = np.where(inside, self.value[order], 0)
+        # Whole numbers of this size are exact as floats.
+        counts, sums = (np.bincount(whose, each, len(customers)).astype(np.int64) for each in (inside, value))
+        return counts, sums
+
+    def before(self, instant: int) -> Orders:
+        """Those up to an instant, which is not included."""
+        early: Yes = self.at < instant
+        if early.all():
+            return self
+        many = self.each(early)
+        there = many > 0
+        begins = np.concatenate(([0], np.cumsum(many[there])))
+        unpriced = None if self.unpriced is None else self.unpriced[early]
+        some = unpriced if unpriced is not None and unpriced.any() else None
+        return Orders(self.customers[there], begins, self.at[early], self.value[early], some)
+
     def days(self, asked: Asked) -> tuple[Ints, Ints]:
         """The days on which each customer ordered, several orders of one day once: customers' places, local days."""
         place = np.repeat(np.arange(len(self)), np.diff(self.begins))
@@ -64,10 +89,22 @@ class Orders:
 
 def orders(asked: Asked) -> Orders:
     """All orders up to the period's end, as known at the as-of instant."""
+    over = asked.midnight(asked.period.end)
+    told = asked.always(every_order)
+    return told.before(instant(over)) if over <= asked.as_of else told
+
+
+def every_order(asked: Asked) -> Orders:
+    """All orders known at the as-of instant, of whatever time before it: read once for any number of periods."""
     p = purchases.c
-    bought = sa.select(p.contact_id, p.at, p.value).where(counting(asked))
-    contact, at, value = arrays(asked.connection, bought, by=p.contact_id)
-    customer = _whose(asked, contact)
+    counting = p.at <= asked.as_of, asked.known(p.seen_at), p.net > 0
+    bought = sa.select(p.contact_id, p.at, p.value).where(*counting)
+    return by_customer(asked, *arrays(asked.connection, bought, by=p.contact_id))
+
+
+def by_customer(asked: Asked, contact: Ints, at: Ints, value: Ints) -> Orders:
+    """Rows of contacts in order of the customers they are or belong to; those of nobody who counts are left out."""
+    customer = whose(asked, contact)
     here = customer > 0
     if not here.all():
         customer, at, value = customer[here], at[here], value[here]
@@ -88,9 +125,14 @@ def instant(at: datetime) -> int:
     return (at - _EPOCH) // timedelta(microseconds=1)
 
 
-def _whose(asked: Asked, contact: Ints) -> Ints:
+def instant_of(microseconds: int) -> datetime:
+    """The other way round."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def whose(asked: Asked, contact: Ints) -> Ints:
     """The customer each contact is or belongs to; 0 where none of those that count."""
-    left_out = np.array(json.loads(asked.once(not_counted) or "[]"), np.int64)
+    left_out = np.array(json.loads(asked.always(not_counted) or "[]"), np.int64)
     person = _survivors(asked, np.where(np.isin(contact, left_out), 0, contact) if len(left_out) else contact)
     if asked.segment is not None:
         some = numbers(asked.connection, asked.segment.people)[0]

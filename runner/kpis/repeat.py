@@ -136,7 +136,7 @@ def unpriced(asked: Asked, orders: int, n: int) -> Figure | None:
     """No amount at all where some orders have no exchange rate: none is dropped, none taken as 1 to 1."""
     if not orders:
         return None
-    listed = ", ".join(asked.once(currencies_without_rate))
+    listed = ", ".join(asked.always(currencies_without_rate))
     return nothing(Reason.MISSING_RATE, n=n, note=f"No exchange rate for {listed}.")
 
 

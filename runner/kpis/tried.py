@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from runner.kpis.assigned import Assigned, Outcome, of_playbook
-from runner.kpis.contrasts import Arm, Contrast, is_broken
-from runner.kpis.customers import currencies_without_rate
+from runner.kpis.contrasts import Contrast, is_broken
+from runner.kpis.customers import all_priced
 from runner.kpis.measure import Asked
+from runner.kpis.outcome import Outcome
 from runner.playbook import Goal, Holdout
 from runner.store.tables import enrollments, playbook_versions, playbooks
+
+if TYPE_CHECKING:
+    from runner.kpis.assigned import Assigned
 
 #: What counts for a playbook without a goal.
 USUAL = Outcome("order", timedelta(days=60))
@@ -37,7 +40,7 @@ class Tried:
     """A playbook against its holdout: everybody assigned, and the two arms of whose days are over."""
 
     aim: Aim
-    rows: Sequence[Assigned]
+    assigned: Assigned
     contrast: Contrast
     #: People in all, those held out, and how many of them should be.
     people: int
@@ -60,23 +63,18 @@ class Tried:
 
 def tried(asked: Asked, aim: Aim, *, in_period: bool = False) -> Tried:
     """Of all who were assigned up to the as-of instant, or of those assigned in the period alone."""
-    rows = of_playbook(asked, aim.playbook, aim.outcome)
-    counted = [row for row in rows if row.over and (not in_period or asked.start <= row.at < asked.end)]
-    one, other = arms(counted, (TREATED, HOLDOUT))
+    from runner.kpis.assigned import of_playbook
+
+    assigned = of_playbook(asked, aim.playbook, aim.outcome)
+    over = (assigned.between(asked.start, asked.end) if in_period else assigned).finished
     return Tried(
         aim,
-        rows,
-        Contrast.of(one, other, priced=not asked.once(currencies_without_rate)),
-        people=sum(row.people.n for row in rows),
-        held_out=sum(row.people.n for row in rows if row.arm == HOLDOUT),
-        expected=sum(row.people.n * aim.shares.get(row.version, aim.held_out) for row in rows),
+        assigned,
+        Contrast.of(over.arm(TREATED), over.arm(HOLDOUT), priced=asked.always(all_priced)),
+        people=len(assigned),
+        held_out=assigned.arm(HOLDOUT).n,
+        expected=sum(n * aim.shares.get(version, aim.held_out) for version, n in assigned.by_version().items()),
     )
-
-
-def arms(rows: Sequence[Assigned], names: tuple[str, str]) -> tuple[Arm, Arm]:
-    """The people of two arms."""
-    first, second = (sum((row.people for row in rows if row.arm == name), Arm()) for name in names)
-    return first, second
 
 
 def aims(asked: Asked) -> Mapping[str, Aim]:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from runner.kpis import intervals
 from runner.kpis.contrasts import Arm, Contrast, Together, together
-from runner.kpis.customers import currencies_without_rate
+from runner.kpis.customers import all_priced
 from runner.kpis.intervals import Interval
 from runner.kpis.measure import Asked, Direction, Figure, Part, Unit, kpi, nothing
 from runner.kpis.repeat import unpriced
@@ -73,8 +73,7 @@ def _contrasts(asked: Asked) -> Sequence[Contrast]:
 
 def _revenue(asked: Asked, told: Together) -> Figure:
     if told.spent is None or told.spent_interval is None:
-        missing = asked.once(currencies_without_rate)
-        return unpriced(asked, len(missing), told.treated) or nothing(n=told.treated)
+        return unpriced(asked, not asked.always(all_priced), told.treated) or nothing(n=told.treated)
     return _of_all(told.treated, told.spent, told.spent_interval)
 
 

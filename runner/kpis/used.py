@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import count
 
 import numpy as np
 
@@ -65,8 +67,8 @@ def used_of(asked: Asked) -> Used:
     wanted = u.at >= since, asked.before(u.at), there(asked, usage)
     many, feature, at = grouped(asked.connection, u.user_id, u.feature, u.at, rows, *wanted)
     user = np.repeat(np.arange(len(many)), many)
-    numbers: dict[str, int] = {}
-    features = np.fromiter((numbers.setdefault(name, len(numbers)) for name in feature), np.int64, len(feature))
+    numbers: dict[str, int] = defaultdict(count().__next__)
+    features = np.fromiter(map(numbers.__getitem__, feature), np.int64, len(feature))
     return Used(user, at, local_days(asked, at), features, tuple(numbers))
 
 

@@ -47,6 +47,20 @@ def numbers(connection: sa.Connection, rows: sa.Select[Any]) -> list[Ints]:
     return [_read([text], column.type) for text, column in zip(texts, own.c, strict=True)]
 
 
+def apart(connection: sa.Connection, rows: sa.Select[Any], *by: str) -> list[tuple[tuple[str, ...], list[Ints]]]:
+    """The same by the words in some of the columns: in order of these words, and with the others as arrays."""
+    own = rows.subquery().c
+    words, others = [own[name] for name in by], [column for column in own if column.name not in by]
+    joined = sa.select(*words, *map(_joined, others)).group_by(*words).order_by(*words)
+    return [
+        (
+            tuple(row[: len(by)]),
+            [_read([text], column.type) for text, column in zip(row[len(by) :], others, strict=True)],
+        )
+        for row in connection.execute(joined)
+    ]
+
+
 def grouped(
     connection: sa.Connection,
     key: sa.ColumnElement[Any],

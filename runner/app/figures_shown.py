@@ -12,13 +12,15 @@ from runner import clock, kpis
 from runner.app.app import App
 from runner.app.clockwork import last_moment
 from runner.app.figuring import Question, figures
-from runner.kpis import GOALS, Kpi, Period, TableQuality
+from runner.kpis import GOALS, Kpi, Period, Step, TableQuality, Trend
 from runner.store.tables import contacts, cursors
 
 #: Nights that may have failed before figures are counted in the visit itself.
 NIGHTS = 3
 #: With more people than this nobody waits for figures to be counted in a visit: the night brings them.
 COUNTED_AT_ONCE = 200_000
+#: Periods of a trend.
+DRAWN = {Step.MONTHS: 12, Step.QUARTERS: 8, Step.YEARS: 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,23 @@ def shown(app: App, keys: Sequence[str] | None) -> Shown:
         return Shown(usual, [], is_awaited=True)
     asked = keys or tuple(measure.key for measure in kpis.KPIS)
     return Shown(usual, figures(app, Question(keys=asked)))
+
+
+def trends(app: App, keys: Sequence[str], step: Step = Step.MONTHS) -> Mapping[str, Trend]:
+    """How figures went, by key, as far back as they are kept; counted now where people are few enough to wait for."""
+    with app.store.read() as connection:
+        many = connection.scalar(sa.select(sa.func.max(contacts.c.id))) or 0
+        found = kpis.trend(
+            connection,
+            step=step,
+            many=DRAWN[step],
+            as_of=last_moment(app),
+            settings=app.settings,
+            keys=keys,
+            as_told=True,
+            counts=many <= COUNTED_AT_ONCE,
+        )
+    return {one.figures[0].key: one for one in found if any(kpi.value is not None for kpi in one.figures)}
 
 
 def _in_order(told: Sequence[Kpi], keys: Sequence[str] | None) -> Sequence[Kpi]:

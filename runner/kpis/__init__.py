@@ -27,7 +27,7 @@ from runner.kpis.measure import (
 from runner.kpis.periods import Step, name_of, periods_before
 from runner.kpis.quality import TableQuality, quality
 from runner.kpis.segment import segment_of
-from runner.kpis.set import KEYS, KPIS, compute, mistakes
+from runner.kpis.set import KEYS, KPIS, compute, compute_each, mistakes
 from runner.kpis.trend import Trend, trend
 
 __all__ = [
@@ -55,6 +55,7 @@ __all__ = [
     "calculate",
     "cohorts",
     "compute",
+    "compute_each",
     "default_period",
     "keep",
     "kept",

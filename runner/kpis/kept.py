@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -60,7 +60,7 @@ def kept(
     """The figures of a period as they were told last, in their order; none where it was never computed."""
     wanted = None if keys is None else {key.partition(".")[0] for key in keys}
     rows: dict[str, list[Any]] = {}
-    for row in _latest(connection, period, segment, rules(settings)):
+    for row in _latest(connection, period, segment, rules(settings), wanted):
         rows.setdefault(row.key.partition(".")[0], []).append(row)
     people = Segment(segment, sa.select(sa.null())) if segment else None
     return [
@@ -113,9 +113,14 @@ def rules(settings: Settings) -> str:
     return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
-def _latest(connection: sa.Connection, period: Period, segment: str, known: str) -> Sequence[Any]:
+def _latest(
+    connection: sa.Connection, period: Period, segment: str, known: str, wanted: Collection[str] | None = None
+) -> Sequence[Any]:
     v = kpi_values.c
-    of = (v.segment == segment, v.first == period.start, v.behind == period.end, v.rules == known)
+    of = [v.segment == segment, v.first == period.start, v.behind == period.end, v.rules == known]
+    if wanted is not None:
+        parts = (v.key.startswith(f"{key}.", autoescape=True) for key in wanted)
+        of.append(sa.or_(v.key.in_(wanted), *parts))
     last = sa.select(v.key, v.definition, sa.func.max(v.edition).label("edition")).where(*of)
     newest = last.group_by(v.key, v.definition).subquery()
     same = sa.and_(v.key == newest.c.key, v.definition == newest.c.definition, v.edition == newest.c.edition)

@@ -120,9 +120,7 @@ def compute(
 
     A key may be a KPI's or a part's; parts come with their KPI, right behind it. With a segment only its people count.
     """
-    (figures,) = compute_each(
-        connection, periods=(period,), as_of=as_of, settings=settings, keys=keys, segment=segment
-    )
+    (figures,) = compute_each(connection, periods=(period,), as_of=as_of, settings=settings, keys=keys, segment=segment)
     return figures
 
 
@@ -136,6 +134,8 @@ def compute_each(
     segment: Segment | None = None,
 ) -> list[list[Kpi]]:
     """The same of several periods: what does not go by the period, all orders above all, is read once for them."""
+    if not periods:
+        return []
     wanted = None if keys is None else {key.partition(".")[0] for key in keys}
     chosen = [measure for measure in KPIS if wanted is None or measure.key in wanted]
     first = Asked(connection, periods[0], as_of, settings, segment)

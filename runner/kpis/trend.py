@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from runner.kpis.kept import kept
 from runner.kpis.measure import Kpi, Period, Segment
 from runner.kpis.periods import Step, name_of, periods_before
-from runner.kpis.set import compute
+from runner.kpis.set import compute_each
 from runner.settings import Settings
 
 
@@ -38,33 +38,25 @@ def trend(
     settings: Settings,
     keys: Iterable[str],
     segment: Segment | None = None,
-    fresh: bool = True,
+    as_told: bool = False,
+    counts: bool = True,
 ) -> list[Trend]:
     """The figures of `keys`, without their parts, over the last `many` periods that are over.
 
-    Not `fresh`, a period's figures are those told last where there are any: a page does not wait for counting.
+    `as_told` takes those that were told last; without `counts` a period of which none were told is left out: a page
+    does not wait for counting.
     """
     wanted = tuple(dict.fromkeys(keys))
-    by_key: dict[str, list[Kpi]] = {key: [] for key in wanted}
-    for period in periods_before(as_of, settings.timezone, step, many):
-        for kpi in _figures(connection, period, as_of, settings, wanted, segment, fresh=fresh):
-            if kpi.key in by_key:
-                by_key[kpi.key].append(kpi)
-    return [Trend(step, figures) for figures in by_key.values() if figures]
-
-
-def _figures(
-    connection: sa.Connection,
-    period: Period,
-    as_of: datetime,
-    settings: Settings,
-    keys: Sequence[str],
-    segment: Segment | None,
-    *,
-    fresh: bool,
-) -> list[Kpi]:
-    told_before = None
-    if not fresh:
+    periods = periods_before(as_of, settings.timezone, step, many)
+    told: dict[Period, list[Kpi]] = {}
+    if as_told:
         text = segment.text if segment else ""
-        told_before = kept(connection, period=period, settings=settings, keys=keys, segment=text)
-    return told_before or compute(connection, period=period, as_of=as_of, settings=settings, keys=keys, segment=segment)
+        told = {one: kept(connection, period=one, settings=settings, keys=wanted, segment=text) for one in periods}
+    missing = [period for period in periods if not told.get(period)] if counts else []
+    counted = compute_each(connection, periods=missing, as_of=as_of, settings=settings, keys=wanted, segment=segment)
+    told |= dict(zip(missing, counted, strict=True))
+    by_key: dict[str, list[Kpi]] = {key: [] for key in wanted}
+    for kpi in (kpi for period in periods for kpi in told[period]):
+        if kpi.key in by_key:
+            by_key[kpi.key].append(kpi)
+    return [Trend(step, figures) for figures in by_key.values() if figures]

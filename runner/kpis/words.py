@@ -66,7 +66,7 @@ def target_words(kpi: Kpi) -> str:
     if kpi.target is None:
         return ""
     bounds = (("≥", kpi.target.at_least), ("≤", kpi.target.at_most))
-    return " ".join(f"{sign} {number_words(bound, kpi.unit)}" for sign, bound in bounds if bound is not None)
+    return " ".join(f"{sign} {value_words(kpi, bound)}" for sign, bound in bounds if bound is not None)
 
 
 def status_words(kpi: Kpi) -> str:

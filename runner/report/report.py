@@ -13,19 +13,13 @@ import sqlalchemy as sa
 from runner import clock, kpis
 from runner.effect import Effects
 from runner.kpis import Kpi, Status, Unit
-from runner.kpis.words import interval_words, number_words, value_words
+from runner.kpis.words import STATUS_WORDS, interval_words, number_words, status_words, target_words, value_words
 from runner.report.spans import Span, spans_before
 from runner.settings import Settings
 from runner.store.tables import alarms
 
 #: Periods in each row's bars.
 BARS = 6
-_STATUS = {
-    Status.MET: "target met",
-    Status.MISSED: "target missed",
-    Status.UNCLEAR: "short of the target, perhaps by chance",
-    Status.TOO_FEW: "too few to judge",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +62,8 @@ class Row:
     @property
     def tone(self) -> str:
         """Whether its standing against the target is good, bad or neither."""
-        return {_STATUS[Status.MET]: "good", _STATUS[Status.MISSED]: "bad"}.get(self.status, "none")
+        words = {STATUS_WORDS[Status.MET]: "good", STATUS_WORDS[Status.MISSED]: "bad"}
+        return words.get(self.status, "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +117,7 @@ def report_of(
     """Of the last full week, month or quarter before a day."""
     spans = spans_before(day, per, BARS)
     keys = kpis.shown_by_default(settings.kpis)
-    told = [_figures(connection, settings, keys, span, now) for span in spans]
+    told = _figures(connection, settings, keys, spans, now)
     rows = [_row(key, [figures.get(key) for figures in told], spans) for key in keys if key in told[0]]
     notes = dict.fromkeys(kpi.note for kpi in told[0].values() if kpi.note and kpi.key in keys)
     return Report(
@@ -138,10 +133,11 @@ def report_of(
 
 
 def _figures(
-    connection: sa.Connection, settings: Settings, keys: Sequence[str], span: Span, now: datetime
-) -> dict[str, Kpi]:
-    found = kpis.compute(connection, period=span.period, as_of=now, settings=settings, keys=keys)
-    return {kpi.key: kpi for kpi in found}
+    connection: sa.Connection, settings: Settings, keys: Sequence[str], spans: Sequence[Span], now: datetime
+) -> list[dict[str, Kpi]]:
+    periods = [span.period for span in spans]
+    found = kpis.compute_each(connection, periods=periods, as_of=now, settings=settings, keys=keys)
+    return [{kpi.key: kpi for kpi in figures} for figures in found]
 
 
 def _row(key: str, figures: Sequence[Kpi | None], spans: Sequence[Span]) -> Row:
@@ -156,19 +152,11 @@ def _row(key: str, figures: Sequence[Kpi | None], spans: Sequence[Span]) -> Row:
         n=latest.n,
         change=change,
         mood=mood,
-        status=_STATUS.get(latest.status, "") if latest.status else "",
-        target=_target(latest),
+        status=status_words(latest),
+        target=f"target {target_words(latest)}" if latest.target else "",
         why=latest.why,
         bars=_bars(figures, spans),
     )
-
-
-def _target(latest: Kpi) -> str:
-    if latest.target is None:
-        return ""
-    low, high = latest.target.at_least, latest.target.at_most
-    bounds = (("at least", low), ("at most", high))
-    return "target: " + " and ".join(f"{word} {value_words(latest, at)}" for word, at in bounds if at is not None)
 
 
 def _moved(latest: Kpi, before: Kpi | None, against: str) -> tuple[str, str]:

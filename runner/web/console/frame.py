@@ -14,8 +14,17 @@ from markupsafe import Markup, escape
 from runner import clock
 from runner.app.log_words import asides, came_of
 from runner.app.logins import Login
+from runner.kpis import name_of
 from runner.kpis.intervals import wilson
-from runner.kpis.words import interval_words, number_words, value_words
+from runner.kpis.words import (
+    alarm_words,
+    interval_words,
+    is_worth_a_line,
+    number_words,
+    status_words,
+    target_words,
+    value_words,
+)
 from runner.settings import Settings
 
 _HERE = Path(__file__).parent
@@ -78,11 +87,17 @@ class Frame:
             "value": value_words,
             "interval": interval_words,
             "figure": number_words,
+            "aim": target_words,
+            "standing": status_words,
+            "alarm": alarm_words,
+            "period_name": lambda kpi, step: name_of(kpi.period, step),
             "asides": lambda row: asides(row, self._zone),
             "came": lambda row: " · ".join(came_of(row)),
             "plain": plain,
             "ticked": ticked,
         }
+
+        self._environment.tests["worth_a_line"] = is_worth_a_line
 
     def render(self, guest: Guest, template: str, /, **values: object) -> str:
         return self._environment.get_template(f"{template}.html").render(guest=guest, root=guest.root, **values)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from runner.render import Templates
 from runner.render.languages import shipped
-from tests.render.given import LINKS, REPOSITORY, SENDER, mailings, mjml, person, received, shared, written
+from tests.render.given import EVENT, LINKS, REPOSITORY, SENDER, mailings, mjml, person, received, shared, written
 
 STARTERS = Templates(REPOSITORY / "templates", LINKS, SENDER)
-#: The starters that are told in every language: what customers are asked, promised and given.
-TOLD = {path.stem for path in (REPOSITORY / "templates/email/de").glob("*.mjml")}
+#: The mails of all starters.
+TOLD = {name.removeprefix("email/") for name in STARTERS.names()}
 
 
 def told(tmp_path: Path, usual: str = "en") -> Templates:
@@ -78,9 +79,8 @@ def test_a_mistake_in_one_language_is_told_where_it_stands(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("language", shipped())
-def test_the_starters_that_customers_answer_speak_the_languages_of_the_pages(language: str) -> None:
+def test_every_starter_speaks_the_languages_of_the_pages(language: str) -> None:
     assert {path.stem for path in (REPOSITORY / f"templates/email/{language}").glob("*.mjml")} == TOLD
-    assert {"nps", "csat", "exit", "ticket", "review", "referral", "received"} <= TOLD
     for name in sorted(TOLD):
         own, english = (STARTERS.preview(f"email/{name}", "x", person(language=reads)) for reads in (language, "en"))
         assert f'lang="{ {"zh": "zh-Hans"}.get(language, language) }"' in own[1]
@@ -92,3 +92,21 @@ def test_the_starters_that_customers_answer_speak_the_languages_of_the_pages(lan
 
 def _links(html: str) -> list[str]:
     return [link.partition("?subject=")[0] for link in re.findall(r'href="([^"]+)"', html)]
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "words"),
+    [
+        ("en", "1 point to use", "1 of your points expires on"),
+        ("de", "Einzulösen: 1 Punkt", "1 Ihrer Punkte verfällt am"),
+        ("es", "1 punto por usar", "1 de sus puntos caduca el"),
+        ("fr", "1 point à utiliser", "1 de vos points expire le"),
+        ("pl", "Punkty do wykorzystania: 1", "Punkty, które wygasną 1 grudnia 2026: 1"),
+    ],
+)
+def test_a_single_point_is_told_as_one(language: str, title: str, words: str) -> None:
+    somebody = person(language=language)
+    reader = replace(somebody, context={**somebody.context, "event": {**EVENT, "points": 1.0}})
+    text = STARTERS.preview("email/points_expiring", "x", reader)[2]
+    assert title in text.splitlines()
+    assert words in text

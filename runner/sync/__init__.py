@@ -93,12 +93,12 @@ def sync(
         intake.flush()
         intake.synced.warnings += _finish(store, source, pull, whole=full or cursor is None or intake.resumed)
     except ConnectorError:
-        advance(store, None, now, settings, pace)
+        advance(store, None, now, settings, Pace(steady=pace.steady))
         raise
     if (full or intake.resumed) and looked_before:
         intake.synced.reconciled = intake.reconciled()
     _make_again_if_settings_changed(store, pull)
-    refreshed = advance(store, None, now, settings, pace)
+    refreshed = advance(store, None, now, settings, Pace(steady=pace.steady))
     synced = replace(intake.synced, calls=source.calls - calls, without_rate=refreshed.without_rate)
     if synced.held_back:
         raise TooManyGone(synced)

@@ -14,9 +14,11 @@ AnyRow: TypeAlias = "sa.Row[*tuple[Any, ...]]"
 #: Rows a transaction writes at the most: no writer shall wait long for another one.
 CHUNK = 250
 #: Rows that it writes at the least, however slow the machine is.
-_LEAST = 50
-#: Seconds that it is meant to last: somebody who waits for it waits 50 ms at the most.
-_AIM = 0.03
+_LEAST = 40
+#: Rows of the first one: what a row costs is not known yet.
+_FIRST = 50
+#: Seconds that it is meant to last: rows cost more or less than those before, and nobody shall wait more than 50 ms.
+_AIM = 0.025
 
 
 def update_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -41,8 +43,8 @@ class Pace:
     """
 
     def __init__(self, *, steady: bool = False) -> None:
-        self._steady = steady
-        self.rows = CHUNK if steady else CHUNK // 5
+        self.steady = steady
+        self.rows = CHUNK if steady else _FIRST
 
     def portion(self, rows: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
         """What comes next of the rows, and what is left."""
@@ -54,6 +56,6 @@ class Pace:
         with transaction as connection:
             began = perf_counter()
             yield connection
-        if not self._steady:
+        if not self.steady:
             fitting = self.rows * _AIM / max(perf_counter() - began, 1e-6)
-            self.rows = int(min(CHUNK, max(_LEAST, min(2 * self.rows, fitting))))
+            self.rows = int(min(CHUNK, max(_LEAST, min(1.5 * self.rows, fitting))))

@@ -50,6 +50,8 @@ _INSTANTS = (
     ("loyalty", "joined_at"),
     ("loyalty", "left_at"),
 )
+#: Contacts that a transaction makes stale at the most.
+_MARKS = 2_000
 _DAYS = (("subscriptions", "started_on"), ("subscriptions", "ended_on"), ("subscriptions", "trial_end"))
 
 
@@ -109,11 +111,16 @@ def _refresh_stale(store: Store, settings: Settings, now: datetime, due: Sequenc
     """All stale contacts and, before them, those `due`; where it is told who is due, all is as of `now` afterwards."""
     done = Refreshed()
     rates, basis = Rates(settings.currency), _basis(store, settings)
+    *before, last = chunks(due or (), _MARKS)
+    for some in before:
+        with store.write() as connection:
+            _mark(connection, store, some)
     while True:
         taken = pace.rows
         with pace.writing(store.write()) as connection:
             if due is not None:
-                _mark(connection, store, due, now)
+                _mark(connection, store, last)
+                _note_time(connection, store, now)
                 due = None
             portion = _take_stale(connection, taken)
             done += _refresh(connection, store, portion, basis, settings, rates, now)
@@ -126,11 +133,15 @@ def _basis(store: Store, settings: Settings) -> Basis:
         return basis_of(connection, settings)
 
 
-def _mark(connection: sa.Connection, store: Store, due: Sequence[int], now: datetime) -> None:
-    """Makes those due stale and notes that all others' summaries are those of `now`."""
+def _mark(connection: sa.Connection, store: Store, due: Sequence[int]) -> None:
+    """Makes those due stale."""
     if due:
         rows = [{"contact_id": person} for person in due]
         connection.execute(store.insert(stale_contacts).on_conflict_do_nothing(), rows)
+
+
+def _note_time(connection: sa.Connection, store: Store, now: datetime) -> None:
+    """All summaries but those of the stale are those of `now`."""
     upsert = store.insert(meta).values(key=_AT, value=now.isoformat())
     connection.execute(upsert.on_conflict_do_update(index_elements=["key"], set_={"value": now.isoformat()}))
 

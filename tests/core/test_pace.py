@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from connectors.feeds.api import Api, ApiSettings
 from runner import collect
-from runner.store.tables import contacts, orders
+from runner.store.tables import contacts, orders, stale_contacts
 from runner.sync import Heard, sync
 from runner.sync.bulk import CHUNK, Pace
 from tests.core.world import World
@@ -27,16 +27,17 @@ def lasting(seconds: float) -> Iterator[Any]:
 
 def test_a_slow_machine_writes_less_at_a_time_and_a_fast_one_more() -> None:
     pace = Pace()
+    begun = pace.rows
     with pace.writing(lasting(0.2)):
         pass
-    assert pace.rows == CHUNK // 5
-    for _ in range(5):
+    assert 0 < pace.rows < begun
+    for _ in range(6):
         with pace.writing(lasting(0)):
             pass
     assert pace.rows == CHUNK
     with pace.writing(lasting(0.12)):
         pass
-    assert CHUNK // 5 <= pace.rows < CHUNK // 2
+    assert 0 < pace.rows < CHUNK // 2
     assert Pace(steady=True).rows == CHUNK
 
 
@@ -47,15 +48,19 @@ def test_a_thousand_events_are_read_in_portions_and_none_is_lost(each_world: Wor
         for n in range(1000)
     ]
     collect.tell(each_world.store, "shop", json.dumps({"events": told}).encode(), each_world.now)
-    seen = [0]
+    seen, stale = [0], [0]
 
     @sa.event.listens_for(each_world.store.writer, "commit")
     def count(connection: sa.Connection) -> None:
-        seen.append(connection.scalar(sa.select(sa.func.count()).select_from(orders)) or 0)
+        for counts, table in ((seen, orders), (stale, stale_contacts)):
+            counts.append(connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0)
 
     source = Heard(each_world.store, "shop", Api(ApiSettings()), customers="contact")
     sync(each_world.store, "shop", source, settings=each_world.app.settings, full=False, now=each_world.now, rank=())
     steps = [after - before for before, after in pairwise(seen) if after != before]
     assert (sum(steps), max(steps) <= CHUNK, len(steps) >= 4) == (1000, True, True)
-    counts = sa.select(contacts.c.orders_count, sa.func.count()).group_by(contacts.c.orders_count)
-    assert [tuple(row) for row in each_world.rows(counts.order_by(contacts.c.orders_count))] == [(2, 200), (3, 200)]
+    # A person's summary costs more than a row: however fast these were written, few are made in the first transaction.
+    first, *others = [before - after for before, after in pairwise(stale) if after < before]
+    assert (first, first + sum(others), len(others) >= 2) == (Pace().rows, 400, True)
+    by_orders = sa.select(contacts.c.orders_count, sa.func.count()).group_by(contacts.c.orders_count)
+    assert [tuple(row) for row in each_world.rows(by_orders.order_by(contacts.c.orders_count))] == [(2, 200), (3, 200)]

@@ -10,9 +10,9 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-# Of Inbound Parse, Twilio ("Securing your Inbound Parse Webhooks") says that it is ECDSA, in a header. That it is these two
-# headers, over the time and the raw multipart body, is read off those that have it running: a starter kit of Twilio's own
-# (danbartlett-twilio/SendGrid-Inbound-Parse-Plus-AI-Processing) and dust-tt/dust.
+# Of Inbound Parse, Twilio ("Securing your Inbound Parse Webhooks") says that it is ECDSA, in a header. That it is
+# these two headers, over the time and the raw multipart body, is read off those that have it running: a starter kit of
+# Twilio's own (danbartlett-twilio/SendGrid-Inbound-Parse-Plus-AI-Processing) and dust-tt/dust.
 SIGNATURE = "x-twilio-email-event-webhook-signature"
 TIMESTAMP = "x-twilio-email-event-webhook-timestamp"
 

@@ -18,6 +18,7 @@ from runner.log import LogRow
 from runner.playbook import Playbook, Reading
 from runner.settings import Settings
 from runner.store import Store
+from runner.store.distinct import distinct_values
 from runner.store.tables import contact_sources, contacts, decisions, enrollments, meta, playbooks
 from runner.triggers import Window
 
@@ -55,9 +56,10 @@ class Explained:
 
 def find_contact(connection: sa.Connection, called: str) -> int | None:
     """The contact that a source id, our id or an address means, tried in that order; mergers followed."""
-    by_source = sa.select(contact_sources.c.contact_id).where(
-        contact_sources.c.source_id == called, contact_sources.c.contact_id.is_not(None)
-    )
+    s = contact_sources.c
+    # The index begins with the connector.
+    of_all = s.connector.in_(distinct_values(s.connector))
+    by_source = sa.select(s.contact_id).where(of_all, s.source_id == called, s.contact_id.is_not(None))
     queries = [by_source]
     if called.isdigit() and len(called) < 19:
         queries.append(sa.select(contacts.c.id).where(contacts.c.id == int(called)))

@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from runner.explain import find_contact
+from runner.store import Store
 from runner.store.tables import contacts
 
 #: People that a search finds at the most.
 MOST = 25
+#: The column that each index serves, and how a database sorts it so that a beginning is a range whatever its case.
+#: SQLite's own order knows the case of ASCII only, and no other program on the file could keep one of ours.
+_INDEXES = {
+    "sqlite": {
+        "ix_search_first_name": "first_name COLLATE NOCASE",
+        "ix_search_last_name": "last_name COLLATE NOCASE",
+    },
+    "postgresql": {
+        "ix_search_address": "address text_pattern_ops",
+        "ix_search_first_name": "lower(first_name) text_pattern_ops",
+        "ix_search_last_name": "lower(last_name) text_pattern_ops",
+    },
+}
+
+
+def make_findable(store: Store) -> None:
+    """The indexes by which people are found without a look at everybody; only who has pages needs them."""
+    with store.read() as connection:
+        there = {index["name"] for index in sa.inspect(connection).get_indexes("contacts")}
+    for name, sorted_by in _INDEXES[store.writer.dialect.name].items():
+        if name not in there:
+            with store.write() as connection:
+                connection.execute(sa.text(f"CREATE INDEX IF NOT EXISTS {name} ON contacts ({sorted_by})"))
 
 
 def people_called(connection: sa.Connection, typed: str, *, most: int = MOST) -> list[int]:
@@ -21,26 +45,39 @@ def people_called(connection: sa.Connection, typed: str, *, most: int = MOST) ->
         return []
     if (exactly := find_contact(connection, typed)) is not None:
         return [exactly]
-    c = contacts.c
-    living = (c.deleted_at.is_(None), c.merged_into.is_(None))
-    begins = sa.select(c.id).where(*living, *_begins(connection, typed.lower())).order_by(c.address).limit(most)
-    return [*connection.scalars(begins)] or _named(connection, typed, living, most)
+    by_address = _living(_begins(connection, contacts.c.address, typed.lower())).order_by(contacts.c.address)
+    if found := list(connection.scalars(by_address.limit(most))):
+        return found
+    asked = [connection.scalars(named.limit(most)) for named in _named(connection, typed)]
+    return list(dict.fromkeys(person for people in asked for person in people))[:most]
 
 
-def _begins(connection: sa.Connection, typed: str) -> Sequence[sa.ColumnElement[bool]]:
-    """By the index, which on PostgreSQL may be sorted as a language has it."""
-    address = contacts.c.address
-    if connection.dialect.name == "sqlite":
-        return (address >= typed, address < typed + "\U0010ffff")
-    return (address.startswith(typed, autoescape=True),)
+def _living(*so: sa.ColumnElement[bool]) -> sa.Select[int]:
+    return sa.select(contacts.c.id).where(contacts.c.deleted_at.is_(None), contacts.c.merged_into.is_(None), *so)
 
 
-def _named(connection: sa.Connection, typed: str, living: Any, most: int) -> list[int]:
-    c = contacts.c
-    *first, last = typed.split(" ")
-    either = sa.or_(c.first_name.istartswith(typed, autoescape=True), c.last_name.istartswith(typed, autoescape=True))
-    both = sa.and_(
-        c.first_name.istartswith(" ".join(first), autoescape=True), c.last_name.istartswith(last, autoescape=True)
-    )
-    named = sa.select(c.id).where(*living, sa.or_(either, both) if first else either)
-    return list(connection.scalars(named.limit(most)))
+def _named(connection: sa.Connection, typed: str) -> Iterator[sa.Select[int]]:
+    """One question an index: each ends as soon as it has enough."""
+    first, last = contacts.c.first_name, contacts.c.last_name
+    for words in _spellings(connection, typed):
+        *before, after = words.split(" ")
+        yield _living(_begins(connection, first, words))
+        yield _living(_begins(connection, last, words))
+        if before:
+            yield _living(_begins(connection, first, " ".join(before)), _begins(connection, last, after))
+
+
+def _spellings(connection: sa.Connection, typed: str) -> Sequence[str]:
+    """As names may be written whose letters are not all ASCII: łukasz, Łukasz, ŁUKASZ."""
+    if connection.dialect.name == "postgresql" or typed.isascii():
+        return [typed.lower()]
+    return list(dict.fromkeys([typed, typed.title(), typed.lower(), typed.upper()]))
+
+
+def _begins(connection: sa.Connection, column: sa.Column[Any], typed: str) -> sa.ColumnElement[bool]:
+    """Whether it begins so, in words that the column's index answers."""
+    if connection.dialect.name == "postgresql":
+        small = column if column is contacts.c.address else sa.func.lower(column)
+        return small.startswith(typed, autoescape=True)
+    sorted_as = column if column is contacts.c.address else column.collate("NOCASE")
+    return sa.and_(sorted_as >= typed, sorted_as < typed + "\U0010ffff")

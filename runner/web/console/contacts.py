@@ -41,7 +41,9 @@ def search(request: Request, room: TheRoom, q: str = "") -> Response:
         chosen = sa.select(c.id, c.email, c.first_name, c.last_name, c.country, c.last_order_at, c.orders_count)
         living = chosen.where(c.deleted_at.is_(None), c.merged_into.is_(None))
         some = living.where(c.id.in_(ids)) if q else living.order_by(c.changed_at.desc()).limit(MOST)
-        people = connection.execute(some).all() if ids or not q else []
+        people = list(connection.execute(some)) if ids or not q else []
+    if q:
+        people.sort(key=lambda one: ids.index(one.id))
     return show(request, room, "contacts", people=people, q=q, most=MOST)
 
 

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, FastAPI, Request
 from starlette.responses import RedirectResponse, Response
 
+from runner.app.finding import make_findable
 from runner.errors import RegularsError
 from runner.web.console import (
     answers,
@@ -30,6 +31,7 @@ from runner.web.public import SHOWN
 def open_doors(app: FastAPI, room: Room) -> None:
     """Adds the pages of this room to the app."""
     room.open()
+    make_findable(room.app.store)
     app.state.room = room
     inside = APIRouter(dependencies=[Depends(admitted), Depends(decides)])
     for page in (home, playbooks, log, contacts, kpis, answers, deliverability, settings, switches, tasks, unsure):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import ip_address
+from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
@@ -44,15 +45,22 @@ class Names(Protocol):
     def __call__(self, name: str) -> Sequence[str]: ...
 
 
-def ask_dns(resolver: Resolver | None = None) -> Names:
-    """The name servers of this machine, or the given ones."""
+def ask_dns(resolver: Resolver | None = None, *, within: float | None = None) -> Names:
+    """The name servers of this machine, or the given ones; `within` so many seconds in all, for who cannot wait."""
     from dns.exception import DNSException
     from dns.resolver import NXDOMAIN, NoAnswer, Resolver
 
+    ends = None if within is None else monotonic() + within
+
     def texts(name: str) -> Sequence[str]:
+        left = PATIENCE if ends is None else min(PATIENCE, ends - monotonic())
+        if left <= 0:
+            raise Unanswered(
+                f"{name} was not asked for within {within:g} seconds; `regulars doctor` asks without a limit"
+            )
         try:
             asked = resolver or Resolver()
-            answer = asked.resolve(name, "TXT", lifetime=PATIENCE, search=False)
+            answer = asked.resolve(name, "TXT", lifetime=left, search=False)
         except (NXDOMAIN, NoAnswer):
             return []
         except (DNSException, OSError) as error:

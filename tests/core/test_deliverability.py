@@ -90,6 +90,18 @@ def test_without_a_network_nothing_fails_and_nobody_waits_long(monkeypatch: pyte
     assert time.monotonic() - began < 5
 
 
+def test_who_cannot_wait_is_told_what_was_not_asked() -> None:
+    with LoopbackDns({"acme.pl": None}) as server:
+        names = ask_dns(server.resolver, within=0.1)
+        began = time.monotonic()
+        found = [finding for domain in ("acme.pl", "acme.de") for finding in of_domain(f"a@{domain}", ["smtp"], names)]
+        assert time.monotonic() - began < deliverability.PATIENCE
+    assert [finding.message.split(": ")[1] for finding in found] == [
+        "acme.pl could not be asked for",
+        "acme.de was not asked for within 0.1 seconds; `regulars doctor` asks without a limit",
+    ]
+
+
 def test_free_mail_is_a_fault_and_a_domain_of_examples_is_asked_nothing() -> None:
     (free,) = told({}, "acme@gmail.com")
     assert free.startswith("sender: fault, acme@gmail.com is free mail: in its name only gmail.com itself may send")

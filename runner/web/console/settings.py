@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from runner.app import logins
+from runner.app.deliverability import PATIENCE, ask_dns
 from runner.app.doctor import examine
 from runner.app.origins import settings_in_force
 from runner.app.overview import pulse
@@ -35,5 +36,5 @@ def settings(request: Request, room: TheRoom, login: TheLogin) -> Response:
 
 @router.api_route("/doctor", methods=SHOWN)
 def doctor(request: Request, room: TheRoom) -> Response:
-    """Looks everywhere, the name servers included: it may take some seconds."""
-    return show(request, room, "doctor", found=examine(room.app))
+    """Looks everywhere, at the name servers for no longer than a visitor waits; what they have not said is told."""
+    return show(request, room, "doctor", found=examine(room.app, ask_dns(within=PATIENCE)))

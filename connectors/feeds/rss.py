@@ -124,7 +124,7 @@ def _mentions(name: str, body: bytes, now: datetime) -> tuple[list[Mention], lis
     import feedparser
 
     read = feedparser.parse(body)
-    if not read.entries and not read.version:
+    if not read.entries and not read.get("version"):  # it has none where there is nothing at all
         words = f"is no feed: {read.get('bozo_exception', 'it has no entries')}"
         return [], [SetAside(f"feeds/{name}", "", "", words)]
     return [_mention(name, entry, now) for entry in read.entries], []

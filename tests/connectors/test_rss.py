@@ -34,7 +34,7 @@ class Feeds(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Serving)
-        self.texts = {"/rss": RSS, "/atom": ATOM, "/html": "<html><body>moved</body></html>"}
+        self.texts = {"/rss": RSS, "/atom": ATOM, "/html": "<html><body>moved</body></html>", "/empty": ""}
         self.asked: list[tuple[str, str | None, str | None]] = []
 
     def url(self, path: str) -> str:
@@ -103,9 +103,10 @@ def test_a_feed_is_asked_for_what_is_new_alone_and_not_every_minute(feeds: Feeds
 
 
 def test_what_is_no_feed_is_set_aside_and_one_that_is_gone_keeps_no_other_from_being_read(feeds: Feeds) -> None:
-    (page,) = pulled({"page": feeds.url("/html")})
-    assert page.set_aside[0].where == "feeds/page"
-    assert page.set_aside[0].words.startswith("is no feed")
+    for path in ("/html", "/empty"):
+        (page,) = pulled({"page": feeds.url(path)})
+        assert page.set_aside[0].where == "feeds/page"
+        assert page.set_aside[0].words.startswith("is no feed")
     heard = list[Page]()
     settings = RssSettings(type="rss", feeds={"gone": feeds.url("/gone"), "forum": feeds.url("/atom")})
     with closing(Rss(settings)) as source, pytest.raises(Permanent, match="404"):

@@ -110,3 +110,10 @@ def test_a_single_point_is_told_as_one(language: str, title: str, words: str) ->
     text = STARTERS.preview("email/points_expiring", "x", reader)[2]
     assert title in text.splitlines()
     assert words in text
+
+
+def test_chinese_is_written_with_its_own_marks() -> None:
+    told = [*REPOSITORY.glob("runner/render/languages/zh/*.po"), *REPOSITORY.glob("templates/email/zh/*.mjml")]
+    told += REPOSITORY.glob("playbooks/*.yaml")
+    narrow = {path.name: re.findall(r"[\u4e00-\u9fff][,:;?!]", path.read_text()) for path in told}
+    assert {name: found for name, found in narrow.items() if found} == {}

@@ -37,6 +37,12 @@ def upgrade() -> None:
     with op.batch_alter_table("login_sessions", schema=None) as batch_op:
         batch_op.create_index("ix_login_sessions_login_id", ["login_id"], unique=False)
 
+    with op.batch_alter_table("decisions", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("seen", types.Json, nullable=True))
+
+    with op.batch_alter_table("enrollments", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("doubted_at", types.Instant(), nullable=True))
+
     with op.batch_alter_table("sends", schema=None) as batch_op:
         batch_op.create_index(
             "ix_sends_answered_at",
@@ -69,6 +75,12 @@ def downgrade() -> None:
             sqlite_where=sa.text("answered_at IS NOT NULL"),
             postgresql_where=sa.text("answered_at IS NOT NULL"),
         )
+
+    with op.batch_alter_table("enrollments", schema=None) as batch_op:
+        batch_op.drop_column("doubted_at")
+
+    with op.batch_alter_table("decisions", schema=None) as batch_op:
+        batch_op.drop_column("seen")
 
     with op.batch_alter_table("login_sessions", schema=None) as batch_op:
         batch_op.drop_index("ix_login_sessions_login_id")

@@ -84,8 +84,12 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Each row by its columns, with its line; semicolons where the header has more of them than commas."""
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise WrongUsage(f"{path} cannot be read: {error}; save it as UTF-8 text") from None
+    except FileNotFoundError:
+        raise WrongUsage(f"there is no file {path}") from None
+    except OSError as error:
+        raise WrongUsage(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise WrongUsage(f"{path} is not UTF-8 text; save it as such") from None
     header = text.partition("\n")[0]
     delimiter = ";" if header.count(";") > header.count(",") else ","
     reader = csv.DictReader(StringIO(text, newline=""), delimiter=delimiter)

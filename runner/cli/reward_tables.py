@@ -53,11 +53,29 @@ def ledger_table(told: Mapping[str, Any], *, zone: str) -> RenderableType:
         table.add_column(head, no_wrap=head != "For", ratio=1 if head == "For" else None)
     table.add_column("Points", justify="right")
     for row in told["ledger"]:
-        what = row["words"] or f"{row['rule']}: {row['key'].partition(' ')[2]}"
-        table.add_row(_day(row["at"], zone), row["day"].isoformat(), plain(what), _number(row["points"]))
+        table.add_row(_day(row["at"], zone), row["day"].isoformat(), plain(_earned_by(row)), _number(row["points"]))
     table.caption = f"{_number(told['points'] or 0)} points{_tier_words(told['tier'], zone)}"
     table.caption_justify = "left"
     return table
+
+
+def _earned_by(row: Mapping[str, Any]) -> str:
+    """What stands in the ledger's key, as people say it."""
+    told = row["key"].partition(" ")[2]
+    match row["rule"]:
+        case _ if row["words"]:
+            return str(row["words"])
+        case "orders":
+            return f"order {told}"
+        case "years":
+            return f"years a customer: {told.rpartition(' ')[2]}"
+        case "streak":
+            return "an order again this month"
+        case "referral":
+            return f"a friend brought: referral {told}"
+        case "expired":
+            return "expired"
+    return f"{row['rule'].replace('_', ' ')}: {told}"
 
 
 def _tier_words(tier: Mapping[str, Any] | None, zone: str) -> str:

@@ -159,6 +159,7 @@ WORDS: Mapping[str, str | tuple[str, str]] = {
     "testimonial.thanks.text": (
         "{company} has your words and may show them. With the link in the mail you can change them or take them back."
     ),
+    "testimonial.change": "Change or take back",
     "testimonial.withdrawn.title": "It is taken back",
     "testimonial.withdrawn.text": "{company} has deleted what you gave, and shows it no more.",
     # Problems: what happened, and what to do.

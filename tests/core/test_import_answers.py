@@ -64,4 +64,9 @@ def test_a_column_that_is_not_there_is_told_with_those_that_are(world: World) ->
         import_answers(world.app, exported(world), Export("nps", {"score": "How likly?"}), name="survey")
     with pytest.raises(WrongUsage, match="say which column it is by --score"):
         import_answers(world.app, exported(world), Export("nps"), name="survey")
+    with pytest.raises(WrongUsage, match=r"^there is no file .*/lost\.csv$"):
+        import_answers(world.app, world.folder / "lost.csv", TOLD, name="survey")
+    (latin := world.folder / "latin.csv").write_bytes("Grüße".encode("latin-1"))
+    with pytest.raises(WrongUsage, match=r"latin\.csv is not UTF-8 text; save it as such"):
+        import_answers(world.app, latin, TOLD, name="survey")
     assert [one.connector for one in sync_all(world.app, world.now).synced] == []

@@ -78,7 +78,9 @@ def test_points_are_given_and_taken_by_hand_and_no_more_than_there_are(world: Wo
     ]
     assert (found["points"], found["tier"]["tier"]) == (0.0, "silver")
     assert told("points", "ada", "--spend", "1", "--why", "more") == (2, "there are 0 points, 1 cannot be taken\n")
-    assert "a late parcel" in told("points", "ada")
+    printed = told("points", "ada")
+    assert "a late parcel" in printed
+    assert "order crm:" in printed
     assert told("points", "--json") == [{"tier": "silver", "people": 2, "falling": 0}]
 
 

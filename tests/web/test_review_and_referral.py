@@ -209,6 +209,8 @@ def test_friends_and_witnesses_use_their_pages_by_thumb_without_javascript_and_w
             theirs.get_by_label("may show this").check()
             theirs.get_by_role("button", name="Send").click()
             theirs.get_by_role("heading", name="Thank you").wait_for()
+            theirs.get_by_role("link", name="Change or take back").click()
+            assert theirs.get_by_role("button", name="Take it back").is_visible()
             theirs.goto(url + path_of(links[2]))
             theirs.get_by_label("Your mail address").fill("bob@example.org")
             theirs.get_by_label("may keep my address").check()

@@ -104,8 +104,12 @@ def _keep(connection: sa.Connection, store: Store, survey: Asked, person: int, s
     new = {"contact_id": person, "kind": survey.kind, "score": said.score, "reason": said.reason}
     new |= {"comment": said.comment, "details": dict(said.details) or sa.null()}
     row = {"send_id": survey.send_id, "answered_at": now, "seen_at": now, **new}
+    # Another score was said only now, however long ago the first one was.
+    another = answers.c.score.is_distinct_from(said.score)
+    seen_at = sa.case((another, sa.literal(now, answers.c.seen_at.type)), else_=answers.c.seen_at)
     upsert = store.insert(answers).values(**row, changed_at=now)
-    connection.execute(upsert.on_conflict_do_update(index_elements=["send_id"], set_={**new, "changed_at": now}))
+    changed = {**new, "changed_at": now, "seen_at": seen_at}
+    connection.execute(upsert.on_conflict_do_update(index_elements=["send_id"], set_=changed))
 
 
 def _summarise(connection: sa.Connection, person: int, kind: str, score: int | None, now: datetime) -> None:

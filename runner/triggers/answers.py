@@ -53,7 +53,7 @@ class AnswerGiven(Arrival):
                 *match_columns(
                     contact=asked.c.contact_id,
                     occasion=asked.c.occasion,
-                    occurred_at=asked.c.at,
+                    occurred_at=asked.c.said_at,
                     facts=json_object("answer", words, "before", asked.c.before),
                 )
             )
@@ -73,6 +73,8 @@ class AnswerGiven(Arrival):
                 sa.func.coalesce(owner.c.merged_into, owner.c.id).label("contact_id"),
                 (sa.literal("answer ") + answers.c.send_id).label("occasion"),
                 answers.c.answered_at.label("at"),
+                # A mind may change weeks later, and that is no old news.
+                sa.func.coalesce(answers.c.changed_at, answers.c.answered_at).label("said_at"),
                 answers.c.score,
                 answers.c.comment,
             )
@@ -88,6 +90,7 @@ class AnswerGiven(Arrival):
                 sa.func.coalesce(owner.c.merged_into, owner.c.id).label("contact_id"),
                 (sa.literal("answer ") + surveys.c.connector + ":" + surveys.c.source_id).label("occasion"),
                 surveys.c.responded_at.label("at"),
+                surveys.c.responded_at.label("said_at"),
                 surveys.c.score,
                 surveys.c.comment,
             )

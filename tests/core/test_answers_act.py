@@ -52,6 +52,17 @@ def test_a_low_score_starts_its_playbook_and_so_does_a_mind_that_was_changed_to_
     assert [letter.playbook for letter in asked.got()].count("low_score") == 1
 
 
+def test_a_mind_that_changes_weeks_later_starts_what_a_low_score_starts(each_asked: World) -> None:
+    answer(each_asked, "2026-03-03 10:00", score=9)
+    each_asked.ticks("2026-03-03 10:05", "2026-03-12 10:00")
+    answer(each_asked, "2026-03-12 10:02", score=9, comment="Still fine")
+    each_asked.tick("2026-03-12 10:05")
+    assert "low_score" not in {letter.playbook for letter in each_asked.got()}
+    answer(each_asked, "2026-03-12 11:00", score=2, comment="It broke today")
+    each_asked.ticks("2026-03-12 11:05", "2026-03-12 11:10")
+    assert [letter.playbook for letter in each_asked.got()].count("low_score") == 1
+
+
 def test_a_persons_answers_stand_one_after_the_other_with_the_score_before(each_asked: World) -> None:
     each_asked.answer("ada", 8, utc("2026-01-05 09:00"))
     answer(each_asked, "2026-03-03 10:00", score=3, comment="Too late", details={"why": "late"})

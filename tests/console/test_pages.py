@@ -222,11 +222,13 @@ def people_in_all_pages(ada: Visitor, path: str) -> list[str]:
 def test_a_contact_is_found_by_address_name_and_id(each_world: World, inside_of: Enter) -> None:
     each_world.person("ada", first_name="Ada", last_name="Lovelace")
     each_world.person("adam", first_name="Adam")
+    each_world.order("ada", utc("2025-06-01 10:00"), total="1250.5")
     ada = inside_of(each_world)
     for typed in ("ada@x.example", "ada@", "Lovel", "ada love", "1"):
         assert ada.get(f"/contacts?q={typed}").headers["location"] == "./contacts/1", typed
     assert len(rows_of(ada.page("/contacts?q=ad"))) == 2
     assert ada.get("/contacts/adam").headers["location"] == "../contacts/2"
+    assert "revenue €1,250.50 last order at" in words(ada.page("/contacts/1"))
     assert "Nobody is called so" in ada.page("/contacts?q=zoe")
     assert ada.get("/contacts/99").status_code == 404
 

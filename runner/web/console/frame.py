@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from runner.kpis.words import (
     target_words,
     value_words,
 )
+from runner.render.habits import money
+from runner.render.page_words import LANGUAGE
 from runner.settings import Settings
 
 _HERE = Path(__file__).parent
@@ -94,6 +97,7 @@ class Frame:
             "asides": lambda row: asides(row, self._zone),
             "came": lambda row: " · ".join(came_of(row)),
             "plain": plain,
+            "money": lambda amount: money(amount, settings.currency, LANGUAGE),
             "ticked": ticked,
         }
 
@@ -149,8 +153,8 @@ def plain(value: Any) -> str:
             return "–"
         case bool():
             return "yes" if value else "no"
-        case float() if value == int(value):
+        case float() | Decimal() if value == int(value):
             return f"{value:,.0f}"
-        case float():
+        case float() | Decimal():
             return f"{value:,.2f}"
     return str(value)

@@ -10,11 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from runner.cli.tables import blank_table, plain
+from runner.effect.words import doubt_words, more_words, plan_words, points_words, span_words, sum_words
 
 if TYPE_CHECKING:
     from runner.effect import Effect, Effects
     from runner.kpis.contrasts import Arm
-    from runner.kpis.intervals import Interval
 
 _COLOURS = {"works": "green", "harms": "bold red", "assignment broken": "bold red", "too early": "yellow"}
 
@@ -35,12 +35,11 @@ def effect_lines(told: Effects) -> Iterator[RenderableType]:
         yield Text("\nWithout a holdout, so that nobody can tell: ", "bold").append(", ".join(without), "not bold")
     if told.interval is not None and told.difference is not None:
         yield Text("\nAll playbooks together", "bold")
-        people = _of_all(told.treated, told.difference, told.interval)
-        yield Text(
-            f"{_points(told.difference)} points ({_span(told.interval)}); {people} customers did it because of them"
-        )
+        people = sum_words(told.treated, told.difference, told.interval)
+        points = f"{points_words(told.difference)} points ({span_words(told.interval)})"
+        yield Text(f"{points}; {people} customers did it because of them")
         if told.spent is not None and told.spent_interval is not None:
-            money = _of_all(told.treated, told.spent, told.spent_interval)
+            money = sum_words(told.treated, told.spent, told.spent_interval)
             yield Text(f"{money} {told.currency} more; who is in several playbooks counts in each")
     if told.splits:
         yield Text("\nSplits: each way against the first one", "bold")
@@ -81,50 +80,22 @@ def _cells(effect: Effect) -> tuple[str, str, str]:
     arms = _rate(told.one), _rate(told.other)
     if told.difference is None or told.interval is None:
         return (*arms, "–")
-    return (*arms, f"{_points(told.difference)} ({_span(told.interval)})")
+    return (*arms, f"{points_words(told.difference)} ({span_words(told.interval)})")
 
 
 def _why(effect: Effect, currency: str) -> Text:
-    told = [str(effect.outcome), *_more(effect, currency), effect.judged.why]
-    if effect.plan is not None:
-        plan = effect.plan
-        told.append(
-            f"planned: {plan.treated:,} and {plan.holdout:,} people tell {_percent(plan.to)} from {_percent(plan.base)}"
-        )
-    if effect.exploratory and str(effect.judged.verdict) in ("works", "harms"):
-        told.append("exploratory: among so many comparisons chance makes one like it")
+    told = [str(effect.outcome), *more_words(effect, currency), effect.judged.why]
+    if planned := plan_words(effect):
+        told.append(f"planned: {planned}")
+    if doubt := doubt_words(effect):
+        told.append(doubt)
     if effect.unfinished:
         told.append(f"of {effect.unfinished:,} more the days are not over")
     return Text("  ").append_text(_name(effect)).append(f": {'; '.join(told)}", "dim")
 
 
-def _more(effect: Effect, currency: str) -> Iterator[str]:
-    """What it comes to for all who were let in."""
-    told = effect.contrast
-    if told.difference is not None and told.interval is not None:
-        yield f"{_of_all(told.one.n, told.difference, told.interval)} customers"
-    if told.spent is not None and told.spent_interval is not None:
-        yield f"{_of_all(told.one.n, told.spent, told.spent_interval)} {currency}"
-
-
 def _rate(arm: Arm) -> str:
     return "–" if arm.rate is None else f"{_percent(arm.rate)} of {arm.n:,}"
-
-
-def _of_all(people: int, each: float, interval: Interval) -> str:
-    return f"{_sum(people * each)} ({_sum(people * interval.low)} to {_sum(people * interval.high)})"
-
-
-def _span(interval: Interval) -> str:
-    return f"{_points(interval.low)} to {_points(interval.high)}"
-
-
-def _points(share: float) -> str:
-    return f"{100 * share:+.1f}".replace("-", "−")
-
-
-def _sum(amount: float) -> str:
-    return f"{amount:+,.0f}".replace("-", "−")
 
 
 def _percent(share: float) -> str:

@@ -22,7 +22,21 @@ PHONE: ViewportSize = {"width": 320, "height": 640}
 WIDE: ViewportSize = {"width": 1280, "height": 800}
 PATHS = (
     *("/", "/playbooks", "/playbooks/birthday", "/playbooks/braked/approve", "/log", "/contacts"),
-    *("/contacts/1", "/kpis?all", "/quality", "/answers", "/deliverability", "/settings", "/unsure", "/tasks"),
+    *(
+        "/contacts/1",
+        "/kpis?all",
+        "/kpis",
+        "/kpis/crr",
+        "/kpis/mrr?by=years",
+        "/effect",
+        "/playbooks/birthday/effect",
+        "/quality",
+        "/answers",
+        "/deliverability",
+        "/settings",
+        "/unsure",
+        "/tasks",
+    ),
 )
 
 

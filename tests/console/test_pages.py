@@ -287,6 +287,30 @@ def test_what_was_counted_in_the_night_is_what_the_page_shows(world: World, insi
     assert "+100" in words(inside_of(world).page("/kpis"))
 
 
+def test_a_figure_is_drawn_over_its_months_and_each_month_stands_in_a_table(world: World, inside_of: Enter) -> None:
+    world.people("ada", "bo", "cy")
+    for month, who in ((1, "ada"), (1, "bo"), (1, "cy"), (2, "ada"), (3, "bo")):
+        world.order(who, utc(f"2026-0{month}-10 10:00"))
+    world.tick(TODAY)
+    ada = inside_of(world)
+    page = ada.page("/kpis/repeat_purchase_rate")
+    assert 'aria-label="4 months, from 0.0 % in Jan 2026 to 66.7 % in Apr 2026"' in page
+    assert re.search(r"Mar 2026 66\.7 % 20\.8 to 93\.9 % 3 too few to judge", words(page))
+    assert "2026 Q1" in words(ada.page("/kpis/repeat_purchase_rate?by=quarters"))
+    assert "from 0.0 % in Jan 2026" in ada.page("/kpis")
+    assert ada.get("/kpis/no_such_figure").status_code == 404
+
+
+def test_all_playbooks_stand_side_by_side_against_their_holdouts(world: World, inside_of: Enter) -> None:
+    world.people("ada", "bo", birthday=BORN)
+    world.playbook("birthday", BIRTHDAY + "holdout: 10%\n")
+    world.playbook("other", BIRTHDAY)
+    world.tick(TODAY)
+    page = words(inside_of(world).page("/effect"))
+    assert "birthday – – – too early" in page
+    assert "Without a holdout, so that nobody can tell: other" in page
+
+
 def test_answers_show_the_spread_and_the_words(world: World, inside_of: Enter) -> None:
     world.people("ada", "bo", "cy")
     for who, score in (("ada", 9), ("bo", 9), ("cy", 3)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from random import Random
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -86,6 +87,27 @@ def test_at_night_the_latest_periods_are_counted_and_older_ones_a_few_at_a_time(
             periods = connection.execute(sa.select(kpi_values.c.first, kpi_values.c.behind).distinct()).all()
     assert (date(2026, 2, 1), date(2026, 3, 1)) in [tuple(period) for period in periods]
     assert len(periods) == 6
+
+
+def test_several_periods_at_once_come_to_what_each_comes_to_alone(store: Store) -> None:
+    with store.write() as connection:
+        _history(Shop(connection))
+    periods = [JANUARY, Period(date(2025, 11, 1), date(2026, 1, 1)), Period(date(2026, 2, 1), date(2026, 6, 1))]
+    with store.read() as connection:
+        asked: Any = {"as_of": on("2026-02-10"), "settings": settings()}
+        together = kpis.compute_each(connection, periods=periods, **asked)
+        assert together == [kpis.compute(connection, period=period, **asked) for period in periods]
+    assert {kpi.value for figures in together for kpi in figures if kpi.key == "purchase_frequency"} > {None}
+
+
+def test_a_night_reads_all_orders_once_for_all_its_periods(sqlite_url: str) -> None:
+    with Store(sqlite_url) as store:
+        with store.write() as connection:
+            _history(Shop(connection))
+        asked: list[str] = []
+        sa.event.listen(store.reader, "before_cursor_execute", lambda *told: asked.append(told[2]))
+        kpis.refresh(store, settings(), AT)
+    assert sum("purchases.at AS at" in statement for statement in asked) == 1
 
 
 @pytest.mark.parametrize(

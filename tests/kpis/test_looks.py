@@ -11,6 +11,7 @@ from runner import kpis
 from runner.app.review import review_of_figures
 from runner.errors import WrongUsage
 from runner.kpis import Alarm, Step, calculate
+from runner.store import Store
 from runner.store.tables import contact_changes, custom_fields, meta
 from tests.kpis.shop import JANUARY, Shop, on, settings
 
@@ -33,6 +34,24 @@ def test_a_segment_counts_only_its_people(shop: Shop) -> None:
         0
     ]
     assert (told.value, told.n, told.document()["segment"]) == (20, 2, 'contact.country == "DE"')
+
+
+def test_a_segment_of_more_people_costs_no_look_at_every_visit_for_each_of_them(sqlite_url: str) -> None:
+    with Store(sqlite_url) as store, store.write() as connection:
+        shop, steps = Shop(connection), []
+        driver: Any = connection.connection.driver_connection
+        for many in (150, 450):
+            people = shop.people(many, country="PL")
+            visit = {"started_at": "2026-01-05", "purchased": False}
+            shop.facts("sessions", *({"of": who, "visitor_id": f"v{who}"} | visit for who in people))
+            segment = kpis.segment_of(connection, 'contact.country == "PL"', AT, settings())
+            taken: list[int] = []
+            driver.set_progress_handler(lambda taken=taken: taken.append(1), 100)
+            asked: Any = {"period": JANUARY, "as_of": AT, "settings": settings(), "segment": segment}
+            kpis.compute(connection, keys=["site_returning_visitor_rate"], **asked)
+            driver.set_progress_handler(None, 100)
+            steps.append(len(taken))
+    assert steps[1] < 8 * steps[0]
 
 
 @pytest.mark.parametrize(

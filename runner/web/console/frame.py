@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from runner import clock
 from runner.app.log_words import asides, came_of
 from runner.app.logins import Login
+from runner.effect.words import doubt_words, more_words, plan_words, points_words, span_words, sum_words
 from runner.kpis import name_of
 from runner.kpis.intervals import wilson
 from runner.kpis.words import (
@@ -65,7 +66,7 @@ class Guest:
     def section(self) -> str:
         """The page of the navigation that this one belongs to."""
         first = self.path.strip("/").partition("/")[0]
-        return {"quality": "kpis", "doctor": "settings"}.get(first, first)
+        return {"quality": "kpis", "doctor": "settings", "effect": "playbooks"}.get(first, first)
 
 
 class Frame:
@@ -90,6 +91,12 @@ class Frame:
             "value": value_words,
             "interval": interval_words,
             "figure": number_words,
+            "points": points_words,
+            "span": span_words,
+            "of_all": lambda each, people, interval: sum_words(people, each, interval),
+            "comes_to": more_words,
+            "planned": plan_words,
+            "doubt": doubt_words,
             "aim": target_words,
             "standing": status_words,
             "alarm": alarm_words,

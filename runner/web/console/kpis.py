@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from runner.app.figures_shown import by_goal, shown, trends
-from runner.kpis import KPIS, Step, shown_by_default
+from runner.kpis import KEYS, KPIS, Step, shown_by_default
 from runner.kpis.words import notes_beside
 from runner.web.console.entrance import Missing, TheRoom, show
 from runner.web.console.lines import line_of
@@ -39,7 +39,10 @@ def kpis(request: Request, room: TheRoom) -> Response:
 @router.api_route("/kpis/{key}", methods=SHOWN)
 def kpi(request: Request, room: TheRoom, key: str, by: Step = Step.MONTHS) -> Response:
     """One figure, and how it went by months, quarters or years."""
-    found = shown(room.app, [key.partition(".")[0]])
+    of = key.partition(".")[0]
+    if of not in KEYS:
+        raise Missing
+    found = shown(room.app, [of])
     one = next((figure for figure in found.figures if figure.key == key), None)
     if one is None:
         raise Missing

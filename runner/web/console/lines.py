@@ -58,8 +58,7 @@ def line_of(trend: Trend | None, *, intervals: bool = True) -> Line | None:
             runs.append([])
             continue
         across = round(WIDE * (number + 0.5) / len(trend.figures), 2)
-        ends = intervals and kpi.low is not None and kpi.high is not None
-        low_end, high_end = (down(kpi.low), down(kpi.high)) if ends else (None, None)
+        low_end, high_end = (down(end) if end is not None and intervals else None for end in (kpi.low, kpi.high))
         runs[-1].append(Point(across, down(kpi.value), low_end, high_end, kpi.status is Status.TOO_FEW))
     unit = told[-1].unit
     return Line(

@@ -10,6 +10,7 @@ from runner.app import decisions
 from runner.app.looking import measured
 from runner.app.overview import coming
 from runner.app.roster import LATELY, Standing, State, held_back, roster, steps_of
+from runner.effect import Verdict
 from runner.web.console.confirming import Question
 from runner.web.console.entrance import Missing, TheRoom, back_to, show
 from runner.web.console.room import Room
@@ -47,6 +48,16 @@ def playbook(request: Request, room: TheRoom, id: str) -> Response:
         statuses=log.STATUSES,
         everything=decisions.paused_since(room.app),
     )
+
+
+@router.api_route("/effect", methods=SHOWN)
+def effects(request: Request, room: TheRoom) -> Response:
+    """Of all playbooks, side by side and together."""
+    told = measured(room.app, None, None)
+    without = [one.playbook for one in told.playbooks if one.judged.verdict is Verdict.NO_HOLDOUT]
+    compared = [one for one in (*told.playbooks, *told.splits) if one.playbook not in without or one.step]
+    names = {one.id: one.name for one in roster(room.app, room.readings())}
+    return show(request, room, "effects", told=told, compared=compared, without=without, names=names)
 
 
 @router.api_route("/playbooks/{id}/effect", methods=SHOWN)

@@ -1,0 +1,50 @@
+"""Effects as people read them, in a terminal and on a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runner.effect.effect import Effect
+from runner.kpis.intervals import Interval
+
+
+def points_words(share: float) -> str:
+    """`+5.0` of 0.05."""
+    return f"{100 * share:+.1f}".replace("-", "−")
+
+
+def span_words(interval: Interval) -> str:
+    """`+1.5 to +8.5`"""
+    return f"{points_words(interval.low)} to {points_words(interval.high)}"
+
+
+def sum_words(people: int, each: float, interval: Interval) -> str:
+    """What a difference a person comes to for all of them: `+50 (+15 to +85)`."""
+    return f"{_sum(people * each)} ({_sum(people * interval.low)} to {_sum(people * interval.high)})"
+
+
+def more_words(effect: Effect, currency: str) -> Iterator[str]:
+    """`+50 (+15 to +85) customers`, and the same of what they spent: for all who were let in."""
+    told = effect.contrast
+    if told.difference is not None and told.interval is not None:
+        yield f"{sum_words(told.one.n, told.difference, told.interval)} customers"
+    if told.spent is not None and told.spent_interval is not None:
+        yield f"{sum_words(told.one.n, told.spent, told.spent_interval)} {currency}"
+
+
+def plan_words(effect: Effect) -> str:
+    """How many people it takes, and what these tell apart; nothing where nobody knows."""
+    if (plan := effect.plan) is None:
+        return ""
+    return f"{plan.treated:,} and {plan.holdout:,} people tell {100 * plan.to:.1f} % from {100 * plan.base:.1f} %"
+
+
+def doubt_words(effect: Effect) -> str:
+    """What to think of a verdict that is one of many."""
+    if effect.exploratory and str(effect.judged.verdict) in ("works", "harms"):
+        return "exploratory: among so many comparisons chance makes one like it"
+    return ""
+
+
+def _sum(amount: float) -> str:
+    return f"{amount:+,.0f}".replace("-", "−")

@@ -19,6 +19,7 @@ from runner.kpis.intervals import Interval
 from runner.kpis.measure import Asked, default_period
 from runner.kpis.outcome import Outcome
 from runner.kpis.tried import HOLDOUT, TREATED, Aim, aims, tried
+from runner.kpis.winsorised import Winsorised, winsorised
 from runner.playbook import Playbook
 from runner.settings import Settings
 from runner.store.tables import playbooks
@@ -41,6 +42,8 @@ class Effect:
     unfinished: int
     plan: Plan | None
     judged: Judged
+    #: The money once more with the highest amounts cut; None where nothing would be cut.
+    winsorised: Winsorised | None = None
     #: Whether it harms, of a playbook itself.
     rails: Sequence[Rail] = ()
     #: One of several comparisons, and not among those that stand for all of them together.
@@ -59,6 +62,7 @@ class Effect:
             self.arms[0]: _arm(self.contrast.one),
             self.arms[1]: _arm(self.contrast.other),
             **_contrast(self.contrast),
+            "incremental_revenue_winsorised": _winsorised(self.contrast.one.n, self.winsorised),
             "unfinished": self.unfinished,
             "planned": plan,
             "looks": self.judged.looks,
@@ -175,7 +179,8 @@ def _effect(
 ) -> Effect:
     unfinished = sum(arm.n for arm in assigned.unfinished.arms(ways))
     arrived = list(assigned.finished.arrived(ways))
-    return Effect(playbook, outcome, step, ways, contrast, unfinished, plan, judged(plan, arrived))
+    cut = winsorised(assigned, ways) if contrast.spent is not None else None
+    return Effect(playbook, outcome, step, ways, contrast, unfinished, plan, judged(plan, arrived), cut)
 
 
 def _plan(asked: Asked, outcome: Outcome, begun: datetime, held_out: float) -> Plan | None:
@@ -194,7 +199,7 @@ def _plan(asked: Asked, outcome: Outcome, begun: datetime, held_out: float) -> P
 
 def _said(effect: Effect, verdict: Verdict, why: str) -> Effect:
     nothing = Contrast(effect.contrast.one, effect.contrast.other)
-    return replace(effect, contrast=nothing, judged=Judged(verdict, why))
+    return replace(effect, contrast=nothing, winsorised=None, judged=Judged(verdict, why))
 
 
 def _contrast(told: Contrast) -> dict[str, Any]:
@@ -216,6 +221,12 @@ def _incremental(people: int, each: float | None, interval: Interval | None) -> 
     if each is None or interval is None:
         return None
     return {"value": people * each, "low": people * interval.low, "high": people * interval.high}
+
+
+def _winsorised(people: int, told: Winsorised | None) -> dict[str, float] | None:
+    if told is None or (found := _incremental(people, told.spent, told.interval)) is None:
+        return None
+    return found | {"cut": told.cut}
 
 
 def _arm(arm: Arm) -> dict[str, Any]:

@@ -30,6 +30,9 @@ def more_words(effect: Effect, currency: str) -> Iterator[str]:
         yield f"{sum_words(told.one.n, told.difference, told.interval)} customers"
     if told.spent is not None and told.spent_interval is not None:
         yield f"{sum_words(told.one.n, told.spent, told.spent_interval)} {currency}"
+    if (cut := effect.winsorised) is not None:
+        without = f"what anybody spent beyond {cut.cut:,.0f} {currency} left out"
+        yield f"{sum_words(told.one.n, cut.spent, cut.interval)} {currency} with {without}"
 
 
 def plan_words(effect: Effect) -> str:

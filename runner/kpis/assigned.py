@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -56,6 +56,13 @@ class Assigned:
     def between(self, start: datetime, end: datetime) -> Assigned:
         """Those assigned from an instant on, before another one."""
         return self.of((self.at >= instant(start)) & (self.at < instant(end)))
+
+    def of_arms(self, names: tuple[str, str]) -> Assigned:
+        return self.of(self._of_arm(names[0]) | self._of_arm(names[1]))
+
+    def spending_at_most(self, cut: int) -> Assigned:
+        """The same people; whoever spent more is counted with the cut."""
+        return replace(self, spent=np.minimum(self.spent, cut))
 
     def arm(self, name: str) -> Arm:
         """The people of an arm, together."""

@@ -231,6 +231,21 @@ def test_mails_that_drive_people_away_advise_to_stop(shop: Shop) -> None:
     assert not one(shop, as_of="2026-01-11").harms
 
 
+def test_one_large_order_alone_moves_the_money_but_not_where_the_highest_are_cut(shop: Shop) -> None:
+    begun(shop)
+    treated, held_out = shop.people(200), shop.people(200)
+    enter(shop, treated, "treated")
+    enter(shop, held_out, "holdout")
+    orders(shop, treated[:50])
+    orders(shop, held_out[:50])
+    shop.orders(treated[60:61], "2026-01-20", net="100000")
+    document = one(shop).document()
+    assert document["incremental_revenue"]["value"] == 100_000
+    cut = document["incremental_revenue_winsorised"]
+    assert (cut["cut"], cut["value"]) == (50, 50)
+    assert cut["low"] < 0 < cut["high"]
+
+
 def test_revenue_that_is_lost_advises_to_stop(shop: Shop) -> None:
     begun(shop)
     treated, held_out = shop.people(60), shop.people(60)

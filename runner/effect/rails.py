@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from runner.effect.verdict import PEOPLE
 from runner.kpis.contrasts import Contrast, means
-from runner.kpis.intervals import ONE_SIDED, wilson
+from runner.kpis.intervals import ONE_SIDED, at_least
 from runner.kpis.measure import Asked
 from runner.kpis.rows import delivered, one, total, with_people
 from runner.store.tables import sends
@@ -54,7 +54,7 @@ def _of_mails(asked: Asked, playbook: str) -> Iterator[Rail]:
 
 
 def _rate(name: str, hits: int, n: int, limit: float, did: str) -> Rail:
-    surely = wilson(hits, n, z=ONE_SIDED).low
+    surely = at_least(hits, n)
     words = f"of {n:,} mails {hits:,} {did}: {hits / n:.2%}, surely {surely:.2%} and more; effect.{name} is {limit:.2%}"
     return Rail(name, hits / n, n, limit, surely, surely > limit, words)
 

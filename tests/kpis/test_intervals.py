@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import comb
 from statistics import mean, stdev
 
 import pytest
@@ -68,3 +69,12 @@ def test_a_mean_lies_within_its_interval(scores: list[int]) -> None:
     told = intervals.mean(mean(scores), stdev(scores), len(scores))
     assert told is not None
     assert told.low <= mean(scores) <= told.high
+
+
+@pytest.mark.parametrize(("hits", "n", "low"), [(1, 44, 0.000228), (20, 20, 0.794328), (14, 200, 0.034454)])
+def test_a_limit_that_is_surely_passed_is_exact(hits: int, n: int, low: float) -> None:
+    """Where it is so much, chance alone brings as many hits in 1 of 100 cases."""
+    found = intervals.at_least(hits, n)
+    by_chance = 1 - sum(comb(n, k) * found**k * (1 - found) ** (n - k) for k in range(hits))
+    assert by_chance == pytest.approx(0.01, rel=1e-6)
+    assert found == pytest.approx(low, rel=0.01)

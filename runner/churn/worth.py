@@ -11,16 +11,16 @@ import sqlalchemy as sa
 
 from runner.churn.ahead import orders_ahead
 from runner.churn.gamma_gamma import Spending, correlation, fitted, next_value
-from runner.churn.histories import Histories, Snapshot, day_of, histories, number_of
+from runner.churn.histories import Histories, Snapshot, day_of, number_of, of_rows
 from runner.churn.mbg_nbd import SAMPLE, Fit
 from runner.churn.mbg_nbd import fitted as fitted_orders
 from runner.churn.scale import CUSTOMERS, HISTORY, REPEAT_BUYERS, YEAR
 from runner.kpis.ahead import MOST_ALIKE, YEAR_AHEAD, Worth, WorthProof
+from runner.kpis.days import local_days
 from runner.kpis.measure import Asked, Period
-from runner.kpis.rows import one, total, with_customers
+from runner.kpis.orders import Orders, instant, orders
 from runner.settings import Settings
-from runner.store.arrays import Floats, Ints
-from runner.store.tables import purchases
+from runner.store.arrays import Floats
 
 #: The year is discounted quarter by quarter.
 QUARTERS = 4
@@ -76,15 +76,16 @@ class Learnt:
 
 def reckoned(connection: sa.Connection, settings: Settings, day: date, now: datetime) -> Worth:
     """By the orders before a local day, as known at an instant."""
-    history = histories(connection, settings, day, now)
+    asked = Asked(connection, Period(day - timedelta(days=1), day), now, settings)
+    bought = asked.once(orders)
+    history = of_rows(np.repeat(bought.customers, np.diff(bought.begins)), local_days(asked, bought.at))
     today, first, customers = number_of(day), history.first_day, len(history.customers)
     if first is None or customers < CUSTOMERS or today - first < HISTORY:
         return Worth(str(day), customers, None, f"The model needs {CUSTOMERS} customers and orders of {HISTORY} days.")
     back = YEAR if today - first >= YEAR + HISTORY else settings.churn.horizon.days
-    spent = _spent(connection, settings, history, day, back, now)
-    if spent is None:
+    if bought.unpriced is not None:
         return Worth(str(day), customers, None, "Some orders have no exchange rate.")
-    then, by_now = spent
+    then, by_now = (_spent_before(asked, bought, morning) for morning in (day - timedelta(days=back), day))
     buyers = _buyers(history, today, by_now)
     learnt = _learnt(buyers)
     if isinstance(learnt, str):
@@ -152,30 +153,10 @@ def _why(proof: WorthProof | None) -> str:
     return f"{tested}: no better than one figure for everybody." if proof.told_apart <= 0 else f"{tested}: too far off."
 
 
-def _spent(
-    connection: sa.Connection, settings: Settings, history: Histories, day: date, back: int, now: datetime
-) -> tuple[Floats, Floats] | None:
-    """What each of the history's customers had spent before the day so long ago and before this one."""
-    asked = Asked(connection, Period(day - timedelta(days=back), day), now, settings)
-    p = purchases.c
-    rows, customer = with_customers(asked, purchases, p.contact_id)
-    raw = sa.cast(sa.type_coerce(p.value, sa.BigInteger), sa.Float)
-    earlier = sa.case((p.at < asked.start, raw), else_=0.0)
-    told = sa.select(customer, total(earlier), total(raw), total(one(p.value.is_(None)))).select_from(rows)
-    counting = asked.before(p.at), asked.known(p.seen_at), p.net > 0
-    parts = connection.execute(told.where(*counting).group_by(customer)).partitions(50_000)
-    found = np.concatenate([np.array(part, float) for part in parts])
-    if found[:, 3].any():
-        return None
-    return _aligned(history.customers, found, 1), _aligned(history.customers, found, 2)
-
-
-def _aligned(customers: Ints, found: Floats, column: int) -> Floats:
-    """A column in the order of the customers; 0 of whom it does not name."""
-    found = found[np.argsort(found[:, 0])]
-    place = np.minimum(np.searchsorted(found[:, 0], customers), len(found) - 1)
-    amounts: Floats = np.where(found[place, 0] == customers, found[place, column], 0.0) / 10_000
-    return amounts
+def _spent_before(asked: Asked, bought: Orders, morning: date) -> Floats:
+    """What each customer had spent before a local day."""
+    spent: Floats = bought.each(np.where(bought.at < instant(asked.midnight(morning)), bought.value, 0)) / 10_000
+    return spent
 
 
 def _parameters(fit: Fit) -> Mapping[str, float]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from itertools import count
 
 import numpy as np
 
@@ -14,7 +12,7 @@ from runner.kpis.days import EPOCH, local_days
 from runner.kpis.measure import Asked
 from runner.kpis.orders import instant
 from runner.kpis.rows import there, with_accounts, with_facts
-from runner.store.arrays import Ints, Yes, grouped
+from runner.store.arrays import Ints, Yes, texts
 from runner.store.tables import facts
 
 usage = facts["usage"]
@@ -65,11 +63,10 @@ def used_of(asked: Asked) -> Used:
     rows = with_facts(asked, usage) if asked.settings.customers == "contact" else with_accounts(asked, usage)[0]
     since = min(asked.start, asked.midnight(asked.last_instant - timedelta(days=_LATELY)))
     wanted = u.at >= since, asked.before(u.at), there(asked, usage)
-    many, feature, at = grouped(asked.connection, u.user_id, u.feature, u.at, rows, *wanted)
-    user = np.repeat(np.arange(len(many)), many)
-    numbers: dict[str, int] = defaultdict(count().__next__)
-    features = np.fromiter(map(numbers.__getitem__, feature), np.int64, len(feature))
-    return Used(user, at, local_days(asked, at), features, tuple(numbers))
+    at, ((user, _), (feature, features)) = texts(asked.connection, rows, u.at, u.user_id, u.feature, where=wanted)
+    order = np.argsort(user, kind="stable")
+    at = at[order]
+    return Used(user[order], at, local_days(asked, at), feature[order], tuple(features))
 
 
 def _number(day: date) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from itertools import count
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -61,22 +63,21 @@ def apart(connection: sa.Connection, rows: sa.Select[Any], *by: str) -> list[tup
     ]
 
 
-def grouped(
-    connection: sa.Connection,
-    key: sa.ColumnElement[Any],
-    text: sa.ColumnElement[str],
-    at: sa.ColumnElement[Any],
-    rows: sa.FromClause,
-    *where: sa.ColumnElement[bool],
-) -> tuple[Ints, list[str], Ints]:
-    """How many rows there are of each value of a key, and in order of it a text of each (one line) and an instant."""
-    many = sa.func.count().label("many")
-    own = sa.select(many, _texts(text).label("text"), _instants(at).label("at")).select_from(rows).where(*where)
-    each = own.group_by(key).subquery()
-    joined = sa.select(_whole_numbers(each.c.many), _texts(each.c.text), _instants_again(each.c.at))
-    told = connection.execute(joined).one()
-    texts = told[1].split(_BETWEEN) if told[0] else []
-    return _read([told[0]], sa.BigInteger()), texts, _read([told[2]], Instant())
+def texts(
+    connection: sa.Connection, rows: sa.FromClause, at: sa.ColumnElement[Any], *words: sa.ColumnElement[str], where: Any
+) -> tuple[Ints, list[tuple[Ints, list[str]]]]:
+    """An instant of each row; of each column of words (one line each) which of those that occur it has, and these."""
+    own = sa.select(at.label("at"), *words).select_from(rows).where(*where).subquery()
+    instants, *others = own.c
+    told = connection.execute(sa.select(_instants(instants), *(_texts(column) for column in others))).one()
+    read = _read([told[0]], Instant())
+    return read, [_numbered(text.split(_BETWEEN) if told[0] else []) for text in told[1:]]
+
+
+def _numbered(words: list[str]) -> tuple[Ints, list[str]]:
+    """Each word by the number of its first place among those that differ."""
+    numbers: dict[str, int] = defaultdict(count().__next__)
+    return np.fromiter(map(numbers.__getitem__, words), np.int64, len(words)), list(numbers)
 
 
 def _joined(column: sa.ColumnElement[Any]) -> FunctionElement[str]:
@@ -125,13 +126,6 @@ class _instants(FunctionElement[str]):
     type = sa.Text()
     inherit_cache = True
     name = "instants"
-
-
-@spelled(sqlite="group_concat({0}, '')", postgresql="string_agg({0}, ',')")
-class _instants_again(FunctionElement[str]):
-    type = sa.Text()
-    inherit_cache = True
-    name = "instants_again"
 
 
 @spelled(

@@ -32,11 +32,15 @@ class Bar:
     is_latest: bool
     #: Of so few cases that it says little.
     is_vague: bool = False
+    #: Drawn upwards as the others are; its colour and its number say that it is below nothing.
+    is_negative: bool = False
 
     @property
     def colour(self) -> str:
         if self.is_vague:
             return "#d1d5db"
+        if self.is_negative:
+            return "#b91c1c" if self.is_latest else "#f0b6b6"
         return "#1d4ed8" if self.is_latest else "#c7d7f9"
 
 
@@ -196,6 +200,7 @@ def _bars(figures: Sequence[Kpi | None], spans: Sequence[Span]) -> list[Bar]:
             abs(kpi.value) / highest if kpi is not None and kpi.value is not None and highest else 0.0,
             is_latest=span is spans[0],
             is_vague=kpi is not None and kpi.status is Status.TOO_FEW,
+            is_negative=kpi is not None and kpi.value is not None and kpi.value < 0,
         )
         for kpi, span in reversed(list(zip(figures, spans, strict=True)))
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -159,13 +159,43 @@ def live(new: Waiting, all_: Waiting, life: Sequence[tuple[Sequence[Happening], 
         yield len(new.got())
 
 
+#: Whatever is waited for is known some hours before its time has come, and something of another kind comes as well.
+KNOWN_BEFORE: Sequence[tuple[Sequence[Happening], Happening]] = [
+    ((), ticks(26)),
+    ([ordered("ada", 3), ordered("bob", 3), logged_in("cyd", 1)], ticks(1)),
+    ((), ticks(4)),
+    ([logged_in("ada", 3), ordered("bob", 3)], ticks(1)),
+    ((), ticks(4)),
+    ([clicked("ada", 3, "human"), logged_in("bob", -2)], ticks(1)),
+    ((), ticks(4)),
+    ([clicked("bob", 3, "machine")], ticks(4)),
+    ((), ticks(13)),
+    ([answered("cyd", 3, 3)], ticks(1)),
+    ((), ticks(4)),
+]
+
+
+@contextmanager
+def both(model: Path, folder: Path) -> Iterator[list[Waiting]]:
+    url = _stores(model, str(folder))
+    with (
+        closing(Waiting(folder / "new", url("new"), App)) as new,
+        closing(Waiting(folder / "all", url("all"), InFull)) as all_,
+    ):
+        yield [new, all_]
+
+
+def test_what_was_known_before_its_time_lets_people_go_on_when_it_comes(_sqlite_model: Path, tmp_path: Path) -> None:  # noqa: PT019
+    with both(_sqlite_model, tmp_path) as worlds:
+        *_, letters = live(*worlds, KNOWN_BEFORE)
+        came = {row.step for row in worlds[0].log() if row.status == "done" and " came on " in row.reason}
+    assert letters > len(WHO)
+    assert came == {"wait-1", "wait-2", "ask-wait", "wait-3", "wait-4"}
+
+
 @given(life=lives)
 @settings(EXAMPLES, max_examples=4)
 def test_whoever_waits_goes_on_as_if_everybody_had_been_asked(_sqlite_model: Path, life: Any) -> None:  # noqa: PT019
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as open_until_the_end:
-        url = _stores(_sqlite_model, folder)
-        worlds = [Waiting(Path(folder) / name, url(name), app) for name, app in (("new", App), ("all", InFull))]
-        for world in worlds:
-            open_until_the_end.enter_context(closing(world))
+    with tempfile.TemporaryDirectory() as folder, both(_sqlite_model, Path(folder)) as worlds:
         *_, letters = live(*worlds, life)
         assert letters > len(WHO)

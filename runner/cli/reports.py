@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import groupby, islice
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
@@ -79,17 +79,19 @@ def forecast_table(foreseen: Sequence[Foreseen]) -> RenderableType:
 
 
 def plan_tables(rows: Iterable[LogRow], *, zone: str) -> Iterator[RenderableType]:
-    """The first decisions of a plan, then how many of each kind and why."""
-    remaining = iter(rows)
-    first = list(islice(remaining, SHOWN))
-    if not first:
-        yield Text("Nothing is due and nobody's trigger fires.")
-        return
-    yield log_table([row for row in first if row.status in ("do", "hold")] or first, zone=zone, why="Why")
+    """The first of what is done or held in a plan, or of the other decisions; then how many of each kind and why."""
+    first: dict[bool, list[LogRow]] = {True: [], False: []}
     counted: Counter[tuple[str, str, str, str]] = Counter()
-    for row in (*first, *remaining):
+    for row in rows:
+        alike = first[row.status in ("do", "hold")]
+        if len(alike) < SHOWN:
+            alike.append(row)
         reason = row.reason if row.status in ("skip", "end", "hold") else ""
         counted[row.playbook, row.step or "enter", row.status, _general(reason)] += 1
+    if not counted:
+        yield Text("Nothing is due and nobody's trigger fires.")
+        return
+    yield log_table(first[True] or first[False], zone=zone, why="Why")
     yield Text()
     yield _plan_counts(counted)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import shutil
 from contextlib import closing
@@ -12,8 +13,10 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 from runner.app import decisions
+from runner.cli.reports import plan_tables
 from runner.errors import NeedsPerson
 from runner.log import LogRow
 from runner.store.tables import metadata
@@ -167,6 +170,18 @@ def test_a_plan_counts_nobody_who_may_not_be_written_to(each_world: World) -> No
         "bob": ("skip", "no valid address: 'nonsense'"),
         "cyd": ("do", "36 years since birthday 1990-05-04"),
     }
+
+
+def test_who_would_get_something_is_shown_however_many_are_turned_away(world: World) -> None:
+    world.people(*(f"no{number}" for number in range(50)), birthday=date(1990, 5, 4), country="DE")
+    world.person("yes", birthday=date(1990, 5, 4), country="PL")
+    world.playbook("all", 'trigger: {anniversary: {of: contact.birthday}}\naudience: contact.country == "PL"')
+    console = Console(record=True, width=200, file=io.StringIO())
+    console.print(*plan_tables(world.plan("2026-05-04 10:00"), zone="UTC"))
+    told = console.export_text()
+    assert "yes@x.example" in told
+    assert "no1@x.example" not in told
+    assert 'skip      50  not in the audience: contact.country == "PL"' in told
 
 
 def test_a_plan_tells_of_the_brake(world: World) -> None:

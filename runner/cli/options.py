@@ -64,6 +64,10 @@ def moment(app: App, at: str | None) -> datetime:
     return app.now() if at else last_moment(app)
 
 
+#: The years for which a clock may be set: at the ends of all time nothing can be reckoned with.
+YEARS = range(1850, 2201)
+
+
 def instant(text: str, zone: str) -> datetime:
     """A time as typed; without an offset it is in the account's zone, a bare day is its midnight."""
     from runner import clock
@@ -72,19 +76,24 @@ def instant(text: str, zone: str) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise WrongUsage(f"{text!r} is no time; write 2026-11-22 or 2026-11-22T09:00") from None
-    try:
-        if moment.tzinfo is not None:
-            return moment.astimezone(UTC)
-        return clock.at_local(moment.date(), moment.time(), zone)
-    except OverflowError:
-        raise WrongUsage(f"{text!r} is before or after all time that can be told") from None
+    _within_reach(moment, text)
+    if moment.tzinfo is not None:
+        return moment.astimezone(UTC)
+    return clock.at_local(moment.date(), moment.time(), zone)
 
 
 def day(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        found = date.fromisoformat(text)
     except ValueError:
         raise WrongUsage(f"{text!r} is no day; write 2026-11-22") from None
+    _within_reach(found, text)
+    return found
+
+
+def _within_reach(day: date, text: str) -> None:
+    if day.year not in YEARS:
+        raise WrongUsage(f"{text!r} is too far away: the years are {YEARS[0]} to {YEARS[-1]}")
 
 
 def print_json(document: Any) -> None:

@@ -238,6 +238,8 @@ def test_a_broken_playbook_is_exit_4_for_a_run_that_did_the_rest(call: Call, fol
     [
         ("frobnicate", "No such command 'frobnicate'"),
         ("run --att x", "No such option"),
+        ("plan --at 9999-12-31T23:59", "'9999-12-31T23:59' is too far away: the years are 1850 to 2200"),
+        ("backtest birthday --from 0001-01-01", "'0001-01-01' is too far away: the years are 1850 to 2200"),
         ("run --at tomorrow", "'tomorrow' is no time; write 2026-11-22 or 2026-11-22T09:00"),
         ("run --copy x.db", "--copy goes with --at"),
         ("explain nobody", "there is no contact 'nobody'"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from connectors.base import Mailer, Source
@@ -39,7 +39,7 @@ def mailer(called: str) -> type[Mailer]:
     return found
 
 
-def _load(known: Mapping[str, str], called: str):  # type: ignore[no-untyped-def]
+def _load(known: Mapping[str, str], called: str) -> Any:
     if called in known:
         module, _, name = known[called].partition(":")
         return getattr(import_module(module), name)

@@ -96,7 +96,7 @@ class Source(ABC):
     @classmethod
     def open(cls, settings: Any, *, workspace: Path, timezone: str) -> Source:
         """The source as its settings say; `timezone` is the account's."""
-        return cls(settings)  # type: ignore[call-arg]
+        return cls(settings)  # type: ignore[call-arg]  # each kind has its own __init__
 
     @abstractmethod
     def pull(self, cursor: Cursor | None, *, full: bool, now: datetime) -> Iterator[Page]:

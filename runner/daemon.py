@@ -165,7 +165,6 @@ class Daemon:
         import uvicorn
 
         server = uvicorn.Server(uvicorn.Config(pages, log_config=None, access_log=False))
-        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
         # Whoever reads the address may call at once, and waits until the server is up.
         listening = _listening(host, port)
         bound_host, bound_port = listening.getsockname()[:2]

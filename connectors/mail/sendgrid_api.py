@@ -99,7 +99,7 @@ class SendGridApi:
         return self._own.client
 
 
-class _Client(python_http_client.Client):  # type: ignore[misc]
+class _Client(python_http_client.Client):  # type: ignore[misc]  # it ships no types
     """The SDK's client with an opener of ours, since its own follows a redirect with the key and calls that success."""
 
     def __init__(self, sdk: Any, opener: urllib.request.OpenerDirector, url_path: list[str] | None = None) -> None:

@@ -168,4 +168,4 @@ def open_sources(plugs: Plugs, settings: Settings, workspace: Path) -> dict[str,
 
 def open_mailer(plugs: Plugs, name: str, workspace: Path, clock: Callable[[], datetime]) -> Mailer:
     kind, keys = plugs.mailers[name]
-    return kind(keys, workspace=workspace, clock=clock)  # type: ignore[call-arg]
+    return kind(keys, workspace=workspace, clock=clock)  # type: ignore[call-arg]  # each kind has its own __init__

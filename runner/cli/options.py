@@ -118,7 +118,7 @@ class _Trimmed(io.TextIOBase):
         self._behind = behind
 
     @property
-    def encoding(self) -> str:  # type: ignore[override]
+    def encoding(self) -> str:  # type: ignore[override]  # an attribute there
         return self._behind.encoding
 
     def write(self, text: str) -> int:

@@ -50,8 +50,11 @@ class Today:
     def by_day(self, of: Callable[[date], Any], kind: sa.types.TypeEngine[Any], zone: Any = None) -> Any:
         """Something about the local date of the contact."""
         zone = contacts.c.zone if zone is None else zone
-        told = [self.value(lambda today, n=n: of(today.days[n]), kind) for n in range(3)]  # type: ignore[misc]
-        return sa.case((self._lies_in(zone, 1), told[1]), (self._lies_in(zone, 2), told[2]), else_=told[0])
+
+        def told(place: int) -> Any:
+            return self.value(lambda today: of(today.days[place]), kind)
+
+        return sa.case((self._lies_in(zone, 1), told(1)), (self._lies_in(zone, 2), told(2)), else_=told(0))
 
     def outermost(self, of: Callable[[date], date], choose: Callable[[list[date]], date]) -> Any:
         """The earliest or latest that `of` comes to anywhere: a bound that an index serves."""

@@ -140,8 +140,10 @@ def worded(kind: str, id: str, contact_id: str, payload: Mapping[str, Any], at: 
             return Note(write_id=id, contact_id=contact_id, body=payload["body"], at=at)
         case "task":
             due = datetime.fromisoformat(payload["due_at"])
-            told = {name: payload.get(name) for name in ("subject", "body", "priority", "owner")}
-            return Task(write_id=id, contact_id=contact_id, due_at=due, **told)  # type: ignore[arg-type]
+            return Task(
+                write_id=id, contact_id=contact_id, due_at=due, subject=payload["subject"], body=payload.get("body"),
+                priority=payload["priority"], owner=payload.get("owner"),
+            )  # fmt: skip
         case "opt_out":
             return OptOut(write_id=id, contact_id=contact_id, **payload)
     raise ValueError(f"nothing that a CRM is told is called {kind!r}")

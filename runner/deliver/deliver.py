@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
@@ -284,14 +284,14 @@ def _send(
     return told, replace(trouble, refusals=tuple(f"{playbook.id}: {words}" for words in trouble.refusals))
 
 
-def _letter(office: Office, mail: MailAction, claim: Claim, texts: object) -> Letter:
+def _letter(office: Office, mail: MailAction, claim: Claim, texts: Mapping[str, str]) -> Letter:
     contact = claim.facts.contact
     name = " ".join(part for part in (contact["first_name"], contact["last_name"]) if part)
     assert claim.facts.address is not None
     return Letter(
         send_id=claim.send_id,
         to=Address(claim.facts.address, name or None),
-        substitutions=texts,  # type: ignore[arg-type]
+        substitutions=texts,
         headers={**_unsubscribing(office, claim), **mail.headers(claim.due.facts)},
     )
 

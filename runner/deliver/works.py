@@ -239,9 +239,9 @@ class Works:
         """For the CRM of each contact, which is told once this is in."""
         book = self._book
         assert isinstance(book.step.action, Work)
-        kind = book.step.action.kind
+        kind: Any = book.step.action.kind  # one of the four that a CRM takes
         rows = [
-            Told(self._id(one), one.contact_id, kind, said, one.id, book.playbook.id, book.step.id, one.attempt)  # type: ignore[arg-type]
+            Told(self._id(one), one.contact_id, kind, said, one.id, book.playbook.id, book.step.id, one.attempt)
             for one, said in told
         ]
         tell(connection, self._office.store, self._office.crms, rows, book.now)

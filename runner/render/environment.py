@@ -130,7 +130,8 @@ class Environment(ImmutableSandboxedEnvironment):
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         template = super()._parse(source, name, filename)
         rewriting.rewrite(template, self._marks)
-        return template.set_environment(self)  # type: ignore[return-value]
+        template.set_environment(self)
+        return template
 
 
 @lru_cache(maxsize=8)

@@ -31,8 +31,9 @@ class PageTemplates:
     def __init__(self, own: Path, shipped: Path, sender: Sender, language: str = LANGUAGE) -> None:
         self.own = own
         self.languages = Languages(own, language, company=sender.name, mail=sender.email)
+        self._loader = jinja2.ChoiceLoader([jinja2.FileSystemLoader(own), jinja2.FileSystemLoader(shipped)])
         self._environment = jinja2.Environment(
-            loader=jinja2.ChoiceLoader([jinja2.FileSystemLoader(own), jinja2.FileSystemLoader(shipped)]),
+            loader=self._loader,
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
@@ -49,7 +50,7 @@ class PageTemplates:
         return self._environment.get_template(f"{template}.html").render(**values, say=words, lang=words.tag)
 
     def stylesheet(self) -> str:
-        source, _, _ = self._environment.loader.get_source(self._environment, "pages.css")  # type: ignore[union-attr]
+        source, _, _ = self._loader.get_source(self._environment, "pages.css")
         return source
 
     def say(self, key: str, wishes: Sequence[str | None] = (), /, **values: object) -> str:

@@ -10,7 +10,7 @@ from css_inline import CSSInliner
 from mjml import mjml2html
 
 if TYPE_CHECKING:
-    from inscriptis.model.html_document_state import HtmlDocumentState  # type: ignore[import-untyped]
+    from inscriptis.model.html_document_state import HtmlDocumentState
 
 #: Attributes that travel through untouched whatever they say; others decide about widths, styles or structure.
 _UNTOUCHED = {"alt", "aria-label", "href", "src", "title"}
@@ -50,7 +50,7 @@ def as_html(source: str, *, mjml: bool) -> str:
 @lru_cache(maxsize=_KEPT)
 def as_text(html: str) -> str:
     """The text part: the HTML's words in their order, each link's address behind it."""
-    from inscriptis import get_text  # type: ignore[import-untyped]
+    from inscriptis import get_text
 
     # inscriptis resolves entities once more in what has been parsed: a name that says "&amp;" would lose it.
     text = get_text(html.replace("&amp;", "&amp;amp;"), _text_style())
@@ -136,11 +136,11 @@ def _inliner() -> CSSInliner:
 @cache
 def _text_style() -> Any:
     """Tables in mails are scaffolding: a cell is no column of text, so that no line depends on another's length."""
-    from inscriptis.css_profiles import RELAXED_CSS_PROFILE  # type: ignore[import-untyped]
-    from inscriptis.html_properties import Display  # type: ignore[import-untyped]
-    from inscriptis.model.config import ParserConfig  # type: ignore[import-untyped]
-    from inscriptis.model.html_element import HtmlElement  # type: ignore[import-untyped]
-    from inscriptis.model.tag import CustomHtmlTagHandlerMapping  # type: ignore[import-untyped]
+    from inscriptis.css_profiles import RELAXED_CSS_PROFILE
+    from inscriptis.html_properties import Display
+    from inscriptis.model.config import ParserConfig
+    from inscriptis.model.html_element import HtmlElement
+    from inscriptis.model.tag import CustomHtmlTagHandlerMapping
 
     css = dict(RELAXED_CSS_PROFILE)
     css |= {tag: HtmlElement(display=Display.block) for tag in ("table", "div")}

@@ -98,7 +98,7 @@ def invent(seed: int, count: int, span: Span, *, companies: int) -> list[Person]
     taken: list[str] = []
     people = [_person(random, number, day, span, companies, taken) for number, day in enumerate(days, start=1)]
     for place, told in enumerate(_stories(span)[:count]):
-        people[place] = replace(people[place], **told)  # type: ignore[arg-type]
+        people[place] = replace(people[place], **told)  # type: ignore[arg-type]  # fields of Person
     return people
 
 

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Annotated
 from urllib.parse import urlencode
 
+import sqlalchemy as sa
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
@@ -83,13 +84,13 @@ def log(
     )
 
 
-def _wanted(room: Room, asked: Form, connection: object) -> Wanted:
+def _wanted(room: Room, asked: Form, connection: sa.Connection) -> Wanted:
     """Raises WrongUsage for a contact, status or day there is not."""
     if asked.status and asked.status not in STATUSES:
         raise WrongUsage(f"there is no status {asked.status!r}; there are {', '.join(STATUSES)}")
     return Wanted(
         playbook=asked.playbook,
-        contact=contact_called(connection, asked.contact) if asked.contact else None,  # type: ignore[arg-type]
+        contact=contact_called(connection, asked.contact) if asked.contact else None,
         status=asked.status,
         reason=asked.reason,
         since=_begins(asked.first, room.zone) if asked.first else None,

@@ -10,12 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.visitors import InternalTraversal
 
 from connectors.records import FieldType
 from runner.store.custom import is_kind
 from runner.store.distinct import distinct_values
+from runner.store.functions import SqlFunction
 from runner.store.ours import CARRIES
 from runner.store.tables import (
     alarms,
@@ -120,13 +120,11 @@ class Fields:
         return self.by_name.keys()
 
 
-class custom_value(FunctionElement[Any]):
+class custom_value(SqlFunction[Any]):
     """A custom field out of the JSON column, written so that an expression index serves it."""
 
-    inherit_cache = True
-    name = "custom_value"
     _traverse_internals = [  # noqa: RUF012
-        *FunctionElement._traverse_internals,
+        *SqlFunction._traverse_internals,
         ("field", InternalTraversal.dp_string),
         ("kind", InternalTraversal.dp_string),
     ]

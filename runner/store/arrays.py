@@ -9,9 +9,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
-from sqlalchemy.sql.functions import FunctionElement
 
-from runner.store.functions import spelled
+from runner.store.functions import SqlFunction, spelled
 from runner.store.types import Instant
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -80,7 +79,7 @@ def _numbered(words: list[str]) -> tuple[Ints, list[str]]:
     return np.fromiter(map(numbers.__getitem__, words), np.int64, len(words)), list(numbers)
 
 
-def _joined(column: sa.ColumnElement[Any]) -> FunctionElement[str]:
+def _joined(column: sa.ColumnElement[Any]) -> SqlFunction[str]:
     if isinstance(column.type, Instant):
         return _instants(column)
     return _numbers(column) if isinstance(column.type, sa.Float) else _whole_numbers(column)
@@ -102,37 +101,29 @@ def _parsed(text: str, kind: sa.types.TypeEngine[Any], wanted: type[Any]) -> NDA
     sqlite=f"group_concat(coalesce({{0}}, {NOTHING}), ',')",
     postgresql=f"string_agg(CAST(coalesce({{0}}, {NOTHING}) AS TEXT), ',')",
 )
-class _whole_numbers(FunctionElement[str]):
+class _whole_numbers(SqlFunction[str]):
     type = sa.Text()
-    inherit_cache = True
-    name = "whole_numbers"
 
 
 @spelled(
     sqlite="group_concat(coalesce({0}, 'nan'), ',')",
     postgresql="string_agg(coalesce(CAST({0} AS TEXT), 'nan'), ',')",
 )
-class _numbers(FunctionElement[str]):
+class _numbers(SqlFunction[str]):
     type = sa.Text()
-    inherit_cache = True
-    name = "numbers"
 
 
 @spelled(
     sqlite="group_concat({0}, '')",
     postgresql="string_agg(CAST(CAST(extract(epoch from {0}) * 1000000 AS BIGINT) AS TEXT), ',')",
 )
-class _instants(FunctionElement[str]):
+class _instants(SqlFunction[str]):
     type = sa.Text()
-    inherit_cache = True
-    name = "instants"
 
 
 @spelled(
     sqlite="group_concat(coalesce({0}, ''), char(31))",
     postgresql="string_agg(coalesce({0}, ''), chr(31))",
 )
-class _texts(FunctionElement[str]):
+class _texts(SqlFunction[str]):
     type = sa.Text()
-    inherit_cache = True
-    name = "texts"

@@ -15,7 +15,19 @@ from sqlalchemy.sql.visitors import InternalTraversal
 
 from runner.store.types import Id, Instant, Json
 
+T = TypeVar("T")
 F = TypeVar("F", bound=FunctionElement[Any])
+
+
+class SqlFunction(FunctionElement[T]):
+    """One that SQLAlchemy does not know: a subclass says its `type`, and is compiled once like all others."""
+
+    name: str
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.name = cls.__name__.lstrip("_")
+        cls.inherit_cache = True
 
 
 def spelled(**dialects: str) -> Callable[[type[F]], type[F]]:
@@ -43,12 +55,10 @@ def _written(spelling: str, element: FunctionElement[Any], compiler: SQLCompiler
     " + (CAST('0' || substr({1}, 20, 7) AS REAL) - CAST('0' || substr({0}, 20, 7) AS REAL))) / 86400.0)",
     postgresql="(CAST(extract(epoch from ({1})::timestamptz - ({0})::timestamptz) AS FLOAT) / CAST(86400 AS FLOAT))",
 )
-class days_between(FunctionElement[float]):
+class days_between(SqlFunction[float]):
     """Days from one time or date to another, as a number."""
 
     type = sa.Float()
-    inherit_cache = True
-    name = "days_between"
 
 
 @spelled(
@@ -56,30 +66,24 @@ class days_between(FunctionElement[float]):
     sqlite="strftime('%Y-%m-%d %H:%M:%f000', {0}, ({1}) || ' seconds')",
     postgresql="(CAST({0} AS timestamptz) + make_interval(secs => CAST({1} AS float)))",
 )
-class seconds_after(FunctionElement[Any]):
+class seconds_after(SqlFunction[Any]):
     """The instant so many seconds after another one, to the millisecond."""
 
     type = Instant()
-    inherit_cache = True
-    name = "seconds_after"
 
 
 @spelled(sqlite="CAST(strftime('%s', {0}) AS INTEGER)", postgresql="CAST(floor(extract(epoch from {0})) AS BIGINT)")
-class epoch_seconds(FunctionElement[int]):
+class epoch_seconds(SqlFunction[int]):
     """The whole seconds from 1970 to an instant."""
 
     type = sa.BigInteger()
-    inherit_cache = True
-    name = "epoch_seconds"
 
 
 @spelled(sqlite="local_day({all})", postgresql="CAST({0} AT TIME ZONE {1} AS DATE)")
-class local_day(FunctionElement[Any]):
+class local_day(SqlFunction[Any]):
     """The local date of an instant in a zone."""
 
     type = sa.Date()
-    inherit_cache = True
-    name = "local_day"
 
 
 _MONTH_DAY_OF_TEXT = "(CAST(substr({0}, 6, 2) AS INTEGER) * 100 + CAST(substr({0}, 9, 2) AS INTEGER))"
@@ -89,42 +93,34 @@ _MONTH_DAY_OF_TEXT = "(CAST(substr({0}, 6, 2) AS INTEGER) * 100 + CAST(substr({0
     sqlite=_MONTH_DAY_OF_TEXT,
     postgresql="(CAST(extract(month from {0}) AS INTEGER) * 100 + CAST(extract(day from {0}) AS INTEGER))",
 )
-class month_day(FunctionElement[int]):
+class month_day(SqlFunction[int]):
     """A date's month and day as one number (29 February: 229), by which yearly days are indexed."""
 
     type = sa.Integer()
-    inherit_cache = True
-    name = "month_day"
 
 
 @spelled(sqlite=_MONTH_DAY_OF_TEXT, postgresql=_MONTH_DAY_OF_TEXT)
-class month_day_of_text(FunctionElement[int]):
+class month_day_of_text(SqlFunction[int]):
     """`month_day` of a date written in ISO 8601, as custom fields keep it."""
 
     type = sa.Integer()
-    inherit_cache = True
-    name = "month_day_of_text"
 
 
 @spelled(sqlite="CAST(substr({0}, 1, 4) AS INTEGER)", postgresql="CAST(extract(year from {0}) AS INTEGER)")
-class year_of(FunctionElement[int]):
+class year_of(SqlFunction[int]):
     """A date's year."""
 
     type = sa.Integer()
-    inherit_cache = True
-    name = "year_of"
 
 
 @spelled(
     sqlite="(CAST(substr({0}, 1, 4) AS INTEGER) * 12 + CAST(substr({0}, 6, 2) AS INTEGER))",
     postgresql="(CAST(extract(year from {0}) * 12 + extract(month from {0}) AS INTEGER))",
 )
-class month_count(FunctionElement[int]):
+class month_count(SqlFunction[int]):
     """The months since the year 0, of a date: those that follow one another differ by one."""
 
     type = sa.Integer()
-    inherit_cache = True
-    name = "month_count"
 
 
 @spelled(
@@ -132,33 +128,27 @@ class month_count(FunctionElement[int]):
     postgresql="make_date({1}, CAST(extract(month from {0}) AS INTEGER),"
     " CASE WHEN to_char({0}, 'MMDD') = '0229' THEN 28 ELSE CAST(extract(day from {0}) AS INTEGER) END)",
 )
-class day_in_year(FunctionElement[Any]):
+class day_in_year(SqlFunction[Any]):
     """A date's day in another year; 29 February is the 28th there."""
 
     type = sa.Date()
-    inherit_cache = True
-    name = "day_in_year"
 
 
 # --- texts and columns
 
 
 @spelled(sqlite="instr({all})", postgresql="strpos({all})")
-class position(FunctionElement[int]):
+class position(SqlFunction[int]):
     """Where a text stands in another, from 1; 0 where it does not."""
 
     type = sa.Integer()
-    inherit_cache = True
-    name = "position"
 
 
 @spelled(sqlite="instr({0}, {1})", postgresql="position({1} in {0})")
-class place_in_bytes(FunctionElement[int]):
+class place_in_bytes(SqlFunction[int]):
     """The same of bytes in bytes."""
 
     type = sa.Integer()
-    inherit_cache = True
-    name = "place_in_bytes"
 
 
 def draw_of(text: str) -> float:
@@ -167,20 +157,15 @@ def draw_of(text: str) -> float:
 
 
 @spelled(sqlite="draw({0})", postgresql="(('x' || substr(md5({0}), 1, 8))::bit(32)::bigint / 4294967296.0)")
-class draw(FunctionElement[float]):
+class draw(SqlFunction[float]):
     """`draw_of` in SQL."""
 
     type = sa.Float()
-    inherit_cache = True
-    name = "draw"
 
 
 @spelled(sqlite="+{0}", postgresql="{0}")
-class unindexed(FunctionElement[Any]):
+class unindexed(SqlFunction[Any]):
     """A column of which SQLite makes no use to find rows by: where another one finds far fewer, and it cannot know."""
-
-    inherit_cache = True
-    name = "unindexed"
 
     def __init__(self, column: Any) -> None:
         super().__init__(column)
@@ -191,71 +176,57 @@ class unindexed(FunctionElement[Any]):
 
 
 @spelled(sqlite="json_object({all})", postgresql="jsonb_build_object({all})")
-class json_object(FunctionElement[Any]):
+class json_object(SqlFunction[Any]):
     """A JSON object from names and values in turn."""
 
     type = Json
-    inherit_cache = True
-    name = "json_object"
 
 
 @spelled(sqlite="json({0})", postgresql="CAST({0} AS JSONB)")
-class json_value(FunctionElement[Any]):
+class json_value(SqlFunction[Any]):
     """A JSON column as a value within another JSON value."""
 
     type = Json
-    inherit_cache = True
-    name = "json_value"
 
 
 @spelled(sqlite="{0}", postgresql="({0} #>> '{{}}')")
-class json_text(FunctionElement[str]):
+class json_text(SqlFunction[str]):
     """A JSON value that is a text, as text."""
 
     type = sa.Text()
-    inherit_cache = True
-    name = "json_text"
 
 
 @spelled(sqlite="{0}", postgresql="CAST({0} #>> '{{}}' AS BIGINT)")
-class json_number(FunctionElement[int]):
+class json_number(SqlFunction[int]):
     """A JSON value that is a whole number, as a number."""
 
     type = Id
-    inherit_cache = True
-    name = "json_number"
 
 
 @spelled(
     sqlite="json_extract({0}, '$.\"' || {1} || '\"')",
     postgresql="CAST(CAST({0} AS JSONB) ->> {1} AS TIMESTAMPTZ)",
 )
-class zone_instant(FunctionElement[Any]):
+class zone_instant(SqlFunction[Any]):
     """What a JSON object says of a zone: an instant."""
 
     type = Instant()
-    inherit_cache = True
-    name = "zone_instant"
 
 
 @spelled(
     sqlite="json_set({0}, '$.\"' || {1} || '\"', json(coalesce({2}, 'null')))",
     postgresql="jsonb_set({0}, ARRAY[CAST({1} AS TEXT)], coalesce({2}, 'null'))",
 )
-class json_with(FunctionElement[Any]):
+class json_with(SqlFunction[Any]):
     """A JSON object with a field set to another JSON value."""
 
     type = Json
-    inherit_cache = True
-    name = "json_with"
 
 
-class json_scalar(FunctionElement[Any]):
+class json_scalar(SqlFunction[Any]):
     """A JSON value that is no object and no array, as a column of the given type; null is NULL."""
 
-    inherit_cache = True
-    name = "json_scalar"
-    _traverse_internals = [*FunctionElement._traverse_internals, ("kind", InternalTraversal.dp_string)]  # noqa: RUF012
+    _traverse_internals = [*SqlFunction._traverse_internals, ("kind", InternalTraversal.dp_string)]  # noqa: RUF012
 
     def __init__(self, value: Any, type_: sa.types.TypeEngine[Any]) -> None:
         super().__init__(value)
@@ -290,12 +261,10 @@ class json_pairs(GenericFunction[Any]):
 
 
 @spelled(sqlite="json_quote({0})", postgresql="coalesce(to_jsonb({0}), 'null')")
-class json_of(FunctionElement[Any]):
+class json_of(SqlFunction[Any]):
     """A number as a JSON value; JSON's null where there is none."""
 
     type = Json
-    inherit_cache = True
-    name = "json_of"
 
 
 def numbers_in(array: Any) -> sa.Select[Any]:
@@ -310,12 +279,10 @@ def texts_in(array: Any) -> sa.Select[Any]:
     return sa.select(json_text(row.c.value))
 
 
-class row_field(FunctionElement[Any]):
+class row_field(SqlFunction[Any]):
     """One field of a JSON array, by its place, as a column of the given type."""
 
-    inherit_cache = True
-    name = "row_field"
-    _traverse_internals = [*FunctionElement._traverse_internals, ("place", InternalTraversal.dp_string)]  # noqa: RUF012
+    _traverse_internals = [*SqlFunction._traverse_internals, ("place", InternalTraversal.dp_string)]  # noqa: RUF012
 
     def __init__(self, row: Any, place: int, type_: sa.types.TypeEngine[Any]) -> None:
         super().__init__(row)

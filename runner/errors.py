@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import IntEnum
-from pathlib import Path
 
 
 class ExitCode(IntEnum):
@@ -67,9 +66,3 @@ class WrongUsage(RegularsError):
 
 class NeedsPerson(RegularsError):
     """Nothing is lost, but a person must decide."""
-
-
-def fault_in(
-    file: Path | str, message: str, advice: str = "", *, where: str = "", line: int = 1, column: int = 1
-) -> Fault:
-    return Fault(str(file), line, column, where, message, advice)

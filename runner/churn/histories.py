@@ -91,10 +91,6 @@ class Histories:
         """Since when orders are known."""
         return int(self.days.min()) if len(self.days) else None
 
-    def last_day_before(self, day: int) -> int | None:
-        earlier = self.days[self.days < day]
-        return int(earlier.max()) if len(earlier) else None
-
     def _before(self, day: int) -> Ints:
         """How many occasions each customer had had."""
         so_far = np.concatenate(([0], np.cumsum(self.days < day)))

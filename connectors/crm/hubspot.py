@@ -21,6 +21,7 @@ from connectors.crm.hubspot_token import OAuth, Renewed, standing
 from connectors.crm.hubspot_webhook import is_signed
 from connectors.errors import Permanent
 from connectors.limits import Caller
+from connectors.loopback import is_loopback
 from connectors.records import BY_TABLE, FieldType, columns
 from connectors.writing import CrmWrite, CrmWriter
 
@@ -73,7 +74,8 @@ class HubSpotSettings(ConnectorSettings):
     @classmethod
     def _an_address(cls, url: str) -> str:
         parts = urlsplit(url)
-        if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(url))):
+        encrypted = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
+        if not parts.hostname or not encrypted:
             raise ValueError(f"must be an https:// address (http:// on this machine only), is {url!r}")
         return url.rstrip("/")
 
@@ -127,11 +129,6 @@ def _fault(key: str) -> str | None:
     return None
 
 
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")
-
-
 class HubSpotSource(Source, CrmWriter):
     """Pulls from HubSpot, and tells it what playbooks write."""
 
@@ -168,7 +165,7 @@ class HubSpotSource(Source, CrmWriter):
         )
         self.may_write = settings.writes
         self.topics = settings.topics
-        self.on_loopback = _is_loopback(settings.base_url)
+        self.on_loopback = is_loopback(urlsplit(settings.base_url).hostname)
         self._writing = Writing(
             self._api,
             fields=settings.fields_of("contacts"),

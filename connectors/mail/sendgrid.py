@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from connectors.base import Mailer, MailEvent, Mailing, Outcome, Verdict
 from connectors.errors import Permanent, Temporary
 from connectors.limits import Caller
+from connectors.loopback import is_loopback
 from connectors.mail.message import check, utc_now
 from connectors.mail.sendgrid_api import SYSTEM, Lost, Refused, SendGridApi
 from connectors.mail.sendgrid_body import body_of
@@ -24,7 +26,7 @@ from connectors.mail.sendgrid_calls import (
 )
 from connectors.mail.sendgrid_events import events_in
 from connectors.mail.sendgrid_lists import entries
-from connectors.mail.sendgrid_settings import SendGridSettings, is_loopback
+from connectors.mail.sendgrid_settings import SendGridSettings
 from connectors.mail.sendgrid_verdicts import after_refusal, all_of, anything_went, is_shared, shared, untried
 from connectors.signatures import EVENTS, is_signed, public_key
 
@@ -52,7 +54,7 @@ class SendGridMailer(Mailer):
         timeout: float = TIMEOUT,
     ) -> None:
         self._settings = settings
-        self.loopback = is_loopback(settings.base_url)
+        self.loopback = is_loopback(urlsplit(settings.base_url).hostname)
         self.counts = "provider" if settings.tracking else None
         self._webhook_key = public_key(settings.webhook_key) if settings.webhook_key else None
         self._caller = caller or Caller(tries=4, seconds=60.0)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
 from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, SecretStr, field_validator
 
 from connectors.base import ConnectorSettings
+from connectors.loopback import is_loopback
 from connectors.signatures import public_key
 
 
@@ -41,7 +41,7 @@ class SendGridSettings(ConnectorSettings):
     @field_validator("base_url")
     @classmethod
     def _safe_for_the_key(cls, url: str) -> str:
-        if urlsplit(url).scheme != "https" and not is_loopback(url):
+        if (parts := urlsplit(url)).scheme != "https" and not is_loopback(parts.hostname):
             raise ValueError("must begin with https://, since the API key travels with every call")
         return url.rstrip("/")
 
@@ -52,12 +52,3 @@ class SendGridSettings(ConnectorSettings):
             return None
         public_key(key)
         return key
-
-
-def is_loopback(url: str) -> bool:
-    """Whether the address leads to this machine and nowhere else."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

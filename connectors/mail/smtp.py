@@ -8,7 +8,6 @@ import ssl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +16,7 @@ from pydantic import ConfigDict, Field, SecretStr, model_validator
 from connectors.base import ConnectorSettings, Letter, Mailer, Mailing, Outcome, Verdict
 from connectors.errors import AuthFailed, ConnectorError, Permanent, SharedFault, Temporary, Unsupported
 from connectors.limits import Caller
+from connectors.loopback import is_loopback
 from connectors.mail.message import ascii_address, check, message_id, mime, utc_now
 
 SYSTEM = "SMTP"
@@ -75,7 +75,7 @@ class Smtp(Mailer):
         self._clock = clock
         self._caller = caller or Caller(tries=4, seconds=60.0)
         self._timeout = timeout
-        self.loopback = _is_loopback(settings.host)
+        self.loopback = is_loopback(settings.host)
         self.counts = "pages" if settings.tracking else None
 
     def send(self, mailing: Mailing) -> Sequence[Outcome]:
@@ -255,10 +255,3 @@ def _closing(connection: smtplib.SMTP) -> Iterator[None]:
         with suppress(OSError, smtplib.SMTPException):
             connection.quit()
         connection.close()
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import connectors
 from connectors.base import ConnectorSettings, Mailer, Source
+from connectors.loopback import is_loopback
 from runner.errors import Fault, Faults
 from runner.settings import MailLimits, Settings, SettingsFile
 from runner.yaml_file import YamlFile, closest, validate
@@ -153,10 +154,6 @@ def _public_url(told: SettingsFile, real: bool, faults: list[Fault], warnings: l
         ("public_url",), "is not https", "mail programs offer one-click unsubscribe over https alone"
     )
     (faults if real else warnings).append(fault)
-
-
-def is_loopback(host: str | None) -> bool:
-    return host in ("localhost", "::1") or (host or "").startswith("127.")
 
 
 def open_sources(plugs: Plugs, settings: Settings, workspace: Path) -> dict[str, Source]:

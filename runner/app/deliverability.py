@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from ipaddress import ip_address
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
+from connectors.loopback import is_loopback
 from runner.app.findings import Finding, Health
 
 if TYPE_CHECKING:
@@ -224,10 +224,7 @@ def _distrusted(host: str, scheme: str) -> str | None:
 
 
 def _is_here(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host in ("", "localhost") or host.rpartition(".")[2] in RESERVED
+    return not host or is_loopback(host) or host.rpartition(".")[2] in RESERVED
 
 
 def _same_family(one: str, other: str) -> bool:

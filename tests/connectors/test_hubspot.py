@@ -663,6 +663,7 @@ def test_a_property_that_bears_our_fields_name_fills_it(hubspot: LoopbackHubSpot
         {"token": "Bearer pat"},
         {"token": "pat\nX-Evil: 1"},
         {"base_url": "http://api.hubapi.com"},
+        {"base_url": "http://127.0.0.1.evil.example"},
         {"base_url": "api.hubapi.com"},
         {"version": "v9"},
         {"fields": {"contact_id": "x"}},

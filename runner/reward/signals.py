@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ import sqlalchemy as sa
 from runner.conditions.fields import Kind, custom_value
 from runner.settings.rewards import Referrals
 from runner.store.tables import contact_sources, contacts, events, friends, orders, purchases, referral_visits
+from runner.store.types import Instant
 
 #: What events carry: a contact's code, or the number that went along from a contact's page to the shop.
 CODE, VISIT = "referral_code", "referral_visit"
@@ -60,27 +62,34 @@ def signals(
     connection: sa.Connection, programme: Referrals, since: datetime, news: datetime, limit: int
 ) -> list[Signal]:
     """Those not judged yet, oldest first: of what happened from `since` on; events and people told of since `news`."""
-    told = sa.union_all(*_told(programme, since, news)).subquery("told")
+    asked = {"since": since, "news": news, "some": limit}
+    return [_signal(row) for row in connection.execute(_signals(programme.code_field), asked).mappings()]
+
+
+@lru_cache(maxsize=4)
+def _signals(code_field: str) -> sa.Select[Any]:
+    """Made once: every tick asks it, and making it costs more than a database without friends takes to answer."""
+    since, news = sa.bindparam("since", type_=Instant()), sa.bindparam("news", type_=Instant())
+    told = sa.union_all(*_told(code_field, since, news)).subquery("told")
     known = sa.exists().where(friends.c.told_by == told.c.told_by, told.c.row_id.is_(None))
     counted = sa.exists().where(
         friends.c.contact_id == _friend.c.id, friends.c.referrer_id == _referrer.c.id,
         friends.c.state.not_in(("refused", "lapsed")),
     )  # fmt: skip
-    chosen = (
+    return (
         sa.select(told, *_person(_referrer, "referrer"), *_person(_friend, "friend"))
         .join_from(told, _referrer, _referrer.c.id == told.c.owner)
         .join(_friend, _friend.c.id == told.c.guest)
         .where(~known, ~counted, told.c.at >= since)
         .order_by(told.c.at, told.c.told_by)
-        .limit(limit)
+        .limit(sa.bindparam("some", type_=sa.Integer()))
     )
-    return [_signal(row) for row in connection.execute(chosen).mappings()]
 
 
-def _told(programme: Referrals, since: datetime, news: datetime) -> Iterator[sa.Select[Any]]:
+def _told(code_field: str, since: Any, news: Any) -> Iterator[sa.Select[Any]]:
     code = custom_value(events.c.custom, CODE, Kind.TEXT)
     visit = custom_value(events.c.custom, VISIT, Kind.TEXT)
-    field_code = custom_value(_friend_once.c.custom, programme.code_field, Kind.TEXT)
+    field_code = custom_value(_friend_once.c.custom, code_field, Kind.TEXT)
     order_key = orders.c.connector + ":" + orders.c.order_id
     living = sa.func.coalesce(_friend_once.c.merged_into, _friend_once.c.id)
     owner = sa.func.coalesce(_once.c.merged_into, _once.c.id)

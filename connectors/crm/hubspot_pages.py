@@ -87,7 +87,10 @@ class TablePages:
         """The account has none of it, or the token may not see it: said once, and not asked for until everything is."""
         first = self._table not in self._absent
         self._absent.add(self._table)
-        words = f"{self._table} are not read, which is well where the account has none: {error}"
+        words = (
+            f"{self._table} are not read, which is well where the account has none ({error.words}); "
+            f"without {self._table} among the connector's `tables:` nothing is said of it"
+        )
         return Page(self._table, (), self._cursor(Place()), warnings=[words] if first else [])
 
     def _listing(self, place: Place) -> Iterator[Page]:

@@ -40,7 +40,9 @@ def filled(connection: sa.Connection, connector: str) -> Filled | None:
     custom = sorted(connection.scalars(own))
     names = [*COLUMNS, *DATES, *custom]
     has = [sa.func.count(_value(name, is_custom=name in custom)) for name in names]
-    told = s.connector == connector, s.row_hash.is_not(None), s.deleted_at.is_(None)
+    # Who was merged into somebody else is told of by name alone.
+    alone = s.fields["merged_into"].as_string().is_(None)
+    told = s.connector == connector, s.row_hash.is_not(None), s.deleted_at.is_(None), alone
     people, *counts = connection.execute(sa.select(sa.func.count(), *has).where(*told)).one()
     if not people:
         return None

@@ -89,15 +89,14 @@ def _contacts(
     companies = links["companies"].get(row.id, ())
     if "owner" in values:
         values["owner"] = account.owner(values["owner"])
-    contact = Contact(
-        contact_id=row.id,
-        company_id=companies[0].id if companies else None,
-        companies=companies,
-        opted_out_of=account.opted_out_of(row) if account.topics else (),
-        custom=custom,
-        **values,
-    )
-    merged = _merged_ids(row)
+    if companies:
+        values["company_id"], values["companies"] = companies[0].id, companies
+    if account.topics:
+        values["opted_out_of"] = account.opted_out_of(row)
+    values["contact_id"], values["custom"] = row.id, custom
+    contact = Contact(**values)
+    if not (merged := _merged_ids(row)):
+        return [contact]
     return [contact, *(Contact(contact_id=id, merged_into=row.id, created_at=contact.created_at) for id in merged)]
 
 
@@ -174,11 +173,9 @@ RECORDS: Mapping[str, Callable[[Row, Values, Mapping[str, CustomValue], Linked, 
 
 def _merged_ids(row: Row) -> list[str]:
     """`1;2`, and with the moment of the merge `1:1700000000000;2:1700000000000`."""
-    told = row.properties.get(MERGED[0]), row.properties.get(MERGED[1])
-    if told == (None, None):
+    told = row.properties.get
+    ids_alone, ids_and_moments = told("hs_merged_object_ids"), told("hs_calculated_merged_vids")
+    if not (ids_alone or ids_and_moments):
         return []
-    ids = (part.split(":")[0].strip() for part in ";".join(filter(None, told)).split(";"))
+    ids = (part.split(":")[0].strip() for part in f"{ids_alone or ''};{ids_and_moments or ''}".split(";"))
     return [id for id in dict.fromkeys(ids) if id.isdigit() and id != row.id]
-
-
-MERGED = ("hs_merged_object_ids", "hs_calculated_merged_vids")

@@ -98,7 +98,8 @@ def test_doctor_tells_the_calls_used_and_left(world: World, hubspot: LoopbackHub
 def test_doctor_tells_which_fields_are_empty_for_how_many(on_both: World, hubspot: LoopbackHubSpot) -> None:
     hubspot.define("contacts", "plan")
     hubspot.contacts(3, at=utc("2026-01-01 00:00"), hs_language="pl", plan="gold")
-    hubspot.add("contacts", email="ann@acme.example", hs_language="en", at=utc("2026-01-01 00:00"))
+    ann = hubspot.add("contacts", email="ann@acme.example", hs_language="en", at=utc("2026-01-01 00:00"))
+    hubspot.merge(ann, hubspot.add("contacts", email="ann@old.example"))
     sync_all(on_both.app, on_both.now)
     (told,) = [f.message for f in examine(on_both.app).checks if f.message.startswith("of 4 contacts")]
     assert told == (

@@ -50,6 +50,10 @@ def refusal(error: Any, request: str) -> ConnectorError:
             return Temporary(words, retry_after=2.0, **where)
         case 477:
             return Temporary(words, retry_after=_seconds(error.headers), **where)
+        case status if status and 300 <= status < 400:
+            return Permanent(
+                f"{words}: it sends us elsewhere, where the token does not go. Is `base_url` right?", **where
+            )
         case None | 408:
             return Temporary(words, **where)
         case _ if status >= 500:

@@ -14,6 +14,8 @@ from runner.errors import NeedsPerson, WrongUsage
 from runner.store.tables import metadata, sends
 
 REAL, SIMULATED = "real", "simulated"
+#: The key in `meta` under which stands when a simulated clock began.
+BEGAN = "clock_began_at"
 
 
 def moves_on(app: App, now: datetime) -> bool:
@@ -24,9 +26,11 @@ def moves_on(app: App, now: datetime) -> bool:
 
 def last_moment(app: App) -> datetime:
     """Now; in a store with a simulated clock the time it has come to."""
-    if app.remembered("clock") == SIMULATED and (last := app.remembered("last_tick_at")):
-        return datetime.fromisoformat(last)
-    return app.now()
+    if app.remembered("clock") != SIMULATED:
+        return app.now()
+    # Somebody may settle what the first tick left in doubt before any tick has ended.
+    come_to = app.remembered("last_tick_at") or app.remembered(BEGAN)
+    return datetime.fromisoformat(come_to) if come_to else app.now()
 
 
 def too_early(app: App) -> str:
@@ -68,6 +72,7 @@ def _allow_simulated(app: App, clock: str | None, at: datetime, *, yes: bool) ->
         raise WrongUsage("--at with a mailer on this machine: say --yes if that is meant")
     if clock is None:
         _known_by(app, at)
+        app.remember(BEGAN, at.isoformat())
         app.remember("clock", SIMULATED)
 
 

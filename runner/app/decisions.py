@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from runner import breakers, log
 from runner.app.app import PRIVATE, App
-from runner.app.clockwork import last_moment
+from runner.app.clockwork import BEGAN, last_moment
 from runner.app.entering import windows
 from runner.app.looking import contact_called, must_be_known, person
 from runner.app.rewarding import FOLLOWED_AT, TOLD_AT
@@ -299,7 +299,8 @@ def _forget_rehearsal(app: App, connection: sa.Connection, now: datetime) -> Non
     for table in reversed(metadata.sorted_tables):
         if table in REHEARSED:
             connection.execute(table.delete())
-    connection.execute(meta.delete().where(meta.c.key.in_(["clock", "last_tick_at", "epoch", FOLLOWED_AT, TOLD_AT])))
+    rehearsed = ("clock", BEGAN, "last_tick_at", "epoch", FOLLOWED_AT, TOLD_AT)
+    connection.execute(meta.delete().where(meta.c.key.in_(rehearsed)))
     if paused:  # Whoever stopped one did not ask for it to begin.
         afresh = {"first_tick_at": now, "last_tick_at": now, "braked_at": None, "braked_people": None}
         connection.execute(playbooks.insert(), [{**row, **afresh, "braked_hash": None} for row in paused])

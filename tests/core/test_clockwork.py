@@ -16,6 +16,7 @@ from runner.app import App, clockwork, decisions
 from runner.errors import ExitCode, NeedsPerson, WrongUsage
 from runner.links import BadLink, Kind, Links, Ticket
 from runner.store.tables import answers, consents, contacts, inbox, purchases, sends
+from tests.core.test_deliver import raises
 from tests.core.world import Postbox, World, utc
 
 WISH = "trigger: {anniversary: {of: contact.birthday}}"
@@ -46,6 +47,23 @@ def test_the_first_run_decides_which_clock_the_store_has(world: World) -> None:
     clockwork.allow(world.app, at=utc("2026-05-04 09:00"))
     with pytest.raises(NeedsPerson, match="simulated clock: what it holds did not happen"):
         clockwork.allow(world.app, at=None)
+
+
+def test_what_is_settled_before_the_first_simulated_tick_has_ended_is_due_in_its_time(world: World) -> None:
+    for name in ("wish", "again"):
+        world.playbook(name, WISH)
+    born(world, "ada")
+    clockwork.allow(world.app, at=utc("2026-05-04 09:00"))
+    world.mailer = Postbox(raises(SystemExit()))
+    for _ in range(2):  # the second finds what the first left in doubt, and ends as that did
+        with pytest.raises(SystemExit):
+            world.tick("2026-05-04 09:00")
+        world.reopen()
+    assert {row["playbook"] for row in decisions.unsure(world.app, None, None)} == {"again"}
+    assert decisions.settle(world.app, None, "again", "resend") == 1
+    world.mailer = Postbox()
+    world.tick("2026-05-04 09:10")
+    assert world.mailer.addresses == ["ada@x.example"]
 
 
 def test_what_was_synced_before_a_simulated_clock_began_is_known_when_it_begins(each_world: World) -> None:

@@ -59,6 +59,7 @@ def test_what_is_settled_before_the_first_simulated_tick_has_ended_is_due_in_its
         with pytest.raises(SystemExit):
             world.tick("2026-05-04 09:00")
         world.reopen()
+    world.now = utc("2026-11-28 03:00")  # as the machine has it
     assert {row["playbook"] for row in decisions.unsure(world.app, None, None)} == {"again"}
     assert decisions.settle(world.app, None, "again", "resend") == 1
     world.mailer = Postbox()

@@ -21,7 +21,7 @@ from runner.collect.asked import SurveyClosed
 from runner.links import Kind, Ticket
 from runner.store.tables import contacts, enrollments, sends
 from tests.core.test_news import EXAMPLES, _stores
-from tests.core.world import World, utc
+from tests.core.world import TEMPLATE, World, utc
 
 START = utc("2026-02-20 07:00")
 WHO = ("ada", "bob", "cyd")
@@ -40,7 +40,7 @@ actions:
           - wait: {{for: {{event: login}}, at_most: 2 days}}
           - {MAIL % "logged"}
       - otherwise:
-          - survey: {{id: ask, template: email/hello, remind_after: 10 hours, close_after: 2 days}}
+          - survey: {{id: ask, template: email/ask, remind_after: 10 hours, close_after: 2 days}}
           - wait: {{for: answer, at_most: 20 hours}}
   - wait: {{for: click, at_most: 1 day}}
   - wait: {{until: "10:30"}}
@@ -64,6 +64,7 @@ class Waiting(World):
         self._app = app
         super().__init__(folder, url)
         self.now = START
+        self.write("templates/email/ask.html", f"{TEMPLATE} {{{{ survey() }}}}")
         self.playbook("book", BOOK)
         self.people(*WHO)
 
@@ -194,7 +195,7 @@ def test_what_was_known_before_its_time_lets_people_go_on_when_it_comes(_sqlite_
 
 
 @given(life=lives)
-@settings(EXAMPLES, max_examples=4)
+@settings(EXAMPLES, max_examples=3)
 def test_whoever_waits_goes_on_as_if_everybody_had_been_asked(_sqlite_model: Path, life: Any) -> None:  # noqa: PT019
     with tempfile.TemporaryDirectory() as folder, both(_sqlite_model, Path(folder)) as worlds:
         *_, letters = live(*worlds, life)

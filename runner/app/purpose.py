@@ -99,7 +99,7 @@ def _of_mail(
     for file, language in templates.versions.each(mail.template):
         with suppress(Exception):  # what keeps it from being rendered has been told
             person = Person("sample", Address("sample@example.com"), language, sample)
-            html = templates.preview_of(Edition(file, language, "", ""), person)[1] + _unseen(templates, file)
+            html = templates.page_of(Edition(file, language, "", ""), person)[1] + _unseen(templates, file)
             for words, advice in _of_links(mail, html):
                 yield draft.file.fault((*path, "template"), f"{file} {words}", advice)
             for words, advice in _of_law(mail, html, addresses):

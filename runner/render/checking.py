@@ -5,12 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import jinja2
-from jinja2 import FunctionLoader, TemplateError, TemplateNotFound, TemplateSyntaxError, nodes
-from jinja2.meta import find_undeclared_variables
+from jinja2 import FunctionLoader, TemplateNotFound, TemplateSyntaxError
 
 from connectors.base import Address
 from runner.errors import Fault
@@ -19,6 +16,7 @@ from runner.render.failures import words
 from runner.render.languages import chosen
 from runner.render.named import unknown_field
 from runner.render.readers import Person
+from runner.render.sources import Used, in_words, read, unknown_words, used_in, without_outputs
 from runner.yaml_file import closest
 from runner.yaml_types import Wording
 
@@ -116,7 +114,7 @@ class _Without:
         if not path.is_file():
             return None
         lines = {line for file, line in self._told if file == self._plain.label(name)}
-        return _without_outputs(path.read_text(encoding="utf-8"), lines), str(path), lambda: False
+        return without_outputs(path.read_text(encoding="utf-8"), lines), str(path), lambda: False
 
     def faults(self, edition: Edition, where: str, sample: Mapping[str, Any]) -> Iterator[Fault]:
         """What goes wrong with a sample person, one after the other, until a line keeps what is below from view."""
@@ -134,38 +132,28 @@ class _Without:
 
 #: Faults of one letter that are told of.
 _MOST = 20
-_OUTPUT = re.compile(r"\{\{.*?\}\}")
-
-
-def _without_outputs(source: str, lines: Collection[int]) -> str:
-    """The source with what these lines print left out; the rest stands where it stood."""
-    written = source.splitlines(keepends=True)
-    for line in lines:
-        if 0 < line <= len(written) and "{%" not in written[line - 1]:
-            written[line - 1] = _OUTPUT.sub(lambda found: " " * len(found.group()), written[line - 1])
-    return "".join(written)
 
 
 def _names_set_in(templates: Templates, files: Sequence[str]) -> Iterator[str]:
     """What `{% set %}` names in any of the files: a layout's colours, an include's parameters."""
     for file in files:
-        with suppress(TemplateSyntaxError, UnicodeDecodeError):
-            tree = templates.environment.parse((templates.folder / file).read_text(encoding="utf-8"), file)
-            yield from (name.name for name in tree.find_all(nodes.Name) if name.ctx == "store")
+        with suppress(UnicodeDecodeError):
+            source = (templates.folder / file).read_text(encoding="utf-8")
+            yield from read(templates.environment, file, source).used.sets
 
 
 def _of_wording(templates: Templates, where: str, text: str | None, known: Known) -> Iterator[Fault]:
     try:
         tree = templates.wordings.environment.parse(text or "")
-        words = _unknown_words(templates.environment, tree)
+        words = unknown_words(templates.environment, tree)
         if not words:
             templates.wordings.environment.compile(text or "")
     except TemplateSyntaxError as error:
-        yield Fault("", 0, 0, where, *_syntax(error))
+        yield Fault("", 0, 0, where, *in_words(error))
         return
     for kind, word, _, advice in words:
         yield Fault("", 0, 0, where, f"there is no {kind} {word!r}", advice)
-    for name, field, _ in _unknown(tree, known):
+    for name, field, _ in _unknown(used_in(tree), known):
         yield Fault("", 0, 0, where, *_no_such(name, field, known))
 
 
@@ -176,17 +164,15 @@ def _of_file(templates: Templates, file: str, known: Known) -> Iterator[Fault]:
     except UnicodeDecodeError:
         yield Fault(label, 1, 1, "", "is not UTF-8 text", "save it as UTF-8")
         return
-    tree, words, broken = _parsed(templates.environment, file, source)
-    for line, message, advice in broken:
+    found = read(templates.environment, file, source)
+    for line, message, advice in found.broken:
         yield Fault(label, line, 1, "", message, advice)
-    if tree is None:
-        return
-    for name, field, line in _unknown(tree, known):
+    for name, field, line in _unknown(found.used, known):
         written = f"{name}.{field}" if field else name
         yield Fault(label, line, _column(source, line, written), written, *_no_such(name, field, known))
-    for kind, name, line, advice in words:
+    for kind, name, line, advice in found.words:
         yield Fault(label, line, _column(source, line, name), "", f"there is no {kind} {name!r}", advice)
-    for other, line in _references(tree):
+    for other, line in found.used.references:
         if other == file:
             yield Fault(label, line, _column(source, line, other), "", "extends or includes itself", "name another one")
         if not (templates.folder / other).is_file():
@@ -198,34 +184,11 @@ def _of_file(templates: Templates, file: str, known: Known) -> Iterator[Fault]:
         yield from _of_tags(label, source)
 
 
-@lru_cache(maxsize=256)
-def _parsed(
-    environment: jinja2.Environment, file: str, source: str
-) -> tuple[nodes.Template | None, list[tuple[str, str, int, str]], list[tuple[int, str, str]]]:
-    """The tree, its unknown filters and tests, and what Jinja cannot read: it is left out and the rest read on."""
-    readable, broken = source, list[tuple[int, str, str]]()
-    while True:
-        try:
-            tree = environment.parse(readable, file)
-            words = _unknown_words(environment, tree)
-            if not words and readable is source:
-                environment.get_template(file)  # compiled, it is there for who renders it
-            elif not words:
-                environment.compile(readable, file)
-            return tree, words, broken
-        except TemplateSyntaxError as error:
-            broken.append((error.lineno, *_syntax(error)))
-            rest = _without_outputs(source, {line for line, *_ in broken})
-            if rest == readable:
-                return None, [], broken
-            readable = rest
-
-
 def _of_sample(templates: Templates, edition: Edition, where: str, sample: Mapping[str, Any]) -> Iterator[Fault]:
     file = edition.file
     person = Person("sample", Address("sample@example.com"), edition.language, sample)
     try:
-        said, html, _ = templates.preview_of(edition, person)
+        said, html, _ = templates.page_of(edition, person)
     except TemplateNotFound as error:
         yield Fault(templates.label(file), 1, 1, "", f"there is no template {error.name!r}")
     except (OSError, ValueError) as error:
@@ -284,58 +247,19 @@ _KINDS = {
 }
 
 
-def _syntax(error: TemplateError) -> tuple[str, str]:
-    """Jinja's words, and what usually is behind them."""
-    message = str(error.message)
-    if "got '='" in message or "expected token 'end of statement block', got '='" in message:
-        return message, "compare with =="
-    if "Unexpected end of template" in message or "was looking for" in message:
-        return message, "close each {% if %}, {% for %} and {% block %} with its {% end… %}"
-    return message, ""
-
-
-def _unknown(tree: nodes.Template, known: Known) -> Iterator[tuple[str, str | None, int]]:
+def _unknown(used: Used, known: Known) -> Iterator[tuple[str, str | None, int]]:
     """Names and fields that nothing has, with their lines."""
-    free = find_undeclared_variables(tree)
-    for name in tree.find_all(nodes.Name):
-        if name.ctx == "load" and name.name in free and name.name not in known and name.name not in _FUNCTIONS:
-            yield name.name, None, name.lineno
-    accesses: list[nodes.Getattr | nodes.Getitem] = [*tree.find_all(nodes.Getattr), *tree.find_all(nodes.Getitem)]
-    for access in accesses:
-        owner, field = access.node, _field_of(access)
-        if not isinstance(owner, nodes.Name) or owner.name not in free or field is None:
-            continue
-        fields = known.get(owner.name)
+    for name, line in used.names:
+        if name not in known and name not in _FUNCTIONS:
+            yield name, None, line
+    for name, field, line in used.fields:
+        fields = known.get(name)
         if fields is not None and field not in fields:
-            yield owner.name, field, access.lineno
-
-
-def _unknown_words(environment: jinja2.Environment, tree: nodes.Template) -> list[tuple[str, str, int, str]]:
-    """Filters and tests that Jinja has not; inside an `if` it would only notice when rendering.
-
-    They are taken out of the tree, since Jinja's own analysis stops at the first.
-    """
-    found = []
-    for used in tree.find_all(nodes.Filter):
-        if used.name not in (known := environment.filters):
-            found.append(("filter", used.name, used.lineno, closest(used.name, known)))
-            used.name = "_shown"
-    for asked in tree.find_all(nodes.Test):
-        if asked.name not in (known := environment.tests):
-            found.append(("test", asked.name, asked.lineno, closest(asked.name, known)))
-            asked.name = "none"
-    return found
+            yield name, field, line
 
 
 #: Called by name in any template; their names are Jinja's globals here.
 _FUNCTIONS = ("range", "days_since", "days_until")
-
-
-def _field_of(access: nodes.Getattr | nodes.Getitem) -> str | None:
-    if isinstance(access, nodes.Getattr):
-        return access.attr
-    named = access.arg
-    return named.value if isinstance(named, nodes.Const) and isinstance(named.value, str) else None
 
 
 def _no_such(name: str, field: str | None, known: Known) -> tuple[str, str]:
@@ -343,17 +267,6 @@ def _no_such(name: str, field: str | None, known: Known) -> tuple[str, str]:
         return f"nothing here is called {name!r}", closest(name, [*known, *_FUNCTIONS])
     message, _, advice = unknown_field(name, field, known.get(name) or ()).partition("; ")
     return message, advice
-
-
-def _references(tree: nodes.Template) -> Iterator[tuple[str, int]]:
-    for node in tree.find_all((nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)):
-        named = getattr(node, "template", None)
-        if (
-            isinstance(named, nodes.Const)
-            and isinstance(named.value, str)
-            and not getattr(node, "ignore_missing", False)
-        ):
-            yield named.value, node.lineno
 
 
 def _of_tags(label: str, source: str) -> Iterator[Fault]:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -115,9 +116,13 @@ class Editions:
         path = self._folder / file
         changed = path.stat().st_mtime_ns
         if self._references.get(file, (None, ()))[0] != changed:
-            names: list[str] = []
+            names: Sequence[str] = ()
             with suppress(TemplateSyntaxError, UnicodeDecodeError):
-                tree = self._environment.parse(path.read_text(encoding="utf-8"), file)
-                names = [name for name in find_referenced_templates(tree) if name]
+                names = _named_in(self._environment, file, path.read_text(encoding="utf-8"))
             self._references[file] = changed, names
         return self._references[file][1]
+
+
+@lru_cache(maxsize=1024)
+def _named_in(environment: Environment, file: str, source: str) -> Sequence[str]:
+    return [name for name in find_referenced_templates(environment.parse(source, file)) if name]

@@ -103,14 +103,14 @@ class Templates:
     ) -> tuple[str, str, str]:
         """Subject, HTML and text of one person's letter. Raises what the template raises."""
         (edition,) = self._editions.by_reader(template, subject, preheader, [person])
-        return self.preview_of(edition, person)
+        subject_line, html, text = self.page_of(edition, person)
+        return subject_line, html, pipeline.as_text(html) if text is None else text
 
-    def preview_of(self, edition: Edition, person: Person) -> tuple[str, str, str]:
-        """The same in what the edition speaks, whatever the person reads."""
+    def page_of(self, edition: Edition, person: Person) -> tuple[str, str, str | None]:
+        """Subject and HTML in what the edition speaks, whatever the person reads; the text where a file has one."""
         ready = self._editions.ready(edition)
         subject, body, text = self._drafting.whole(ready, person)
-        html = pipeline.as_html(body, mjml=ready.mjml)
-        return subject, html, pipeline.as_text(html) if text is None else text
+        return subject, pipeline.as_html(body, mjml=ready.mjml), text
 
     def check(
         self,

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runner.cli.tables import blank_table, plain
-from runner.effect.words import doubt_words, more_words, plan_words, points_words, span_words, sum_words
+from runner.effect.words import doubt_words, few_words, more_words, plan_words, points_words, span_words, sum_words
 
 if TYPE_CHECKING:
     from runner.effect import Effect, Effects
@@ -37,7 +37,7 @@ def effect_lines(told: Effects) -> Iterator[RenderableType]:
         yield Text("\nAll playbooks together", "bold")
         people = sum_words(told.treated, told.difference, told.interval)
         points = f"{points_words(told.difference)} points ({span_words(told.interval)})"
-        yield Text(f"{points}; {people} customers did it because of them")
+        yield Text("; ".join(filter(None, (points, f"{people} customers did it because of them", few_words(told)))))
         if told.spent is not None and told.spent_interval is not None:
             money = sum_words(told.treated, told.spent, told.spent_interval)
             yield Text(f"{money} {told.currency} more; who is in several playbooks counts in each")

@@ -89,6 +89,14 @@ class Effects:
     interval: Interval | None
     spent: float | None
     spent_interval: Interval | None
+    #: As few people as no figure is judged by, `kpis: {minimum_n: …}`.
+    minimum_n: int
+
+    @property
+    def too_few(self) -> bool:
+        """Whether all of them together are too few people, let in and held out, to judge by."""
+        compared = [one.contrast for one in self.playbooks if one.contrast.difference is not None]
+        return sum(contrast.one.n + contrast.other.n for contrast in compared) < self.minimum_n
 
     def document(self) -> dict[str, Any]:
         return {
@@ -96,6 +104,7 @@ class Effects:
             "currency": self.currency,
             "all": {
                 "treated": self.treated,
+                "too_few": self.too_few,
                 "difference": self.difference,
                 "low": self.interval and self.interval.low,
                 "high": self.interval and self.interval.high,
@@ -126,7 +135,8 @@ def effects(
     splits = [effect for one in files for effect in _of_splits(asked, one, known[one.id].outcome, begun[one.id])]
     told = _among_all([*here, *gone, *splits])
     splits, told = told[len(here) + len(gone) :], told[: len(here) + len(gone)]
-    return Effects(as_of, settings.currency, told, splits, *Together.of(one.contrast for one in told))
+    together = Together.of(one.contrast for one in told)
+    return Effects(as_of, settings.currency, told, splits, *together, settings.kpis.minimum_n)
 
 
 def _among_all(effects: Sequence[Effect]) -> list[Effect]:

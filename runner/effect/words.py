@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runner.effect.effect import Effect
+from runner.effect.effect import Effect, Effects
 from runner.kpis.intervals import Interval
+from runner.kpis.measure import Status
+from runner.kpis.words import STATUS_WORDS
 
 
 def points_words(share: float) -> str:
@@ -40,6 +42,11 @@ def plan_words(effect: Effect) -> str:
     if (plan := effect.plan) is None:
         return ""
     return f"{plan.treated:,} and {plan.holdout:,} people tell {100 * plan.to:.1f} % from {100 * plan.base:.1f} %"
+
+
+def few_words(told: Effects) -> str:
+    """A doubt of all of them together, or nothing."""
+    return STATUS_WORDS[Status.TOO_FEW] if told.too_few else ""
 
 
 def doubt_words(effect: Effect) -> str:

@@ -157,6 +157,16 @@ def test_playbooks_together_are_weighted_by_whom_they_let_in(shop: Shop) -> None
     assert found.difference == (90 * 0.5 + 30 * 0) / 120
 
 
+@pytest.mark.parametrize(("people", "few"), [(14, True), (15, False)])
+def test_playbooks_together_are_not_judged_by_fewer_people_than_any_figure(shop: Shop, people: int, few: bool) -> None:
+    begun(shop)
+    for arm in ("treated", "holdout"):
+        enter(shop, shop.people(people), arm)
+    found = told(shop)
+    assert (found.too_few, found.document()["all"]["too_few"]) == (few, few)
+    assert ("too few to judge" in " ".join(str(line) for line in effect_lines(found))) is few
+
+
 def test_a_difference_among_many_is_exploratory(shop: Shop) -> None:
     """One of six differs by p 0.03, which among six stands for nothing; alone it would."""
     for number in range(6):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,12 +16,9 @@ from runner.collect.asked import Asked, asked
 from runner.collect.people import living
 from runner.collect.refusals import Said, refuse
 from runner.links import Ticket
-from runner.outbox import Told, crms_of, tell
 from runner.store import Store
 from runner.store.tables import answers, contact_changes, contacts, sends
 
-#: Of a workspace whose connectors keep no scores.
-NO_CRM: Mapping[str, Collection[str]] = {}
 #: The kinds whose last score a contact carries, with its columns.
 _SUMMARY: Mapping[str, tuple[str, str]] = {"nps": ("nps_score", "nps_at"), "csat": ("csat_score", "csat_at")}
 
@@ -60,14 +57,8 @@ def answer(store: Store, ticket: Ticket, score: int | None, comment: str | None,
     return record(store, ticket, Said(score, comment), now)
 
 
-def record(
-    store: Store, ticket: Ticket, said: Said, now: datetime, crms: Mapping[str, Collection[str]] = NO_CRM
-) -> Answered:
-    """Keeps the answer and the contact's summary in one transaction, and what a CRM is to be told of it.
-
-    `crms` are the connectors to be told, each with the fields that it keeps. Raises BadAnswer, UnknownSend,
-    SurveyClosed.
-    """
+def record(store: Store, ticket: Ticket, said: Said, now: datetime) -> Answered:
+    """Keeps the answer and the contact's summary in one transaction. Raises BadAnswer, UnknownSend, SurveyClosed."""
     with store.write() as connection:
         survey = asked(connection, ticket.send_id, now, lock=True)
         before = _given(connection, survey)
@@ -76,7 +67,6 @@ def record(
         person = living(connection, [ticket.contact_id]).get(ticket.contact_id, ticket.contact_id)
         _keep(connection, store, survey, person, said, now)
         _summarise(connection, person, survey.kind, said.score, now)
-        _tell(connection, store, person, survey, said, now, crms)
         visits.record_visit(connection, store, ticket, "", Actor.HUMAN, now)
         first = before.answered_at or now
         connection.execute(sa.update(sends).where(sends.c.id == survey.send_id).values(answered_at=first))
@@ -123,23 +113,3 @@ def _summarise(connection: sa.Connection, person: int, kind: str, score: int | N
             change = {"contact_id": person, "field": score_column, "old": old, "new": score, "at": now, "seen_at": now}
             connection.execute(sa.insert(contact_changes).values(**change))
     connection.execute(sa.update(contacts).where(contacts.c.id == person).values(**values))
-
-
-def _tell(
-    connection: sa.Connection,
-    store: Store,
-    person: int,
-    survey: Asked,
-    said: Said,
-    now: datetime,
-    crms: Mapping[str, Collection[str]],
-) -> None:
-    """The score goes to the contact's CRM, where that has a field for it; a change of mind goes there as well."""
-    score, at = _SUMMARY.get(survey.kind, ("", ""))
-    keeping = [name for name, fields in crms.items() if score in fields]
-    if not crms_of(connection, keeping, [person]):
-        return
-    known = {score: said.score, at: now.isoformat()}
-    fields = {name: value for name, value in known.items() if all(name in crms[crm] for crm in keeping)}
-    one = Told(f"answer-{survey.send_id}-{now:%y%m%d%H%M%S%f}", person, "property", {"fields": fields})
-    tell(connection, store, keeping, [one], now)

@@ -19,6 +19,7 @@ from connectors.writing import CrmWrite, CrmWriter, Note, OptOut, SetFields, Tas
 from runner.deliver.lease import LASTS
 from runner.deliver.office import Office
 from runner.deliver.outcomes import Delivered
+from runner.deliver.scores import queue_scores
 from runner.outbox import CRM_KINDS, Told, tell
 from runner.store.tables import OPEN_WRITES, consents, contact_sources, contacts, meta, suppressions, writes
 
@@ -56,6 +57,7 @@ def tell_crms(office: Office, now: datetime, stop: Callable[[], bool] = lambda: 
     total = Delivered()
     for name, writer in office.writers().items():
         _queue_opt_outs(office, name, writer, now)
+        queue_scores(office, name, now)
         while _waits(office, name) and not stop() and not total.troubles:
             with office.lease.holding():
                 batch = _claim(office, name, writer.write_batch, now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -38,8 +38,6 @@ class Desk:
     look_sooner: Callable[[], None] = field(default=lambda: None)
     #: The workspace itself, for the pages behind a login; without it there are only the public ones.
     app: App | None = None
-    #: The connectors that are told scores, each with the fields that its settings map.
-    crms: Mapping[str, Collection[str]] = field(default_factory=dict)
 
     @cached_property
     def machines(self) -> Machines:
@@ -60,5 +58,4 @@ class Desk:
             sources=app.sources,
             look_sooner=lambda: app.look_sooner(),
             app=app.beside(),
-            crms={name: app.settings.connectors[name].get("fields") or {} for name in app.crms},
         )

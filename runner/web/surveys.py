@@ -42,7 +42,7 @@ def answer(token: str, request: Request, desk: TheDesk, pages: ThePages, form: T
     so_far = collect.given(desk.store, ticket, desk.now())
     said, visit = read_form(so_far.asks, form), visit_by(request, desk, ticket)
     try:
-        answered = collect.record(desk.store, ticket, said, desk.now(), desk.crms)
+        answered = collect.record(desk.store, ticket, said, desk.now())
     except BadAnswer as refusal:
         return pages.show(visit, "survey", 422, **survey_values(so_far, said, refusal))
     return pages.show(visit, "thanks", **thanks_values(answered, _day(desk, answered)))

@@ -12,10 +12,10 @@ import pytest
 import sqlalchemy as sa
 
 from runner import collect
+from runner.app.importing import Export, import_answers
 from runner.app.quotas import quotas
 from runner.links import Kind, Ticket
 from runner.store.tables import changed_contacts, consents, contact_changes, sends, suppressions, writes
-from runner.web import Desk
 from tests.core.world import World, utc
 from tests.loopback.hubspot import LoopbackHubSpot
 
@@ -30,9 +30,11 @@ actions:
 class Company:
     """A HubSpot and the workspace that reads and writes it, on one clock."""
 
-    def __init__(self, folder: Path, url: str, hubspot: LoopbackHubSpot, settings: str = "") -> None:
+    def __init__(
+        self, folder: Path, url: str, hubspot: LoopbackHubSpot, settings: str = "", *, tables: str = "contacts"
+    ) -> None:
         self.hubspot = hubspot
-        self.world = World(folder, url, hubspot.settings("contacts", more=settings))
+        self.world = World(folder, url, hubspot.settings(tables, more=settings))
         hubspot.now = lambda: self.world.now
         hubspot.define("contacts", "birthday", "date")
         self.ann = hubspot.add("contacts", at=utc("2026-01-01 00:00"), email="ann@acme.example", birthday="1990-05-04")
@@ -43,12 +45,27 @@ class Company:
         self.world.tick("2026-05-03 09:00")
         self.ticked = self.world.tick(DAY)
 
+    def keeps(self, *scores: str) -> None:
+        """HubSpot has a property for each of these, and the settings say so."""
+        for name in scores:
+            self.hubspot.define("contacts", f"last_{name}", "datetime" if name.endswith("_at") else "number")
+        settings = (self.world.folder / "regulars.yaml").read_text(encoding="utf-8")
+        fields = ", ".join(f"{name}: last_{name}" for name in scores)
+        self.world.write("regulars.yaml", settings.replace("tables:", f"fields: {{{fields}}}, tables:"))
+        self.world.reopen()
+
+    def answers(self, id: str, email: str, score: int) -> None:
+        """An answer to NPS in the export of another tool, given now."""
+        row = f"id,email,score,date\n{id},{email},{score},{self.world.now:%Y-%m-%dT%H:%M:%SZ}\n"
+        self.world.write("export.csv", row)
+        assert import_answers(self.world.app, self.world.folder / "export.csv", Export("nps"), name="tool").answers == 1
+
     def later(self, **by: float) -> Any:
         self.ticked = self.world.tick(self.world.now + timedelta(**by))
         return self.ticked
 
     def rows(self) -> list[Any]:
-        return self.world.rows(sa.select(writes).order_by(writes.c.id))
+        return self.world.rows(sa.select(writes).order_by(writes.c.claimed_at, writes.c.id))
 
     def there(self, what: str) -> list[str]:
         return self.hubspot.linked("contacts", self.ann, what)
@@ -69,22 +86,56 @@ def on_both(tmp_path: Path, database: str, hubspot: LoopbackHubSpot) -> Iterator
 
 
 def test_a_score_reaches_the_crm_where_that_has_a_field_for_it_and_so_does_a_change_of_mind(company: Company) -> None:
-    company.hubspot.define("contacts", "last_nps", "number")
-    settings = (company.world.folder / "regulars.yaml").read_text(encoding="utf-8")
-    company.world.write("regulars.yaml", settings.replace("tables:", "fields: {nps_score: last_nps}, tables:"))
-    company.world.reopen()
+    company.keeps("nps_score")
     company.does("survey: {id: ask, kind: nps, template: email/ask}")
     send, contact = company.world.rows(sa.select(sends.c.id, sends.c.contact_id))[0]
-    desk = Desk.of(company.world.app)
     for score in (9, 3):
         ticket = Ticket(Kind.SURVEY, send, contact)
-        collect.record(desk.store, ticket, collect.Said(score), company.world.now + timedelta(minutes=score), desk.crms)
+        at = company.world.now + timedelta(minutes=score)
+        collect.record(company.world.store, ticket, collect.Said(score), at)
         company.later(minutes=20)
-    assert company.hubspot.found("contacts", company.ann)["last_nps"] == "3"
+    assert company.hubspot.found("contacts", company.ann)["last_nps_score"] == "3"
     assert [(row.kind, row.state, row.payload) for row in company.rows()] == [
         ("property", "accepted", {"fields": {"nps_score": 9}}),
         ("property", "accepted", {"fields": {"nps_score": 3}}),
     ]
+
+
+def test_a_score_told_by_another_tool_reaches_the_crm_once_and_one_of_before_does_not(on_both: Company) -> None:
+    on_both.keeps("nps_score", "nps_at")
+    on_both.answers("old", "ann@acme.example", 10)
+    on_both.later(minutes=5)
+    assert on_both.rows() == []
+    on_both.answers("new", "ann@acme.example", 4)
+    on_both.answers("of somebody whom the CRM does not know", "eve@acme.example", 2)
+    for _ in range(9):
+        on_both.later(minutes=15)
+    there = on_both.hubspot.found("contacts", on_both.ann)
+    assert (there["last_nps_score"], there["last_nps_at"]) == ("4", "2026-01-01T00:05:00+00:00")
+    assert [(row.state, row.payload["fields"]["nps_score"]) for row in on_both.rows()] == [("accepted", 4)]
+    on_both.answers("another", "ann@acme.example", 5)
+    on_both.later(minutes=5)
+    assert on_both.hubspot.found("contacts", on_both.ann)["last_nps_score"] == "5"
+
+
+def test_what_the_crm_told_itself_goes_back_only_where_its_field_says_something_else(
+    tmp_path: Path, database: str, hubspot: LoopbackHubSpot
+) -> None:
+    company = Company(tmp_path, database, hubspot, tables="contacts, surveys")
+
+    def told(score: str, at: str) -> list[Any]:
+        said = {"hs_contact_id": company.ann, "hs_value": score, "hs_submission_timestamp": at}
+        hubspot.add("feedback_submissions", at=company.world.now, hs_survey_type="NPS", **said)
+        company.later(minutes=5)
+        return company.rows()
+
+    with closing(company.world):
+        company.keeps("nps_score", "nps_at")
+        company.later(minutes=5)
+        hubspot.change("contacts", company.ann, at=company.world.now, last_nps_score="9")
+        assert told("9", "2026-01-01T00:01:00Z") == []
+        (row,) = told("7", "2026-01-01T00:06:00Z")
+        assert row.payload == {"fields": {"nps_score": 7, "nps_at": "2026-01-01T00:06:00+00:00"}}
 
 
 def test_a_note_a_task_and_a_field_reach_the_crm(on_both: Company) -> None:

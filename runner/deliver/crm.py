@@ -6,6 +6,7 @@ CRM before it is written again, and not before the CRM has had time to finish wh
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,7 +21,7 @@ from runner.deliver.lease import LASTS
 from runner.deliver.office import Office
 from runner.deliver.outcomes import Delivered
 from runner.deliver.scores import queue_scores
-from runner.outbox import CRM_KINDS, Told, tell
+from runner.outbox import CRM_KINDS, Told, crms_of, tell
 from runner.store.tables import OPEN_WRITES, consents, contact_sources, contacts, meta, suppressions, writes
 
 log = structlog.get_logger()
@@ -253,11 +254,21 @@ def _queue(office: Office, name: str, table: sa.Table, noes: sa.Select[Any], now
         return
     with office.store.write() as connection:
         rows = connection.execute(noes.where(table.c.id > last - LOOK_BACK)).all()
+        theirs = crms_of(connection, [name], [row.contact_id for row in rows])
         told = [
-            Told(f"{table.name}-{row.id}", row.contact_id, "opt_out", {"address": row.address, "topic": row.topic})
+            Told(f"{table.name}-{row.id}-{_mark(name)}", row.contact_id, "opt_out", _no(row))
             for row in rows
-            if row.address is not None
+            if row.address is not None and row.contact_id in theirs
         ]
         tell(connection, office.store, [name], told, now)
         upsert = office.store.insert(meta).values(key=key, value=newest)
         connection.execute(upsert.on_conflict_do_update(index_elements=["key"], set_={"value": newest}))
+
+
+def _mark(name: str) -> str:
+    """What sets one CRM's word apart from another's: a name of any length and letters would not fit an id."""
+    return hashlib.blake2b(name.encode(), digest_size=4).hexdigest()
+
+
+def _no(row: Any) -> Mapping[str, Any]:
+    return {"address": row.address, "topic": row.topic}

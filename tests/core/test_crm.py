@@ -199,6 +199,30 @@ def test_who_opts_out_here_is_opted_out_there_once(on_both: Company) -> None:
     assert [(row.kind, row.state) for row in on_both.rows()] == [("opt_out", "accepted")]
 
 
+def test_who_is_in_two_crms_is_opted_out_in_both_and_in_none_that_does_not_know_them(
+    tmp_path: Path, sqlite_url: str, hubspot: LoopbackHubSpot
+) -> None:
+    with LoopbackHubSpot() as second:
+        both = hubspot.settings("contacts").removesuffix("}")
+        both += f", shop: {second.settings('contacts').partition('crm: ')[2]}"
+        with closing(World(tmp_path, sqlite_url, both)) as world:
+            for server, email in (
+                (hubspot, "ann@acme.example"),
+                (second, "ann@acme.example"),
+                (second, "ben@b.example"),
+            ):
+                server.now = lambda: world.now
+                server.add("contacts", at=utc("2026-01-01 00:00"), email=email)
+            world.tick("2026-05-04 09:00")
+            no = {"reason": "unsubscribed", "source": "link", "at": world.now}
+            with world.store.write() as connection:
+                connection.execute(sa.insert(suppressions), [no | {"contact_id": person} for person in (1, 2)])
+            world.tick("2026-05-04 09:05")
+            world.tick("2026-05-04 09:10")
+            assert hubspot.opted_out == [("ann@acme.example", None)]
+            assert sorted(second.opted_out) == [("ann@acme.example", None), ("ben@b.example", None)]
+
+
 def test_noes_to_a_topic_go_both_ways_and_in_no_ring(tmp_path: Path, sqlite_url: str, hubspot: LoopbackHubSpot) -> None:
     hubspot.define("contacts", "hs_email_optout_7", "bool")
     company = Company(tmp_path, sqlite_url, hubspot, ", topics: {newsletter: 7, tips: 8}")

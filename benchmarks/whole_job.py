@@ -23,7 +23,7 @@ from send import mails_of, sendgrid
 from town import NOON, REPOSITORY, conditions, seconds, settle_in, table, workspace
 
 from runner.app import App, clockwork, tick
-from runner.store.tables import contacts, surveys
+from runner.store.tables import contacts, surveys, tickets
 
 PEER = REPOSITORY / "benchmarks/peers/django_anymail.py"
 
@@ -85,7 +85,8 @@ def _anniversaries(app: App, mails: int) -> None:
     day = sa.case((due, "2020-05-06"), else_="2020-07-01")
     with app.store.write() as connection:
         # Of whom there is news since when they became customers would be reckoned anew.
-        connection.execute(surveys.delete().where(surveys.c.responded_at > NOON.replace(day=5)))
+        for told in (surveys.c.responded_at, tickets.c.created_at):
+            connection.execute(told.table.delete().where(told > NOON.replace(day=5)))
         connection.execute(contacts.update().values(customer_since=sa.cast(day, sa.Text), lifecycle_stage="customer"))
 
 

@@ -31,6 +31,7 @@ from runner.render import Templates
 from runner.settings import Settings, SettingsFile, load_settings
 from runner.store import Store, migrate
 from runner.store.engine import resolved
+from runner.store.memory import remember
 from runner.store.tables import meta, playbooks
 
 #: What is the workspace's own business: leases, the daemon's pid.
@@ -233,8 +234,7 @@ class App:
         if self._recollected is not None:
             self._recollected[key] = value
         with self.store.write() as connection:
-            upsert = self.store.insert(meta).values(key=key, value=value)
-            connection.execute(upsert.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
+            remember(connection, self.store, key, value)
 
     def forget(self, key: str) -> None:
         if self._recollected is not None:

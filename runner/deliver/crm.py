@@ -22,6 +22,7 @@ from runner.deliver.office import Office
 from runner.deliver.outcomes import Delivered
 from runner.deliver.scores import queue_scores
 from runner.outbox import CRM_KINDS, Told, crms_of, tell
+from runner.store.memory import remember
 from runner.store.tables import OPEN_WRITES, consents, contact_sources, contacts, meta, suppressions, writes
 
 log = structlog.get_logger()
@@ -261,8 +262,7 @@ def _queue(office: Office, name: str, table: sa.Table, noes: sa.Select[Any], now
             if row.address is not None and row.contact_id in theirs
         ]
         tell(connection, office.store, [name], told, now)
-        upsert = office.store.insert(meta).values(key=key, value=newest)
-        connection.execute(upsert.on_conflict_do_update(index_elements=["key"], set_={"value": newest}))
+        remember(connection, office.store, key, newest)
 
 
 def _mark(name: str) -> str:

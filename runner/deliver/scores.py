@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from runner.deliver.office import Office
 from runner.outbox import Told, tell
 from runner.store.functions import unindexed
+from runner.store.memory import remember
 from runner.store.tables import answers, contact_sources, contacts, meta, surveys, writes
 
 #: The key in `meta` of since when each CRM is told of answers.
@@ -56,8 +57,7 @@ def _queue(office: Office, name: str, told: Sequence[Told], now: datetime) -> No
 
 def _look_from(office: Office, key: str, at: datetime) -> None:
     with office.store.write() as connection:
-        upsert = office.store.insert(meta).values(key=key, value=at.isoformat())
-        connection.execute(upsert.on_conflict_do_update(index_elements=["key"], set_={"value": at.isoformat()}))
+        remember(connection, office.store, key, at.isoformat())
 
 
 def _told(connection: sa.Connection, name: str, kept: Collection[str], since: datetime) -> list[Told]:

@@ -17,6 +17,7 @@ from connectors.base import Cursor, Source
 from connectors.errors import ConnectorError
 from runner.settings import Settings
 from runner.store import Store
+from runner.store.memory import remember
 from runner.store.tables import contacts, cursors, custom_fields, meta, own_words, stale_contacts
 from runner.sync.aside import forget_headers, forget_older, keep_aside, warnings_aside
 from runner.sync.basis import basis_of
@@ -172,15 +173,10 @@ def _make_again_if_settings_changed(store: Store, pull: Pull) -> None:
     if before is not None:
         _make_again(store, pull)
     with store.write() as connection:
-        _remember(connection, store, _MADE_WITH, today)
+        remember(connection, store, _MADE_WITH, today)
         if before is not None and before["orders"] != today["orders"]:
             last = connection.scalar(sa.select(meta.c.value).where(meta.c.key == "last_tick_at"))
-            _remember(connection, store, ORDERS_SINCE, last or pull.now.isoformat())
-
-
-def _remember(connection: sa.Connection, store: Store, key: str, value: Any) -> None:
-    upsert = store.insert(meta).values(key=key, value=value)
-    connection.execute(upsert.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
+            remember(connection, store, ORDERS_SINCE, last or pull.now.isoformat())
 
 
 def _made_with(connection: sa.Connection, pull: Pull) -> dict[str, Any]:

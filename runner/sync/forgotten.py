@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from connectors.base import Source
 from connectors.records import Contact
 from runner.store import Store
+from runner.store.memory import remember
 from runner.store.tables import contact_sources, meta
 from runner.sync.bulk import chunks
 from runner.sync.listing import Listing
@@ -66,5 +67,4 @@ def erased(connection: sa.Connection, store: Store, contact: int) -> None:
 
 def _tell(connection: sa.Connection, store: Store, waiting: Sequence[tuple[int, str]]) -> None:
     value: Any = [list(one) for one in waiting]
-    upsert = store.insert(meta).values(key=TO_ERASE, value=value)
-    connection.execute(upsert.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
+    remember(connection, store, TO_ERASE, value)

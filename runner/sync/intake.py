@@ -20,7 +20,7 @@ from runner.sync.erased import Erased
 from runner.sync.facts import store_facts
 from runner.sync.forgotten import forgotten, note
 from runner.sync.gone import Numbers, delete, lines_of, named, numbers_of, too_many, unseen
-from runner.sync.kept import remember, unasked, vanished
+from runner.sync.kept import keep_archived, unasked, vanished
 from runner.sync.kinds import fitting
 from runner.sync.listing import Listing, forget, keep, unfinished
 from runner.sync.mapped import misread
@@ -211,7 +211,7 @@ class Intake:
             forget_older(connection, self._pull, page.table, listing.began)
             if asked and page.begins is not None:
                 self._erased_people += note(connection, self._store, self._pull, forgotten_later)
-                remember(connection, self._store, self._pull, listing)
+                keep_archived(connection, self._store, self._pull, listing)
 
     def _through(self, page: Page) -> Listing | None:
         """What the table's whole listing has shown."""

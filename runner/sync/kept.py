@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from connectors.records import Contact
 from runner.store import Store
+from runner.store.memory import remember
 from runner.store.tables import contact_sources, meta
 from runner.sync.bulk import chunks
 from runner.sync.listing import Listing, packed, unpacked
@@ -44,12 +45,11 @@ def unasked(people: int) -> str:
     )
 
 
-def remember(connection: sa.Connection, store: Store, pull: Pull, listing: Listing) -> None:
+def keep_archived(connection: sa.Connection, store: Store, pull: Pull, listing: Listing) -> None:
     if listing.table != Contact.table:
         return
     told = {"at": listing.began.isoformat(), "rows": packed(listing.kept)}
-    upsert = store.insert(meta).values(key=_key(pull), value=told)
-    connection.execute(upsert.on_conflict_do_update(index_elements=["key"], set_={"value": told}))
+    remember(connection, store, _key(pull), told)
 
 
 def _key(pull: Pull) -> str:

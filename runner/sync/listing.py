@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from runner.store import Store
+from runner.store.memory import remember
 from runner.store.tables import meta
 from runner.sync.gone import Numbers
 
@@ -48,8 +49,7 @@ def keep(connection: sa.Connection, store: Store, connector: str, listing: Listi
         "seen": packed(listing.seen),
         "kept": packed(listing.kept),
     }
-    upsert = store.insert(meta).values(key=_key(connector, listing.table), value=told)
-    connection.execute(upsert.on_conflict_do_update(index_elements=["key"], set_={"value": told}))
+    remember(connection, store, _key(connector, listing.table), told)
 
 
 def forget(connection: sa.Connection, connector: str, table: str) -> None:

@@ -16,6 +16,7 @@ from runner import clock
 from runner.settings import Settings
 from runner.store import Store
 from runner.store.functions import unindexed
+from runner.store.memory import remember
 from runner.store.tables import (
     answers,
     contact_changes,
@@ -142,8 +143,7 @@ def _mark(connection: sa.Connection, store: Store, due: Sequence[int]) -> None:
 
 def _note_time(connection: sa.Connection, store: Store, now: datetime) -> None:
     """All summaries but those of the stale are those of `now`."""
-    upsert = store.insert(meta).values(key=_AT, value=now.isoformat())
-    connection.execute(upsert.on_conflict_do_update(index_elements=["key"], set_={"value": now.isoformat()}))
+    remember(connection, store, _AT, now.isoformat())
 
 
 def _last(connection: sa.Connection) -> datetime | None:

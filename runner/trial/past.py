@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from runner.circumstances import ALL_PAUSED
 from runner.settings import Settings
 from runner.store import Store
+from runner.store.memory import remember
 from runner.store.tables import consents, contact_changes, contacts, meta, sends, suppressions
 from runner.sync import ORDERS_SINCE, advance
 from runner.sync.bulk import chunks, update_rows
@@ -77,8 +78,7 @@ def live_on(store: Store, now: datetime, settings: Settings) -> None:
 
 def _remember(connection: sa.Connection, store: Store, at: datetime) -> None:
     connection.execute(meta.delete().where(meta.c.key.in_([ORDERS_SINCE, ALL_PAUSED])))
-    upsert = store.insert(meta).values(key=_MARK, value=at.isoformat())
-    connection.execute(upsert.on_conflict_do_update(index_elements=["key"], set_={"value": at.isoformat()}))
+    remember(connection, store, _MARK, at.isoformat())
 
 
 # --- who was there

@@ -145,11 +145,12 @@ class Daemon:
                 return False
             ticked = tick(self.app, now, full=full, stop=self.stopping.is_set)
             finish_run(self.app, run, ticked.document(), self.app.now())
-            log.info("ticked", action=name, exit_code=int(ticked.exit_code), **_counts(ticked.document()["delivered"]))
             for words in (*map(str, ticked.faults), *ticked.failures, *ticked.waiting):
                 log.warning(words, action=name)
             for words in ticked.notes:
                 log.info(words, action=name)
+            # Last: whoever waits for this record finds all that the tick had to say before it.
+            log.info("ticked", action=name, exit_code=int(ticked.exit_code), **_counts(ticked.document()["delivered"]))
             return True
         except RegularsError as error:
             log.error(str(error), action=name)

@@ -10,6 +10,9 @@ EDITABLE = $(PIP) install -q --no-deps --no-build-isolation --editable .
 # Neighbours stay on one worker, and share what their folder sets up, until another one runs out of tests.
 PARALLEL = $(BIN)/python -m pytest -q --numprocesses=logical --maxprocesses=4 --dist=worksteal
 
+# The tests start hundreds of processes: each would compile the whole package anew, half a second of it.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test check style types layers docs bench lock clean
 
 help:

@@ -30,3 +30,6 @@ class Scale:
 
 
 SCALES: Mapping[str, Scale] = {"nps": Scale(0, 10), "csat": Scale(1, 5), "ces": Scale(1, 7)}
+
+#: A CSAT of three faces, as HubSpot asks it: unhappy, neither, happy. It is in no figure beside one of 1 to 5.
+FACES = Scale(0, 2)

@@ -26,6 +26,7 @@ from runner.sync.bulk import AnyRow, update_rows
 from runner.sync.counts import Stored
 from runner.sync.pointers import mark_sources_stale, mark_stale, pointers
 from runner.sync.rows import Pull, Row
+from runner.sync.scales import as_meant
 
 #: Tables that a contact's summary is made of.
 SUMMARISED = ("orders", "refunds", "deals", "surveys", "tickets", "subscriptions", "loyalty")
@@ -94,7 +95,7 @@ def _values(
     names = [column.name for column in columns(BY_TABLE[table.name])]
     values = []
     for row, named in zip(rows, references, strict=True):
-        told = {name: getattr(row.record, name) for name in names}
+        told = {name: getattr(row.record, name) for name in names} | as_meant(row.record)
         if "custom" in table.c:
             told["custom"] = dict(row.record.custom)
         pointing = {pointer: number[pointer].get(named.get(pointer, "")) for pointer in _pointers(table)}

@@ -14,11 +14,21 @@ def kind_of(kind: str) -> str:
     return kind.strip().lower()
 
 
-def is_standard(kind: str, scale: str) -> bool:
-    """Whether the scale is the kind's own one; others are neither pooled nor converted."""
+def scale_of(scale: str) -> str:
+    """The scale as it is meant: `0-10` of `0 – 10` or `0..10`."""
     for written, meant in ((" ", ""), ("–", "-"), ("..", "-")):
         scale = scale.replace(written, meant)
-    return scale == str(SCALES.get(kind_of(kind)))
+    return scale
+
+
+def as_meant(record: Record) -> dict[str, str]:
+    """A survey's kind and scale as they are kept: a playbook that asks for `csat` means `CSAT` too."""
+    return {"kind": kind_of(record.kind), "scale": scale_of(record.scale)} if isinstance(record, Survey) else {}
+
+
+def is_standard(kind: str, scale: str) -> bool:
+    """Whether the scale is the kind's own one; others are neither pooled nor converted."""
+    return scale_of(scale) == str(SCALES.get(kind_of(kind)))
 
 
 def is_point(kind: str, score: float) -> bool:

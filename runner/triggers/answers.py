@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 import sqlalchemy as sa
 from pydantic import Field, model_validator
 
-from connectors.scales import SCALES
+from connectors.scales import FACES, SCALES
 from runner.store.functions import json_object, unindexed
 from runner.store.tables import answers, contact_sources, contacts, surveys
 from runner.triggers.arrivals import Arrival
@@ -22,7 +22,7 @@ class AnswerGiven(Arrival):
 
     silence: ClassVar[str] = "no such answer since the last tick"
 
-    #: Which survey: `nps` 0-10, `csat` 1-5, `ces` 1-7.
+    #: Which survey: `nps` 0-10, `csat` 1-5, `ces` 1-7. A CSAT of HubSpot's three faces counts as 1, 3 or 5.
     kind: Literal["nps", "csat", "ces"] = "nps"
     #: By how much the score has fallen since the person's own last answer of this kind.
     fallen_by: float | None = Field(None, gt=0)
@@ -73,15 +73,15 @@ class AnswerGiven(Arrival):
                 sa.func.coalesce(owner.c.merged_into, owner.c.id).label("contact_id"),
                 (sa.literal("answer ") + answers.c.send_id).label("occasion"),
                 answers.c.answered_at.label("at"),
-                # A mind may change weeks later, and that is no old news.
-                sa.func.coalesce(answers.c.changed_at, answers.c.answered_at).label("said_at"),
+                answers.c.seen_at.label("said_at"),
                 answers.c.score,
                 answers.c.comment,
             )
             .join_from(answers, owner, owner.c.id == unindexed(answers.c.contact_id))
             .where(*self._scored(answers), self.given_by(window, answers.c.contact_id))
         )
-        return self.arrived(window, given, answers.c.answered_at, answers.c.seen_at)
+        # Seen when this score was said: a mind may change weeks after the first answer, and that is no old news.
+        return self.arrived(window, given, answers.c.seen_at, answers.c.seen_at)
 
     def _told(self, window: Window) -> list[sa.Select[Any]]:
         owner = contacts.alias("owner")
@@ -91,7 +91,7 @@ class AnswerGiven(Arrival):
                 (sa.literal("answer ") + surveys.c.connector + ":" + surveys.c.source_id).label("occasion"),
                 surveys.c.responded_at.label("at"),
                 surveys.c.responded_at.label("said_at"),
-                surveys.c.score,
+                self._of_scale(surveys).label("score"),
                 surveys.c.comment,
             )
             .join_from(surveys, contact_sources, contact_sources.c.id == unindexed(surveys.c.contact_source))
@@ -102,11 +102,19 @@ class AnswerGiven(Arrival):
 
     def _scored(self, table: sa.Table) -> list[Any]:
         lowest, highest = SCALES[self.kind].ends
-        scored = [table.c.kind == self.kind, table.c.score >= lowest, table.c.score <= highest]
+        score = self._of_scale(table)
+        scored = [table.c.kind == self.kind, score >= lowest, score <= highest]
         if table is surveys:
             # What was asked on another scale cannot be compared.
-            scored += [table.c.deleted_at.is_(None), table.c.scale == str(SCALES[self.kind])]
+            known = [str(SCALES[self.kind]), *([str(FACES)] if self.kind == "csat" else [])]
+            scored += [table.c.deleted_at.is_(None), table.c.scale.in_(known)]
         return scored
+
+    def _of_scale(self, table: sa.Table) -> Any:
+        """The score on the kind's own scale: of three faces the first is 1 of 5, and the last one 5."""
+        if table is answers or self.kind != "csat":
+            return table.c.score
+        return sa.case((table.c.scale == str(FACES), 2 * table.c.score + 1), else_=table.c.score)
 
     def _before(self, given: Any) -> Any:
         """The score of the person's answer before this one."""
@@ -117,7 +125,7 @@ class AnswerGiven(Arrival):
             *self._scored(answers), answers.c.contact_id.in_(people), answers.c.answered_at < given.c.at
         )
         told = (
-            sa.select(surveys.c.responded_at.label("at"), surveys.c.score)
+            sa.select(surveys.c.responded_at.label("at"), self._of_scale(surveys).label("score"))
             .join_from(surveys, contact_sources, contact_sources.c.id == surveys.c.contact_source)
             .where(*self._scored(surveys), contact_sources.c.contact_id.in_(people))
             .where(surveys.c.responded_at < given.c.at)

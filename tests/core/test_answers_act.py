@@ -63,6 +63,16 @@ def test_a_mind_that_changes_weeks_later_starts_what_a_low_score_starts(each_ask
     assert [letter.playbook for letter in each_asked.got()].count("low_score") == 1
 
 
+def test_a_mind_changed_after_a_playbooks_first_tick_starts_it_however_old_the_answer_is(each_asked: World) -> None:
+    answer(each_asked, "2026-03-03 10:00", score=9)
+    each_asked.tick("2026-03-04 10:00")
+    each_asked.playbook("anew", "trigger: {low_score: {kind: nps}}\nlimits: {cap: false}")
+    each_asked.tick("2026-03-12 10:00")
+    answer(each_asked, "2026-03-12 11:00", score=2)
+    each_asked.ticks("2026-03-12 11:05", "2026-03-12 11:10")
+    assert [letter.playbook for letter in each_asked.got()].count("anew") == 1
+
+
 def test_a_persons_answers_stand_one_after_the_other_with_the_score_before(each_asked: World) -> None:
     each_asked.answer("ada", 8, utc("2026-01-05 09:00"))
     answer(each_asked, "2026-03-03 10:00", score=3, comment="Too late", details={"why": "late"})

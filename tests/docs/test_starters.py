@@ -23,8 +23,8 @@ def test_a_mark_without_a_playbook_is_refused() -> None:
         with_starters("<!-- begin nonsense -->\n<!-- end nonsense -->")
 
 
-def test_there_are_thirty() -> None:
-    assert len(IDS) == 30
+def test_there_are_thirty_one() -> None:
+    assert len(IDS) == 31
     assert list(KNOWN) == IDS
 
 

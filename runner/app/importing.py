@@ -128,35 +128,44 @@ def _columns(path: Path, there: Sequence[str], export: Export) -> dict[str, str]
 def _answer(
     app: App, path: Path, line: int, cells: Mapping[str, str], columns: Mapping[str, str], export: Export
 ) -> str | list[Fault]:
-    """The answer as JSON, or what is wrong with the row."""
+    """The answer as JSON, or all that is wrong with the row."""
     at = _time(cells["at"], export.times, app.settings.timezone)
-    if at is None:
-        words = f"must be a time such as 2026-11-27T10:00, is {cells['at']!r}"
-        return [
-            Fault(path.name, line, 1, columns["at"], words, "say how they are written by --times, as %d.%m.%Y %H:%M")
-        ]
-    score = re.match(r"\d+", cells["score"])
     told = {
         "type": "answer",
         "id": cells.get("id") or _made(cells),
         "kind": export.kind,
-        "score": int(score[0]) if score else cells["score"],
-        "at": at.isoformat(),
+        "score": _score(cells["score"]),
+        "at": (at or app.now()).isoformat(),
         "comment": cells.get("comment") or None,
         "contact": {"id": cells.get("contact") or None, "email": cells.get("email") or None},
     }
+    faults = [] if at else [_no_time(path, line, cells["at"], columns["at"])]
     try:
         AnswerTold.model_validate_json(json.dumps(told))
     except ValidationError as error:
-        return [_shown(path, line, columns, fault) for fault in faults_in(YamlFile("", told), AnswerTold, told, error)]
-    return json.dumps(told)
+        found = faults_in(YamlFile("", told), AnswerTold, told, error)
+        faults += [_shown(path, line, columns, fault) for fault in found]
+    return faults or json.dumps(told)
+
+
+def _no_time(path: Path, line: int, written: str, column: str) -> Fault:
+    words = f"must be a time such as 2026-11-27T10:00, is {written!r}"
+    return Fault(path.name, line, 1, column, words, "say how they are written by --times, as %d.%m.%Y %H:%M")
+
+
+def _score(text: str) -> int | str:
+    """The number that leads, of `10 - Extremely likely`, `9.0` or `-1`; the text where it is no whole one."""
+    number = re.match(r"-?\d+(?:[.,]\d+)?", text)
+    value = float(number[0].replace(",", ".")) if number else 0.5
+    return int(value) if value.is_integer() else text
 
 
 def _shown(path: Path, line: int, columns: Mapping[str, str], fault: Fault) -> Fault:
     word = {"contact.email": "email", "contact": "email", "contact.id": "contact", "": "score"}.get(fault.where)
     message = fault.message
     if message.startswith("must be small letters"):
-        message = f"is not understood: {message.partition(', is ')[2]}"
+        meant = "must be an address" if word == "email" else "is not understood"
+        message = f"{meant}: {message.partition(', is ')[2]}"
     return Fault(path.name, line, 1, columns.get(word or fault.where, fault.where), message, fault.advice)
 
 

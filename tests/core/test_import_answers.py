@@ -21,6 +21,8 @@ Respondent ID,End Date,Email Address,How likely?,Why?
 4,10.03.2026,eve@example.org,3,
 5,2026-03-10 11:00:00,,3,
 6,2026-03-10 11:00:00,eve@example.org,,
+7,soon,nobody,9.5,
+8,2026-03-10 11:00:00,eve@example.org,-1,
 """
 TOLD = Export("nps", {"score": "How likely?", "comment": "Why?"})
 
@@ -31,13 +33,17 @@ def exported(world: World, text: str = EXPORT) -> Path:
     return path
 
 
-def test_good_rows_are_taken_in_and_each_other_one_is_named(world: World) -> None:
+def test_good_rows_are_taken_in_and_all_that_is_wrong_with_each_other_one_is_named(world: World) -> None:
     done = import_answers(world.app, exported(world), TOLD, name="survey")
     assert (done.answers, done.unanswered) == (2, 1)
     assert [str(fault).partition("; ")[0] for fault in done.faults] == [
         "export.csv:4:1: How likely?: the score of nps is 0 to 10, is 11",
         "export.csv:5:1: End Date: must be a time such as 2026-11-27T10:00, is '10.03.2026'",
         "export.csv:6:1: Email Address: needs an id or an email",
+        "export.csv:8:1: End Date: must be a time such as 2026-11-27T10:00, is 'soon'",
+        "export.csv:8:1: Email Address: must be an address: 'nobody'",
+        "export.csv:8:1: How likely?: must be a whole number, is '9.5'",
+        "export.csv:9:1: How likely?: the score of nps is 0 to 10, is -1",
     ]
 
 

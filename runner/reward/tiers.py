@@ -35,8 +35,6 @@ class Standing:
     falls_to: str | None
     falls_on: date | None
     change: int
-    #: Whether there is a row for them.
-    kept: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +103,7 @@ def _standings(settings: Settings, loyalty: Loyalty, people: Sequence[int], toda
     return (
         sa.select(
             c.id.label("contact_id"), m.tier.label("has"), reaches.label("reaches"), m.falls_to, m.falls_on,
-            sa.func.coalesce(m.change, 0).label("change"), m.contact_id.is_not(None).label("kept"),
+            sa.func.coalesce(m.change, 0).label("change"),
         )
         .outerjoin_from(contacts, memberships, m.contact_id == c.id)
         .outerjoin(bought, bought.c.contact_id == c.id)
@@ -149,28 +147,27 @@ def _reaches(tier: Tier, bars: dict[str, Any]) -> Any:
 
 def _write(store: Store, moves: Sequence[tuple[Standing, Move]], now: datetime, *, quietly: bool) -> None:
     with store.write() as connection:
-        told = []
-        for one, move in moves:
-            if _keep(connection, store, one, move, now) and move.tells and not quietly:
-                told.append(_happening(one, move))
-        tell(connection, store, told, now)
+        ours = set(connection.scalars(_kept(store), [_membership(one, move, now) for one, move in moves]))
+        told = [(one, move) for one, move in moves if one.contact_id in ours and move.tells and not quietly]
+        tell(connection, store, [_happening(one, move) for one, move in told], now)
         changed = [{"contact_id": one.contact_id} for one, move in moves if move.tier != one.has]
         if changed:
             connection.execute(store.insert(stale_contacts).on_conflict_do_nothing(), changed)
 
 
-def _keep(connection: sa.Connection, store: Store, one: Standing, move: Move, now: datetime) -> bool:
-    """Whether it was ours to write: nobody else has moved them since they were looked at."""
-    new: dict[str, Any] = {"tier": move.tier, "falls_to": move.falls_to, "falls_on": move.falls_on}
-    new["change"] = one.change + 1
-    if move.tier != one.has or not one.kept:
-        new["since"] = now
-    m = memberships.c
-    if one.kept:
-        here = m.contact_id == one.contact_id, m.change == one.change
-        return connection.execute(sa.update(memberships).where(*here).values(**new)).rowcount == 1
-    row = store.insert(memberships).values(contact_id=one.contact_id, **new)
-    return connection.scalar(row.on_conflict_do_nothing().returning(m.contact_id)) is not None
+def _kept(store: Store) -> Any:
+    """Memberships, and whose it was ours to write: nobody else has moved them since they were looked at."""
+    m, row = memberships.c, store.insert(memberships)
+    said = row.excluded
+    new = {name: said[name] for name in ("tier", "falls_to", "falls_on", "change")}
+    new["since"] = sa.case((m.tier.is_distinct_from(said.tier), said.since), else_=m.since)
+    unmoved = m.change == said.change - 1
+    return row.on_conflict_do_update(index_elements=["contact_id"], set_=new, where=unmoved).returning(m.contact_id)
+
+
+def _membership(one: Standing, move: Move, now: datetime) -> dict[str, Any]:
+    new = {"tier": move.tier, "falls_to": move.falls_to, "falls_on": move.falls_on, "since": now}
+    return {"contact_id": one.contact_id, "change": one.change + 1, **new}
 
 
 def _happening(one: Standing, move: Move) -> Happening:

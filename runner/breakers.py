@@ -65,13 +65,20 @@ def trip(store: Store, breakers: Breakers, now: datetime, *, among: Sequence[str
 
 def stopped(connection: sa.Connection) -> list[Stopped]:
     """Everything that a breaker has stopped, playbooks first."""
-    p, m = playbooks.c, mailers.c
-    books = sa.select(p.id, p.stopped_why).where(p.stopped_why.is_not(None), p.paused_at.is_not(None)).order_by(p.id)
-    posts = sa.select(m.name, m.stopped_why).where(m.stopped_at.is_not(None)).order_by(m.name)
     return [
-        *(Stopped("playbook", *row) for row in connection.execute(books)),
-        *(Stopped("mailer", *row) for row in connection.execute(posts)),
+        *(Stopped("playbook", *row) for row in connection.execute(_PLAYBOOKS)),
+        *(Stopped("mailer", *row) for row in connection.execute(_MAILERS)),
     ]
+
+
+_PLAYBOOKS = (
+    sa.select(playbooks.c.id, playbooks.c.stopped_why)
+    .where(playbooks.c.stopped_why.is_not(None), playbooks.c.paused_at.is_not(None))
+    .order_by(playbooks.c.id)
+)
+_MAILERS = (
+    sa.select(mailers.c.name, mailers.c.stopped_why).where(mailers.c.stopped_at.is_not(None)).order_by(mailers.c.name)
+)
 
 
 def resume_mailer(connection: sa.Connection, name: str, now: datetime) -> bool:

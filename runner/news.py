@@ -12,8 +12,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property, lru_cache
+from itertools import compress
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,6 +24,7 @@ from runner.circumstances import living
 from runner.conditions import Condition, Fields
 from runner.playbook import Playbook
 from runner.settings import Settings
+from runner.store.functions import numbers_in
 from runner.store.marks import Marks, colleagues, read_by
 from runner.store.tables import AT_THE_DOOR, companies, contacts, decisions, enrollments
 from runner.store.types import Instant
@@ -35,6 +38,7 @@ class Search:
         self._playbook = playbook
         self._window = Standing(window)
         self._newest = Standing(window.newest)
+        self._some = Standing(replace(window, among=()))
         self._read = read_by(playbook.trigger.matches(window))
         self._asked = read_by(_asked(playbook.audience, window)) if playbook.audience is not None else frozenset()
 
@@ -50,8 +54,8 @@ class Search:
     def questions(self, window: Window) -> Iterator[sa.SelectBase]:
         """What is asked at this tick after those of whom nothing changed; each tells numbers of contacts."""
         newest = window.newest
-        self._window.move(window)
-        self._newest.move(newest)
+        for standing, current in ((self._window, window), (self._newest, newest), (self._some, window)):
+            standing.move(current)
         if self._playbook.trigger.comes_due(newest):
             yield self._due
         if self._playbook.keys.reenter != "every occasion" or self._playbook.keys.mode != "parallel":
@@ -64,6 +68,11 @@ class Search:
         audience = self._playbook.audience
         # Whoever is inside leaves at any time.
         return self._playbook.keys.mode == "single" or (audience is not None and audience.may_turn(window))
+
+    @cached_property
+    def may_fire(self) -> Any | None:
+        """What their own row says of whoever may have to be looked at, once the questions have been asked for."""
+        return self._playbook.trigger.may_fire(self._some)
 
     @cached_property
     def _due(self) -> sa.SelectBase:
@@ -119,6 +128,26 @@ def answers(connection: sa.Connection, asked: Mapping[str, Sequence[sa.SelectBas
 def _at_once(questions: tuple[sa.SelectBase, ...]) -> sa.CompoundSelect[Any]:
     numbered = enumerate(question.subquery() for question in questions)
     return sa.union_all(*(sa.select(sa.literal_column(str(number)), asked.c[0]) for number, asked in numbered))
+
+
+def sifted(
+    connection: sa.Connection, concerned: Mapping[str, set[int]], may_fire: Mapping[str, Any]
+) -> dict[str, set[int]]:
+    """Those of whom their own row says that they may fire: each person is read once for all playbooks."""
+    people = set().union(*(concerned[playbook] for playbook in may_fire))
+    found: dict[str, set[int]] = {playbook: set() for playbook in may_fire}
+    if people:
+        rows = connection.execute(_sieve(tuple(may_fire.values())), {"people": json.dumps(sorted(people))})
+        for contact, *says in rows:
+            for playbook in compress(found, says):
+                found[playbook].add(contact)
+    return {playbook: among & found.get(playbook, among) for playbook, among in concerned.items()}
+
+
+@lru_cache(maxsize=64)
+def _sieve(may_fire: tuple[Any, ...]) -> sa.Select[Any]:
+    among = contacts.c.id.in_(numbers_in(sa.bindparam("people", type_=sa.Text())))
+    return sa.select(contacts.c.id, *may_fire).where(among, sa.or_(*may_fire))
 
 
 def _asked(audience: Condition, window: Window) -> sa.Select[Any]:

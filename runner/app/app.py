@@ -31,7 +31,7 @@ from runner.render import Templates
 from runner.settings import Settings, SettingsFile, load_settings
 from runner.store import Store, migrate
 from runner.store.engine import resolved
-from runner.store.memory import remember
+from runner.store.memory import recall, remember
 from runner.store.tables import meta, playbooks
 
 #: What is the workspace's own business: leases, the daemon's pid.
@@ -157,8 +157,7 @@ class App:
 
     def readings(self, fields: Fields) -> list[Reading]:
         """Every playbook, with all that keeps it from running; read again when a file or the fields have changed."""
-        folders = (self.folder / "playbooks", self.folder / "templates")
-        seen = (sorted(stamp for folder in folders for stamp in _stamps(folder)), fields.signature)
+        seen = (_stamps(self.folder / "playbooks", self.folder / "templates"), fields.signature)
         if self._read is None or self._read[0] != seen:
             read = read_playbooks(self.folder, fields)
             made = with_templates(read, self.folder, self.settings, fields, disabled=False)
@@ -169,7 +168,7 @@ class App:
     def _salts(self) -> dict[str, str | None]:
         """By what the people of each playbook were drawn first, where that is not its id."""
         with self.store.read() as connection:
-            return dict(connection.execute(sa.select(playbooks.c.id, playbooks.c.salt)).all())
+            return dict(connection.execute(_SALTS).all())
 
     def office(self, running: list[Playbook], fields: Fields) -> Office:
         with self.store.read() as connection:
@@ -218,13 +217,13 @@ class App:
         if self._recollected is not None:
             return self._recollected.get(key)
         with self.store.read() as connection:
-            return recalled(connection, key).get(key)
+            return recall(connection, key)
 
     @contextmanager
     def recollecting(self) -> Iterator[None]:
         """Within, all that is remembered is as at the beginning, save what this process tells: it is read once."""
         with self.store.read() as connection:
-            self._recollected = dict(connection.execute(sa.select(meta.c.key, meta.c.value)).all())
+            self._recollected = dict(connection.execute(_ALL_REMEMBERED).all())
         try:
             yield
         finally:
@@ -234,6 +233,13 @@ class App:
         if self._recollected is not None:
             self._recollected[key] = value
         with self.store.write() as connection:
+            remember(connection, self.store, key, value)
+
+    def note(self, key: str, value: Any) -> None:
+        """The same of what matters only as long as the power lasts: it does not wait for the disk."""
+        if self._recollected is not None:
+            self._recollected[key] = value
+        with self.store.note() as connection:
             remember(connection, self.store, key, value)
 
     def forget(self, key: str) -> None:
@@ -257,15 +263,23 @@ class App:
         self.close()
 
 
-def _stamps(folder: str | Path) -> Iterator[tuple[str, int, int]]:
-    """Each file of a folder and of those below it, with when it was written and how long it is."""
-    with suppress(FileNotFoundError), os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir():
-                yield from _stamps(entry.path)
-            else:
-                stat = entry.stat()
-                yield entry.path, stat.st_mtime_ns, stat.st_size
+_ALL_REMEMBERED = sa.select(meta.c.key, meta.c.value)
+_SALTS = sa.select(playbooks.c.id, playbooks.c.salt)
+
+
+def _stamps(*folders: str | Path) -> dict[str, tuple[int, int]]:
+    """Each file of these folders and of those below them, with when it was written and how long it is."""
+    found: dict[str, tuple[int, int]] = {}
+    left = list(folders)
+    while left:
+        with suppress(FileNotFoundError), os.scandir(left.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    left.append(entry.path)
+                else:
+                    stat = entry.stat()
+                    found[entry.path] = stat.st_mtime_ns, stat.st_size
+    return found
 
 
 def recalled(connection: sa.Connection, *keys: str) -> dict[str, Any]:

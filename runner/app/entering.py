@@ -10,7 +10,7 @@ import sqlalchemy as sa
 import structlog
 
 from runner.app import clockwork
-from runner.app.app import App, recalled
+from runner.app.app import App
 from runner.churn import keeping
 from runner.circumstances import ALL_PAUSED, zones_in_use
 from runner.conditions import Fields
@@ -20,6 +20,7 @@ from runner.news import refused_since
 from runner.playbook import Playbook
 from runner.settings import Brake
 from runner.store.marks import Marks, marks_of
+from runner.store.memory import recall
 from runner.store.tables import playbooks
 from runner.sync import ORDERS_SINCE
 from runner.triggers import Window
@@ -135,13 +136,12 @@ def windows(app: App, running: Sequence[Playbook], now: datetime, fields: Fields
     """What each playbook's tick looks at; paused ones are left out."""
     fields = app.fields() if fields is None else fields
     with app.store.read() as connection:
-        told = recalled(connection, ALL_PAUSED, ORDERS_SINCE)
-        if ALL_PAUSED in told:
+        if recall(connection, ALL_PAUSED) is not None:
             return []
-        known = {row.id: row for row in connection.execute(sa.select(playbooks))}
+        orders_since = _instant(recall(connection, ORDERS_SINCE))
+        known = {row.id: row for row in connection.execute(_PLAYBOOKS)}
         zones = zones_in_use(connection)
         measured = keeping.measured_since(connection)
-    orders_since = datetime.fromisoformat(told[ORDERS_SINCE]) if ORDERS_SINCE in told else None
     found = []
     for playbook in running:
         row = known.get(playbook.id)
@@ -156,3 +156,10 @@ def windows(app: App, running: Sequence[Playbook], now: datetime, fields: Fields
             first_look = True
         found.append((playbook, Window(first, since, now, lateness, zones, fields, playbook.id, first_look)))
     return found
+
+
+_PLAYBOOKS = sa.select(playbooks)
+
+
+def _instant(told: str | None) -> datetime | None:
+    return None if told is None else datetime.fromisoformat(told)

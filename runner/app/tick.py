@@ -162,7 +162,7 @@ def tick(app: App, now: datetime, *, full: bool = False, stop: Callable[[], bool
             rollups.refresh(app.store)
         with edge.of("what is old", "retention"):
             let_go(app, now)
-        app.remember("last_tick_at", now.isoformat())
+        app.note("last_tick_at", now.isoformat())
     ticked.waiting += edge.told()
     ticked.waiting += _unsettled(app)
     return ticked
@@ -292,11 +292,7 @@ def mailers(app: App) -> Mapping[str, Mailer]:
 
 def _braked(app: App, running: set[str]) -> list[str]:
     with app.store.read() as connection:
-        rows = connection.execute(
-            sa.select(playbooks.c.id, playbooks.c.braked_people, playbooks.c.braked_hash).where(
-                playbooks.c.braked_at.is_not(None)
-            )
-        ).all()
+        rows = connection.execute(_BRAKED).all()
     return [
         f"{id}: {people} people at once is more than the brake allows; "
         f"look at them with `regulars plan --playbook {id}`, then `regulars approve {id} --plan {digest}`, "
@@ -304,6 +300,11 @@ def _braked(app: App, running: set[str]) -> list[str]:
         for id, people, digest in rows
         if id in running
     ]
+
+
+_BRAKED = sa.select(playbooks.c.id, playbooks.c.braked_people, playbooks.c.braked_hash).where(
+    playbooks.c.braked_at.is_not(None)
+)
 
 
 def _unsettled(app: App) -> list[str]:

@@ -14,6 +14,7 @@ from runner import clock
 from runner.settings import Settings
 from runner.store import Store
 from runner.store.functions import json_of
+from runner.store.memory import recall
 from runner.store.tables import contact_changes, contacts, facts, meta
 from runner.store.types import Id, Instant
 from runner.sync import risk_is_told
@@ -42,7 +43,7 @@ class Scored:
 
 def measured_since(connection: sa.Connection) -> datetime | None:
     """Since when scores are of the same kind: a rule's yes, or another model's chance, is no rise of this one's."""
-    told = connection.scalar(sa.select(meta.c.value).where(meta.c.key == SCORED))
+    told = recall(connection, SCORED)
     return datetime.fromisoformat(told["measured_since"]) if told else None
 
 
@@ -53,7 +54,7 @@ def score(store: Store, settings: Settings, now: datetime) -> Scored | None:
     """
     day = clock.local(now, settings.timezone).date()
     with store.read() as connection:
-        told = connection.scalar(sa.select(meta.c.value).where(meta.c.key == SCORED))
+        told = recall(connection, SCORED)
         if (told and date.fromisoformat(told["day"]) >= day) or risk_is_told(connection):
             return None
     by, history, model = reckoned(store, settings, day, now)

@@ -167,14 +167,21 @@ _CLICKED = Many(
 
 def settle_clicks(store: Store, now: datetime, machines: Machines = KNOWN) -> Rejudged:
     """Clicks that were too young when they came are judged for good."""
-    due = sa.select(sends.c.id).where(UNJUDGED, sends.c.look_again_at <= now).order_by(sends.c.id).limit(CHUNK)
     total = Rejudged()
     while True:
         with store.read() as connection:
-            ids = list(connection.scalars(due))
+            ids = list(connection.scalars(_DUE, {"now": now}))
         if not ids:
             return total
         total += _again(store, ids, machines, now)
+
+
+_DUE = (
+    sa.select(sends.c.id)
+    .where(UNJUDGED, sends.c.look_again_at <= sa.bindparam("now", type_=sends.c.look_again_at.type))
+    .order_by(sends.c.id)
+    .limit(CHUNK)
+)
 
 
 def reclassify(store: Store, now: datetime, machines: Machines = KNOWN) -> Rejudged:

@@ -85,15 +85,23 @@ _DONE = (
 
 def _oldest(store: Store, mailer_name: str) -> list[tuple[int, bytes]]:
     """The bodies that came first: one at the least, and as many more as are soon read."""
-    waiting = (inbox.c.connector == mailer_name) & inbox.c.drained_at.is_(None)
-    sizes = sa.select(inbox.c.id, sa.func.length(inbox.c.body)).where(waiting).order_by(inbox.c.id).limit(BODIES)
     with store.inbox.connect() as connection:
-        rows = connection.execute(sizes).all()
+        rows = connection.execute(_SIZES, {"mailer": mailer_name}).all()
+        if not rows:
+            return []
         fitting = [
             id for (id, _), total in zip(rows, accumulate(size for _, size in rows), strict=True) if total <= BYTES
         ]
         chosen = sa.select(inbox.c.id, inbox.c.body).where(inbox.c.id.in_(fitting or [id for id, _ in rows[:1]]))
         return [(row.id, bytes(row.body)) for row in connection.execute(chosen.order_by(inbox.c.id))]
+
+
+_SIZES = (
+    sa.select(inbox.c.id, sa.func.length(inbox.c.body))
+    .where(inbox.c.connector == sa.bindparam("mailer"), inbox.c.drained_at.is_(None))
+    .order_by(inbox.c.id)
+    .limit(BODIES)
+)
 
 
 def _read(mailer: Mailer, number: int, body: bytes) -> tuple[list[MailEvent], str | None]:

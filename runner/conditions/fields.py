@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -227,10 +228,10 @@ _FIELD_TYPES = {kind: type for type, kind in _CUSTOM_KINDS.items()}
 
 def known_fields(connection: sa.Connection | None, currency: str = "EUR") -> Fields:
     """The columns of `contact` and `company`, and the custom fields that a sync has found."""
-    found = dict(_columns("contact", contacts)) | dict(_columns("company", companies))
+    found = dict(_own_columns())
     if connection is None:
         return Fields(found, complete=False, event_fields=_OF_OURS, currency=currency)
-    rows = connection.execute(sa.select(custom_fields.c.of_table, custom_fields.c.name, custom_fields.c.type)).all()
+    rows = connection.execute(_CUSTOM).all()
     of_events = dict(_OF_OURS)
     for table, name, kind in rows:
         if table == "events" and name.isidentifier() and name not in CARRIES:
@@ -240,10 +241,12 @@ def known_fields(connection: sa.Connection | None, currency: str = "EUR") -> Fie
             continue
         word, of = owner
         found[f"{word}.{name}"] = own_field(f"{word}.{name}", FieldType(kind), of)
-    somebody = connection.scalar(sa.select(contacts.c.id).limit(1))
+    somebody = connection.scalar(_SOMEBODY)
     return Fields(found, somebody is not None, of_events, frozenset(connection.scalars(_EVENT_KINDS)), currency)
 
 
+_CUSTOM = sa.select(custom_fields.c.of_table, custom_fields.c.name, custom_fields.c.type)
+_SOMEBODY = sa.select(contacts.c.id).limit(1)
 #: What our own events carry is known before the first of them.
 _OF_OURS = {name: _CUSTOM_KINDS[kind] for name, kind in CARRIES.items()}
 #: The kinds of events there are.
@@ -330,6 +333,11 @@ def facts_of(
         # Whether what the last `wait` was for has come: no column holds it.
         found["enrollment.happened"] = Field("enrollment.happened", Kind.BOOL, None)
     return found
+
+
+@cache
+def _own_columns() -> Mapping[str, Field]:
+    return dict(_columns("contact", contacts)) | dict(_columns("company", companies))
 
 
 def _columns(word: str, table: sa.Table) -> Iterable[tuple[str, Field]]:

@@ -17,6 +17,7 @@ import structlog
 
 from connectors.base import Outcome, Verdict
 from connectors.writing import CrmWrite, CrmWriter, Note, OptOut, SetFields, Task
+from runner.deliver.heartbeat import beating
 from runner.deliver.lease import LASTS
 from runner.deliver.office import Office
 from runner.deliver.outcomes import Delivered
@@ -61,7 +62,7 @@ def tell_crms(office: Office, now: datetime, stop: Callable[[], bool] = lambda: 
         _queue_opt_outs(office, name, writer, now)
         queue_scores(office, name, now)
         while _waits(office, name) and not stop() and not total.troubles:
-            with office.lease.holding():
+            with office.lease.holding(), beating(office):
                 batch = _claim(office, name, writer.write_batch, now)
                 if not batch:
                     break

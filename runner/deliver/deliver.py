@@ -42,11 +42,7 @@ def deliver(
 
     A playbook that fails at the `edge` is left out, and the others go on.
     """
-    with beating(office):
-        return _deliver(office, now, stop, edge or Edge())
-
-
-def _deliver(office: Office, now: datetime, stop: Callable[[], bool], edge: Edge) -> Delivered:
+    edge = edge or Edge()
     if not settle.is_clear(office):
         settle.sweep(office, now)
         settle.take_up(office, now)
@@ -64,7 +60,7 @@ def _deliver(office: Office, now: datetime, stop: Callable[[], bool], edge: Edge
             if total.failures or edge.has_failed(playbook.id) or (playbook.id, step.id) in refused:
                 continue
             calls = UnderWay(_at_once(office, step))
-            with edge.of(playbook.id, "deliver"), office.lease.holding(), calls:
+            with edge.of(playbook.id, "deliver"), office.lease.holding(), beating(office), calls:
                 looked_at += _step(office, messages, playbook, step, now, stop, calls)
             total += calls.did
             if calls.did.refusals:

@@ -18,7 +18,7 @@ log = structlog.get_logger()
 
 @contextmanager
 def beating(office: Office) -> Iterator[None]:
-    """Around a delivery."""
+    """Around whatever claims: most ticks have nothing to claim, and need no heart."""
     over = threading.Event()
     heart = threading.Thread(target=_beat, args=(office, over), name="heartbeat", daemon=True)
     heart.start()

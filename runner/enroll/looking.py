@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from array import array
 from collections.abc import Mapping, Sequence, Set
 from contextlib import AbstractContextManager, nullcontext
@@ -13,12 +14,14 @@ import sqlalchemy as sa
 
 from runner.edge import Edge
 from runner.enroll.door import door_of
-from runner.news import answers
+from runner.news import answers, sifted
 from runner.playbook import Playbook
 from runner.settings import Settings
 from runner.store import Store, look_by_index
+from runner.store.functions import texts_in
 from runner.store.marks import Marks, forget
 from runner.store.tables import playbooks
+from runner.store.types import Instant
 from runner.triggers import Window
 
 #: People looked at by one question.
@@ -58,12 +61,15 @@ def seek(
 ) -> dict[str, Sequence[int]]:
     """For whom something is new since the last tick, playbook by playbook; their numbers, in order."""
     look_by_index(connection)
-    concerned, asked = {}, {}
+    concerned, asked, may_fire = {}, {}, {}
     for playbook, window in looked_at:
         with edge.of(playbook.id, "enroll"), _apart(connection):
             search = door_of(store, playbook, window, settings).search
             concerned[playbook.id] = search.concerned(connection, marks)
             asked[playbook.id] = list(search.questions(window))
+            if search.may_fire is not None:
+                may_fire[playbook.id] = search.may_fire
+    concerned = sifted(connection, concerned, may_fire)
     answered = _answers(connection, asked, edge)
     return {playbook: sorted(concerned[playbook] | people) for playbook, people in answered.items()}
 
@@ -140,8 +146,7 @@ def strangers(
     edge: Edge,
 ) -> frozenset[str]:
     """The playbooks whose last look does not stand for today's: new, edited, left out since then, or failing."""
-    p = playbooks.c
-    rows = {row.id: row for row in connection.execute(sa.select(p.id, p.last_tick_at, p.looked_by))}
+    rows = {row.id: row for row in connection.execute(_LAST_LOOKS)}
     latest = max((row.last_tick_at for row in rows.values() if row.looked_by), default=None)
     found = {playbook.id for playbook, _ in looked_at}
     for playbook, window in looked_at:
@@ -161,11 +166,19 @@ def finish(
     anew: Set[str],
 ) -> None:
     """The tick is through: the next one asks what is new from here on. Of those `anew` everybody was looked at."""
-    ids = [playbook.id for playbook, _ in looked_at]
-    with store.write() as connection:
-        connection.execute(playbooks.update().where(playbooks.c.id.in_(ids)).values(last_tick_at=now))
+    ids = json.dumps([playbook.id for playbook, _ in looked_at])
+    with store.note() as connection:
+        connection.execute(_LOOKED, {"ids": ids, "now": now})
         for playbook, window in looked_at:
             if playbook.id in anew:
                 digest = door_of(store, playbook, window, settings).looked_by
                 connection.execute(playbooks.update().where(playbooks.c.id == playbook.id).values(looked_by=digest))
     forget(store, marks)
+
+
+_LAST_LOOKS = sa.select(playbooks.c.id, playbooks.c.last_tick_at, playbooks.c.looked_by)
+_LOOKED = (
+    playbooks.update()
+    .where(playbooks.c.id.in_(texts_in(sa.bindparam("ids", type_=sa.Text()))))
+    .values(last_tick_at=sa.bindparam("now", type_=Instant()))
+)

@@ -50,7 +50,10 @@ def _knows(connection: sa.Connection, healthy: Sequence[Playbook], *, indexes: b
 
 
 def _versions(connection: sa.Connection) -> dict[str, str]:
-    return dict(connection.execute(sa.select(playbooks.c.id, playbooks.c.version)).all())
+    return dict(connection.execute(_VERSIONS).all())
+
+
+_VERSIONS = sa.select(playbooks.c.id, playbooks.c.version)
 
 
 def _write_down(store: Store, connection: sa.Connection, playbook: Playbook, now: datetime) -> None:
@@ -109,6 +112,10 @@ def _anchors(healthy: Sequence[Playbook]) -> set[Anchor]:
 
 def _indexes(connection: sa.Connection) -> set[str]:
     """The names of those that are there: on PostgreSQL IF NOT EXISTS would wait for everybody who writes contacts."""
-    if connection.dialect.name == "sqlite":
-        return set(connection.scalars(sa.text("SELECT name FROM sqlite_master WHERE type = 'index'")))
-    return set(connection.scalars(sa.text("SELECT indexname FROM pg_indexes WHERE schemaname = current_schema()")))
+    return set(connection.scalars(_INDEXES[connection.dialect.name]))
+
+
+_INDEXES = {
+    "sqlite": sa.text("SELECT name FROM sqlite_master WHERE type = 'index'"),
+    "postgresql": sa.text("SELECT indexname FROM pg_indexes WHERE schemaname = current_schema()"),
+}

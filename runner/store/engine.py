@@ -44,20 +44,33 @@ class Store:
             path = Path(self.url.database or "")
             self.writer = _sqlite_engine(str(path), "BEGIN IMMEDIATE")
             self.reader = _sqlite_engine(f"file:{path}?mode=ro", "BEGIN")
+            self.noter = _sqlite_engine(str(path), "BEGIN IMMEDIATE", synchronous="NORMAL")
             self.inbox = _sqlite_engine(str(inbox_beside(path)), "BEGIN IMMEDIATE")
         else:
-            self.writer = self.reader = self.inbox = _postgresql_engine(self.url)
+            self.writer = self.noter = self.reader = self.inbox = _postgresql_engine(self.url)
 
     def relax(self) -> None:
         """From now on a commit does not wait for the disk: for stores that can be made again, such as a demo's."""
         if self.is_sqlite:
             self.writer.dispose()
-            self.writer = _sqlite_engine(self.url.database or "", "BEGIN IMMEDIATE", synchronous="OFF")
+            self.noter.dispose()
+            self.writer = self.noter = _sqlite_engine(self.url.database or "", "BEGIN IMMEDIATE", synchronous="OFF")
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """A transaction that commits at the end of the block, or rolls back when it raises."""
         with self.writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def note(self) -> Iterator[sa.Connection]:
+        """A transaction that does not wait for the disk: only that something was looked at, and may be again.
+
+        If the power fails the last of them may be lost, though none that a `write` came after.
+        """
+        with self.noter.begin() as connection:
+            if not self.is_sqlite:
+                connection.execute(_NEED_NOT_WAIT)
             yield connection
 
     @contextmanager
@@ -82,7 +95,7 @@ class Store:
 
     def close(self) -> None:
         self.kept.clear()
-        for engine in {id(e): e for e in (self.writer, self.reader, self.inbox)}.values():
+        for engine in {id(e): e for e in (self.writer, self.noter, self.reader, self.inbox)}.values():
             engine.dispose()
 
     def __enter__(self) -> Store:
@@ -90,6 +103,9 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+_NEED_NOT_WAIT = sa.select(sa.func.set_config("synchronous_commit", "off", True))
 
 
 def look_by_index(connection: sa.Connection) -> None:
@@ -141,6 +157,11 @@ class Trial(Store):
             yield self._connection
 
     @contextmanager
+    def note(self) -> Iterator[sa.Connection]:
+        with self.write() as connection:
+            yield connection
+
+    @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         yield self._connection
 
@@ -190,7 +211,11 @@ def _sqlite_engine(path: str, begin: str, *, synchronous: str = "FULL") -> sa.En
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql(begin)
+        if read_only:
+            # Nothing can be in its way, and SQLAlchemy's own costs more than most of what is then asked.
+            connection.connection.cursor().execute(begin)
+        else:
+            connection.exec_driver_sql(begin)
 
     return engine
 

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from connectors.base import Source
 from connectors.records import Contact
 from runner.store import Store
-from runner.store.memory import remember
-from runner.store.tables import contact_sources, meta
+from runner.store.memory import recall, remember
+from runner.store.tables import contact_sources
 from runner.sync.bulk import chunks
 from runner.sync.listing import Listing
 from runner.sync.rows import Pull
@@ -57,7 +57,7 @@ def note(connection: sa.Connection, store: Store, pull: Pull, numbers: Sequence[
 
 
 def to_erase(connection: sa.Connection) -> list[tuple[int, str]]:
-    told = connection.scalar(sa.select(meta.c.value).where(meta.c.key == TO_ERASE)) or []
+    told = recall(connection, TO_ERASE) or []
     return [(contact, connector) for contact, connector in told]
 
 

@@ -37,9 +37,11 @@ class _Body:
 
 def those_heard(store: Store) -> list[str]:
     """The connectors for which something waits."""
-    waiting = sa.select(inbox.c.connector).where(inbox.c.drained_at.is_(None)).distinct()
     with store.inbox.begin() as connection:
-        return sorted(connection.scalars(waiting))
+        return sorted(connection.scalars(_WAITED_FOR))
+
+
+_WAITED_FOR = sa.select(inbox.c.connector).where(inbox.c.drained_at.is_(None)).distinct()
 
 
 class Heard(Source):

@@ -16,14 +16,13 @@ from runner import clock
 from runner.settings import Settings
 from runner.store import Store
 from runner.store.functions import unindexed
-from runner.store.memory import remember
+from runner.store.memory import recall, remember
 from runner.store.tables import (
     answers,
     contact_changes,
     contact_sources,
     contacts,
     facts,
-    meta,
     stale_contacts,
 )
 from runner.sync.basis import Basis, basis_of
@@ -75,7 +74,7 @@ def out_of_date(store: Store, now: datetime, settings: Settings) -> bool:
     """Whether `advance` to this time would write anything."""
     with store.read() as connection:
         last = _last(connection)
-        waiting = connection.scalar(sa.select(stale_contacts.c.contact_id).limit(1))
+        waiting = connection.scalar(_WAITING)
         return last is None or waiting is not None or bool(_due(connection, min(now, last), max(now, last), settings))
 
 
@@ -90,7 +89,7 @@ def advance(
         last = _last(connection)
         known = [at for at in (since, last) if at is not None]
         due = _due(connection, min([now, *known]), max([now, *known]), settings) if known else []
-        waiting = connection.scalar(sa.select(stale_contacts.c.contact_id).limit(1))
+        waiting = connection.scalar(_WAITING)
     if last is not None and not due and waiting is None:
         return Refreshed()
     return _refresh_stale(store, settings, now, due, pace or Pace())
@@ -129,6 +128,9 @@ def _refresh_stale(store: Store, settings: Settings, now: datetime, due: Sequenc
             return done
 
 
+_WAITING = sa.select(stale_contacts.c.contact_id).limit(1)
+
+
 def _basis(store: Store, settings: Settings) -> Basis:
     with store.read() as connection:
         return basis_of(connection, settings)
@@ -147,7 +149,7 @@ def _note_time(connection: sa.Connection, store: Store, now: datetime) -> None:
 
 
 def _last(connection: sa.Connection) -> datetime | None:
-    at = connection.scalar(sa.select(meta.c.value).where(meta.c.key == _AT))
+    at = recall(connection, _AT)
     return datetime.fromisoformat(at) if at else None
 
 

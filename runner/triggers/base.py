@@ -73,6 +73,13 @@ class Trigger(Part):
         """
         return True
 
+    def may_fire(self, window: Window) -> Any | None:
+        """What the row of a contact says wherever it fires, of a window that looks at some; None where it says nothing.
+
+        One question for all playbooks, of whom something changed, spares each of them a look that would find nobody.
+        """
+        return None
+
     def turns(self, fields: Fields) -> bool:
         """Whether time alone may turn what it asks of something that has come due before."""
         return False

@@ -130,6 +130,11 @@ class Date(Trigger):
             .where(spanned)
         )
 
+    def may_fire(self, window: Window) -> Any | None:
+        if self.owner != "contact" or self.yearly or window.fields[self.of].is_custom:
+            return None
+        return self._days(window, window.fields[self.of])[2]
+
     @property
     def concerns_company(self) -> bool:
         return self.owner != "contact"

@@ -24,8 +24,8 @@ class DayTable:
     """
 
     def __init__(self, window: Window, rows: Callable[[Window], list[tuple[Any, ...]]], name: str = "due_days") -> None:
-        self._window, self._rows = window, rows
-        written = window.value(lambda current: json.dumps(rows(current), default=_written), sa.Text())
+        self._window, self._rows = window, _once(rows)
+        written = window.value(lambda current: json.dumps(self._rows(current), default=_written), sa.Text())
         row = sa.func.json_rows(written).table_valued(sa.column("value"))
         columns = [row_field(row.c.value, place, kind).label(column) for place, (column, kind) in enumerate(_COLUMNS)]
         # Read once: the database would take the text apart again for every contact it looks at.
@@ -48,6 +48,20 @@ class DayTable:
         earliest = self._window.value(lambda w: min((row[first] for row in self._rows(w)), default=none), column.type)
         latest = self._window.value(lambda w: max((row[last] for row in self._rows(w)), default=none), column.type)
         return unindexed(column).between(earliest, latest)
+
+
+def _once(rows: Callable[[Window], list[tuple[Any, ...]]]) -> Callable[[Window], list[tuple[Any, ...]]]:
+    """The rows of a window, told again to whoever asks for the same one's."""
+    told: list[tuple[Window | None, list[tuple[Any, ...]]]] = [(None, [])]
+
+    def asked(window: Window) -> list[tuple[Any, ...]]:
+        of, known = told[0]
+        if of is not window:
+            known = rows(window)
+            told[0] = window, known
+        return known
+
+    return asked
 
 
 _COLUMNS: tuple[tuple[str, Any], ...] = (

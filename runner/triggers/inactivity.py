@@ -72,6 +72,12 @@ class Inactivity(Trigger):
     def comes_due(self, window: Window) -> bool:
         return bool(self._begun(window))
 
+    def may_fire(self, window: Window) -> Any | None:
+        if self.event != "order":
+            return None
+        begun, gone = self._days(window), self._gone(window)
+        return sa.or_(*(days.spanned(contacts.c.last_order_at) for days in (begun, gone)))
+
     def _without_order(self, window: Window) -> sa.Select[Any]:
         """Whose last order has just become too old."""
         days, at = self._days(window), contacts.c.last_order_at
@@ -81,7 +87,7 @@ class Inactivity(Trigger):
 
     def _order_gone(self, window: Window) -> sa.Select[Any]:
         """Whose last order fell away, by a late refund say, so that an older one, known before, is too old already."""
-        days, at = DayTable(window, self._long_begun, "days_before"), contacts.c.last_order_at
+        days, at = self._gone(window), contacts.c.last_order_at
         since, now = window.value(lambda w: w.since, Instant()), window.value(lambda w: w.now, Instant())
         known = sa.and_(purchases.c.order_key == contacts.c.last_order_id, purchases.c.seen_at <= since)
         joined = sa.join(contacts, purchases, known).join(days.values, self._lapsed(window, days, at))
@@ -112,6 +118,9 @@ class Inactivity(Trigger):
     def _days(self, window: Window) -> DayTable:
         """A lapse begins at the local midnight after the last whole day of grace; a state is never too late."""
         return DayTable(window, self._begun)
+
+    def _gone(self, window: Window) -> DayTable:
+        return DayTable(window, self._long_begun, "days_before")
 
     def _begun(self, window: Window) -> list[tuple[Any, ...]]:
         days = due_days(window, time(), offset=self.for_.days + 1, back_to=self._back_to(window))

@@ -703,12 +703,38 @@ def test_a_tick_with_nothing_new_asks_nobody_and_writes_only_when_it_was(world: 
     world.playbook("wish", WISH)
     world.people("ada", "bob", **BORN)
     world.ticks("2026-05-04 10:00", "2026-05-04 10:05")
-    asked: list[str] = []
-    for engine in (world.store.reader, world.store.writer):
-        sa.event.listen(engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
+    asked = all_that_is_asked(world)
     world.tick("2026-05-04 10:10")
     assert [words for words in asked if "due_days" in words] == []
     assert [words.split()[1] for words in asked if words.startswith("UPDATE")] == ["playbooks"]
+
+
+def all_that_is_asked(world: World) -> list[str]:
+    """The words of every statement from here on."""
+    asked: list[str] = []
+    for engine in (world.store.reader, world.store.writer, world.store.noter):
+        sa.event.listen(engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
+    return asked
+
+
+AFTER_AN_ORDER = "trigger: {date: {of: contact.last_order_at, after: 14 days}}"
+LAPSED = "trigger: {inactivity: {for: 90 days, event: order}}"
+
+
+@pytest.mark.parametrize(
+    ("ordered", "looks"),
+    [(utc("2026-05-04 09:58"), 0), (utc("2026-04-20 09:58"), 1)],
+    ids=["just now: nothing can fire", "a fortnight ago: the one may fire, the other not"],
+)
+def test_whose_own_row_rules_a_trigger_out_is_not_looked_at(world: World, ordered: datetime, looks: int) -> None:
+    for name, trigger in (("after", AFTER_AN_ORDER), ("lapsed", LAPSED)):
+        world.playbook(name, trigger)
+    world.people("ada", "bob")
+    world.ticks("2026-05-04 10:00", "2026-05-04 10:05")
+    world.do(contacts.update().where(contacts.c.key == "crm:ada").values(last_order_at=ordered, last_order_id="o-1"))
+    asked = all_that_is_asked(world)
+    world.tick("2026-05-04 10:10")
+    assert len([words for words in asked if "AS welcome" in words]) == looks
 
 
 def test_whom_the_ticks_overlooked_enters_at_the_look_at_everybody_and_doctor_tells(world: World) -> None:

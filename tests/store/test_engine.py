@@ -47,6 +47,19 @@ def test_readers_of_sqlite_cannot_write(sqlite_url: str) -> None:
         connection.execute(stale_contacts.insert().values(contact_id=1))
 
 
+def test_only_a_note_does_not_wait_for_the_disk(database: str) -> None:
+    # The tests' own server waits for no disk.
+    url = database if database.startswith("sqlite") else f"{database}&options=-csynchronous_commit%3Don"
+    with Store(url) as store:
+        asked = sa.text("PRAGMA synchronous" if store.is_sqlite else "SHOW synchronous_commit")
+        waits = []
+        for transaction in (store.note, store.write):
+            with transaction() as connection:
+                waits.append(connection.scalar(asked))
+    # SQLite's words: 1 is NORMAL, 2 is FULL.
+    assert waits == ([1, 2] if store.is_sqlite else ["off", "on"])
+
+
 def test_a_time_without_zone_is_refused(database: str) -> None:
     with Store(database) as store, pytest.raises(StatementError, match="without zone"), store.write() as connection:
         connection.execute(runs.insert().values(name="tick", due="1", started_at=AT.replace(tzinfo=None)))

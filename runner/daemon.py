@@ -21,8 +21,8 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from runner import clock, kpis
 from runner.app import App, logins, tick
-from runner.app.app import PRIVATE
 from runner.app.clockwork import allow
+from runner.app.verdicts import PRIVATE
 from runner.errors import NeedsPerson, RegularsError, WrongUsage
 from runner.store.tables import cursors, runs, schedules
 

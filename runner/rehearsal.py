@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from runner import clock, collect
 from runner.app import App, clockwork, tick
-from runner.app.app import PRIVATE
 from runner.app.starters import write_workspace
+from runner.app.verdicts import PRIVATE
 from runner.errors import WrongUsage
 from runner.links import Kind, Ticket
 from runner.sample import Day, Received, SampleCompany

@@ -21,6 +21,7 @@ from runner import clock
 from runner.app.connections import Plugs, open_mailer, open_sources, plug_in
 from runner.app.purpose import with_purpose
 from runner.app.soundness import with_templates
+from runner.app.verdicts import PRIVATE
 from runner.circumstances import zones_in_use
 from runner.conditions import Fields
 from runner.conditions.fields import known_fields
@@ -33,9 +34,6 @@ from runner.store import Store, migrate
 from runner.store.engine import resolved
 from runner.store.memory import recall, remember
 from runner.store.tables import meta, playbooks
-
-#: What is the workspace's own business: leases, the daemon's pid.
-PRIVATE = ".regulars"
 
 
 class App:

@@ -10,6 +10,7 @@ from pathlib import Path
 from runner.actions.questions import STANDARD, Questionnaire
 from runner.app.starters import starters
 from runner.app.survey_page import survey_values, thanks_values
+from runner.app.verdicts import verdicts
 from runner.collect import Answered, BadAnswer, Brought, Said, Testimonial
 from runner.collect.consent import Standing
 from runner.errors import Fault
@@ -23,7 +24,10 @@ Values = Mapping[str, object]
 def page_faults(workspace: Path, sender: Sender) -> list[Fault]:
     """Every mistake in the workspace's own pages; a page it does not bring is the shipped one."""
     own, shipped = workspace / "templates" / FOLDER, starters() / "templates" / FOLDER
-    return PageTemplates(own, shipped, sender).faults(SAMPLES) if own.is_dir() else []
+    if not own.is_dir():
+        return []
+    with verdicts(workspace) as known:
+        return known.on(("pages", sender), lambda: PageTemplates(own, shipped, sender).faults(SAMPLES))
 
 
 def _surveys() -> Iterator[Values]:

@@ -15,6 +15,7 @@ from runner.actions import MailAction, Reminder, Survey
 from runner.actions.base import texts
 from runner.actions.questions import Questionnaire
 from runner.app.soundness import SAMPLE_SENDER, sample_person
+from runner.app.verdicts import Verdicts, verdicts
 from runner.conditions import Fields
 from runner.errors import Fault
 from runner.playbook import Draft, Reading
@@ -65,20 +66,31 @@ def with_purpose(readings: Sequence[Reading], folder: Path, settings: Settings |
     written = settings.sender if settings else SAMPLE_SENDER
     sender = written.model_copy(update={"address": _ADDRESS})
     templates = Templates(folder / "templates", SampleLinks(), sender, settings.language if settings else LANGUAGE)
-    return [_with_purpose(reading, templates, (_ADDRESS, written.address), fields) for reading in readings]
+    by = (sender, settings and settings.language)
+    with verdicts(folder) as known:
+        return [
+            _with_purpose(reading, templates, (_ADDRESS, written.address), fields, by, known) for reading in readings
+        ]
 
 
-def _with_purpose(reading: Reading, templates: Templates, addresses: Sequence[str], fields: Fields) -> Reading:
+def _with_purpose(
+    reading: Reading,
+    templates: Templates,
+    addresses: Sequence[str],
+    fields: Fields,
+    by: Sequence[object],
+    known: Verdicts,
+) -> Reading:
     draft = reading.draft
     if draft is None or not draft.enabled:
         return reading
     _, sample = sample_person(draft, fields)
-    found = [
-        fault
-        for step in draft.steps
-        if isinstance(step.action, MailAction)
-        for fault in _of_mail(templates, draft, step, step.action, sample, addresses)
-    ]
+
+    def find() -> list[Fault]:
+        mails = [(step, step.action) for step in draft.steps if isinstance(step.action, MailAction)]
+        return [fault for step, mail in mails for fault in _of_mail(templates, draft, step, mail, sample, addresses)]
+
+    found = known.on(("purpose", draft.file.name, draft.file.text, *by, addresses, sample), find)
     if not found:
         return reading
     return replace(reading, playbook=None, faults=(*reading.faults, *found))

@@ -13,6 +13,7 @@ from runner.actions.base import texts
 from runner.actions.notify import OWNER
 from runner.actions.update_contact import fitting
 from runner.app.figures import figure_faults
+from runner.app.verdicts import Verdicts, verdicts
 from runner.circumstances.expected import Expected
 from runner.conditions import Fields
 from runner.conditions.fields import Kind
@@ -39,17 +40,21 @@ def with_templates(
     Those of disabled ones are looked at unless told otherwise: where playbooks are to run it would be for nothing.
     """
     templates = _templates(folder, settings)
-    return [
-        _with_templates(reading, templates, settings, fields, look=disabled or reading.enabled) for reading in readings
-    ]
+    with verdicts(folder) as known:
+        return [
+            _with_templates(reading, templates, settings, fields, known, look=disabled or reading.enabled)
+            for reading in readings
+        ]
 
 
 def _with_templates(
-    reading: Reading, templates: Templates, settings: Settings | None, fields: Fields, *, look: bool
+    reading: Reading, templates: Templates, settings: Settings | None, fields: Fields, known: Verdicts, *, look: bool
 ) -> Reading:
     if reading.draft is None:
         return reading
-    found = [*_template_faults(templates, reading.draft, settings, fields), *figure_faults(reading)] if look else []
+    found = []
+    if look:
+        found = [*_template_faults(templates, reading.draft, settings, fields, known), *figure_faults(reading)]
     # Custom fields are learned by the first sync; until then an unknown name may be one.
     learned = {fault for fault in found if not fields.complete and " has no " in fault.message}
     faults = (*reading.faults, *(fault for fault in found if fault not in learned))
@@ -74,21 +79,28 @@ def _briefly(draft: Draft, told: Sequence[Fault]) -> tuple[Fault, ...]:
 
 def template_faults(folder: Path, draft: Draft, settings: Settings | None, fields: Fields) -> list[Fault]:
     """Each mail's template and subject rendered for a sample person, and what a step needs of the settings."""
-    return _template_faults(_templates(folder, settings), draft, settings, fields)
+    with verdicts(folder) as known:
+        return _template_faults(_templates(folder, settings), draft, settings, fields, known)
 
 
 def _templates(folder: Path, settings: Settings | None) -> Templates:
     links = Links("https://acme.example", ["check"])
     if settings is None:
-        return Templates(folder / "templates", links, SAMPLE_SENDER)
+        return Templates(folder / "templates", links, _sender(None))
     return Templates(folder / "templates", links, settings.sender, settings.language)
 
 
-def _template_faults(templates: Templates, draft: Draft, settings: Settings | None, fields: Fields) -> list[Fault]:
+def _sender(settings: Settings | None) -> Sender:
+    return settings.sender if settings is not None else SAMPLE_SENDER
+
+
+def _template_faults(
+    templates: Templates, draft: Draft, settings: Settings | None, fields: Fields, known: Verdicts
+) -> list[Fault]:
     found: list[Fault] = []
     for step in draft.steps:
         if isinstance(step.action, MailAction):
-            found += _mail_faults(templates, draft, step.path, step.action, settings, fields)
+            found += _mail_faults(templates, draft, step.path, step.action, settings, fields, known)
         elif isinstance(step.action, Work):
             found += _work_faults(templates, draft, step.path, step.action, settings, fields)
     return found
@@ -132,10 +144,15 @@ def _mail_faults(
     mail: MailAction,
     settings: Settings | None,
     fields: Fields,
+    known: Verdicts,
 ) -> list[Fault]:
     path = (*at, mail.name)
-    known, sample = sample_person(draft, fields)
-    told = templates.check(mail.template, mail.subject, known, sample, preheader=mail.preheader)
+    names, sample = sample_person(draft, fields)
+    words, by = (mail.template, mail.subject, mail.preheader), (settings and settings.language, _sender(settings))
+    told = known.on(
+        ("template", *words, *by, names, sample),
+        lambda: templates.check(mail.template, mail.subject, names, sample, preheader=mail.preheader),
+    )
     found = []
     if not templates.files(mail.template):
         advice = closest(mail.template, templates.names()) or f"write templates/{mail.template}.mjml"

@@ -48,6 +48,7 @@ def _write(folder: Path, settings: str) -> int:
     (folder / "regulars.yaml").write_text(settings, encoding="utf-8")
     (folder / ".env").write_text(f"REGULARS_SECRET={secrets.token_urlsafe(32)}\n", encoding="utf-8")
     (folder / ".env").chmod(0o600)
+    (folder / ".regulars").mkdir(exist_ok=True)
     (folder / ".gitignore").write_text(".env\n.regulars/\n*.db*\noutbox/\n", encoding="utf-8")
     return written + len(SCHEMAS) + 3
 

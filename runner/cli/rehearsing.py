@@ -84,8 +84,8 @@ def _serve(where: Path) -> None:
     import uvicorn
 
     from runner.app import logins
-    from runner.app.app import PRIVATE
     from runner.app.clockwork import last_moment
+    from runner.app.verdicts import PRIVATE
     from runner.rehearsal import MARK
     from runner.store import rollups
     from runner.web import Desk, create_app

@@ -20,6 +20,7 @@ from runner.deliver.last_look import LastLook
 from runner.deliver.office import Office
 from runner.deliver.outcomes import Delivered
 from runner.deliver.post import hand_in
+from runner.deliver.uncollected import uncollected
 from runner.deliver.under_way import UnderWay
 from runner.deliver.works import Handing
 from runner.deliver.writes import Round
@@ -108,7 +109,8 @@ def _step(
     """Batch after batch, until nobody is due any more or nothing more should go out; how many were looked at."""
     looked_at, seen = 0, BATCH
     while seen == BATCH and not (stop() or calls.in_trouble):
-        seen = _batch(office, messages, playbook, step, now, calls)
+        with uncollected():
+            seen = _batch(office, messages, playbook, step, now, calls)
         looked_at += seen
     return looked_at
 

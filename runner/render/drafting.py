@@ -19,10 +19,12 @@ from runner.render.failures import Failures
 from runner.render.linking import Links, links_of
 from runner.render.named import Fields, fields
 from runner.render.readers import Person, RenderFault
-from runner.render.recording import RECORDER, Keys, KeyTaken, Recorder, shown
+from runner.render.recording import RECORDER, Keys, KeyTaken, Outline, Recorder, shown
 
 #: What a template's body and its text part print.
 Printed = tuple[str, str | None]
+#: The way that a render took through a template.
+Way = tuple[int | tuple[int, str], ...]
 
 
 class Drafting:
@@ -56,7 +58,7 @@ class Drafting:
         drafts, faults = [], []
         # An outline pays where its text can be used again.
         outlines = self._outlines_of(ready.files) if len(people) > 1 else None
-        known: dict[Printed, Printed] = {}
+        known: dict[Way, Printed] = {}
         for person in people:
             try:
                 drafts.append(self._draft(person, ready, keys, outlines, known))
@@ -68,22 +70,23 @@ class Drafting:
         return drafts, faults
 
     def _draft(
-        self, person: Person, ready: Ready, keys: Keys, outlines: Files | None, known: dict[Printed, Printed]
+        self, person: Person, ready: Ready, keys: Keys, outlines: Files | None, known: dict[Way, Printed]
     ) -> Draft:
-        """One person's letter with keys in it. `known` are the texts around the keys by their outlines."""
+        """One person's letter with keys in it. `known` are the texts around the keys by the way to them."""
         context = self._context(person, ready)
         subject = context["subject"]
-        outline, values, exact = _recorded(outlines or ready.files, context, keys, subject)
-        printed = known.get(outline) if outlines else outline
-        if printed is None:
-            printed, again, exact_again = _recorded(ready.files, context, keys, subject)
-            exact = exact and exact_again and again == values
-            if exact:
-                known[outline] = printed
-        if exact:
-            return Draft(person.send_id, subject, *printed, values)
-        del context[RECORDER]
-        return Draft(person.send_id, subject, *_rendered(ready.files, context), [])
+        way, noted = _outlined(outlines, context, keys) if outlines is not None else (None, [])
+        if way is not None and (printed := known.get(way)) is not None:
+            if keys.nonce in subject:
+                raise KeyTaken
+            return Draft(person.send_id, subject, *printed, noted)
+        printed, values, exact = _recorded(ready.files, context, keys, subject)
+        if not exact:
+            del context[RECORDER]
+            return Draft(person.send_id, subject, *_rendered(ready.files, context), [])
+        if way is not None and noted == values:
+            known[way] = printed
+        return Draft(person.send_id, subject, *printed, values)
 
     def _outlines_of(self, files: Files) -> Files:
         return Files(*(one and self._outlines.get_template(one.name or "") for one in files))  # type: ignore[arg-type]
@@ -117,6 +120,13 @@ def _rendered(files: Files, context: dict[str, Any], recorder: Recorder | None =
     if recorder is not None:
         recorder.plain_text = True
     return body, _print(files.text, context) if files.text else None
+
+
+def _outlined(files: Files, context: dict[str, Any], keys: Keys) -> tuple[Way | None, list[str]]:
+    """The way that a render takes, None where keys cannot stand for all of its values, and the values that it meets."""
+    outline = context[RECORDER] = Outline(keys)
+    printed = _rendered(files, context, outline)
+    return tuple(outline.way) if outline.exact and not any(printed) else None, outline.values
 
 
 def _recorded(files: Files, context: dict[str, Any], keys: Keys, subject: str) -> tuple[Printed, list[str], bool]:

@@ -20,7 +20,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from runner.render import filters, rewriting
 from runner.render.languages import Words
 from runner.render.named import Fields, Unknown
-from runner.render.recording import recording, shown
+from runner.render.recording import outlining, recording, shown
 
 #: What Jinja hands to a call besides its arguments.
 _JINJAS_OWN = ("_loop_vars", "_block_vars")
@@ -60,7 +60,6 @@ class Environment(ImmutableSandboxedEnvironment):
     """Jinja with the fields, filters and functions that a template may name; renders outlines where asked to."""
 
     code_generator_class = rewriting.Code
-    recording = staticmethod(recording)
     #: Whom the letters come from, in every context the same.
     sender: Fields | None = None
 
@@ -76,8 +75,10 @@ class Environment(ImmutableSandboxedEnvironment):
         )
         self.files = files
         self.outlines = outlines
-        #: Marks of an outline, in place of the template's own text: no value has a control character.
-        self._marks = (f"\0{number}\0" for number in count()) if outlines else None
+        #: How a render of it prints, or notes, its values.
+        self.recording: Callable[[Context], Any] = outlining if outlines else recording
+        #: Numbers of an outline's pieces, no two alike in any of its templates.
+        self._marks = count() if outlines else None
         for name in filters.OF_A_VALUE:
             self.filters[name] = filters.missing_stays_missing(self.filters[name])
         self.filters |= filters.FILTERS | rewriting.CALLED

@@ -52,17 +52,47 @@ class Recorder:
         text = value if type(value) is str and value.isprintable() else shown(value)
         if not self.exact:  # the letter is rendered again without keys
             return printed(text, autoescape)
+        if not self.takes(text, autoescape):
+            return printed(text, autoescape)
+        self.values.append(str(text))
+        return self.keys[len(self.values) - 1]
+
+    def takes(self, text: str, autoescape: bool) -> bool:
+        """Whether a key may stand for it. Raises KeyTaken."""
         if self.keys.nonce in text:
             raise KeyTaken
         # White space must be kept as it is: visible signs with single spaces between them.
         if not text or not text.isprintable() or text[0] == " " or text[-1] == " " or "  " in text:
-            return printed(text, autoescape)
+            return False
         escaped = autoescape and not isinstance(text, Markup)
         # A key stands for what HTML escapes, or in a text part for what nobody does.
-        if escaped == self.plain_text and any(sign in text for sign in "<>&\"'"):
-            return printed(text, autoescape)
-        self.values.append(str(text))
-        return self.keys[len(self.values) - 1]
+        return escaped != self.plain_text or not any(sign in text for sign in "<>&\"'")
+
+
+class Outline(Recorder):
+    """The same without what is printed: the way that a render takes, by which its text is known."""
+
+    __slots__ = ("way",)
+
+    def __init__(self, keys: Keys) -> None:
+        super().__init__(keys)
+        #: The pieces that were passed; and what is printed as it is, with the number of values before it.
+        self.way: list[int | tuple[int, str]] = []
+
+    def note(self, value: Any, autoescape: bool) -> None:
+        """A key would be printed here, or the value itself."""
+        text = value if type(value) is str and value.isprintable() else shown(value)
+        if self.takes(text, autoescape):
+            self.values.append(text if type(text) is str else str(text))
+        else:
+            self.prints(text, autoescape)
+
+    def prints(self, value: Any, autoescape: bool) -> None:
+        """It is printed as it is. Raises KeyTaken."""
+        text = str(printed(value, autoescape))
+        if self.keys.nonce in text:
+            raise KeyTaken
+        self.way.append((len(self.values), text))
 
 
 def shown(value: Any) -> Any:
@@ -99,3 +129,16 @@ def recording(context: Context) -> Callable[[Any, bool], str]:
     """How this render prints its values: with a recorder by keys. What it begins with, no template can set."""
     recorder: Recorder | None = context.parent.get(RECORDER)
     return printed if recorder is None else recorder.record
+
+
+def outlining(context: Context) -> tuple[Callable[..., object], Callable[[int], object], Callable[..., object]]:
+    """How an outline notes a value, a piece that it passes, and what is printed as it is."""
+    outline: Outline | None = context.parent.get(RECORDER)
+    return _NOWHERE if outline is None else (outline.note, outline.way.append, outline.prints)
+
+
+def _unnoted(*_: object) -> None:
+    """What is imported without its context has no letter to be noted for."""
+
+
+_NOWHERE = (_unnoted, _unnoted, _unnoted)

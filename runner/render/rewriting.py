@@ -1,6 +1,6 @@
 """A template is rewritten before it is compiled: what prints a value is recorded, what is missing is unordered.
 
-An outline is the same without the text that stands in the template itself.
+An outline prints nothing: it notes which pieces of the template's own text it passes, and records the values.
 """
 
 from __future__ import annotations
@@ -49,48 +49,65 @@ def _ordered(value: Any) -> Any:
 
 
 class Code(CodeGenerator):
-    """Jinja's code; a recorded output costs one call, and in outlines what all letters share costs nearly none."""
+    """Jinja's code, in which a recorded output costs one call; an outline's prints nothing and notes its way."""
 
     environment: Environment
 
     def write_commons(self) -> None:
         super().write_commons()
-        self.writeline("record = environment.recording(context)")
+        names = "record, passes, prints" if self.environment.outlines else "record"
+        self.writeline(f"{names} = environment.recording(context)")
 
     def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
         if _is_recorded(node):
             self.write("record(")
-            return
-        if self.environment.outlines and isinstance(node, nodes.Filter) and node.name in _OF_ALL:
-            # Unless a template has called something else so, all letters have the same here.
-            self.write(f"{_THE_SAME!r} if environment.{_OF_ALL[node.name]}(")
-            self.visit(next(node.find_all(nodes.Name)), frame)
-            self.write(") else ")
-        super()._output_child_pre(node, frame, finalize)
+        else:
+            super()._output_child_pre(node, frame, finalize)
 
     def _output_child_post(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
-        if not _is_recorded(node):
-            super()._output_child_post(node, frame, finalize)
-        elif frame.eval_ctx.volatile:
-            self.write(", context.eval_ctx.autoescape)")
+        if _is_recorded(node):
+            self.write(f", {_autoescape(frame)})")
         else:
-            self.write(f", {bool(frame.eval_ctx.autoescape)})")
+            super()._output_child_post(node, frame, finalize)
 
     def visit_Filter(self, node: nodes.Filter, frame: Frame) -> None:  # noqa: N802
-        if (node.name == "_recorded" or node.name in _OF_ALL) and node.node is not None:
-            self.visit(node.node, frame)
-        else:
+        if node.name not in _MARKS or node.node is None:
             super().visit_Filter(node, frame)
+        elif self.environment.outlines:
+            self._noted(node.name, node.node, frame)
+        else:
+            self.visit(node.node, frame)
+
+    def _noted(self, mark: str, of: nodes.Expr, frame: Frame) -> None:
+        """A statement of an outline: what it passes, records or prints."""
+        if mark in _OF_ALL:
+            # Unless a template has called something else so, all letters have the same here.
+            self.write(f"environment.{_OF_ALL[mark]}(")
+            self.visit(next(of.find_all(nodes.Name)), frame)
+            self.write(") or ")
+        self.write(f"{_MARKS[mark]}(")
+        self.visit(of, frame)
+        self.write(")" if mark == "_passes" else f", {_autoescape(frame)})")
 
 
 def _is_recorded(node: nodes.Expr) -> bool:
     return isinstance(node, nodes.Filter) and node.name == "_recorded"
 
 
+def _autoescape(frame: Frame) -> str:
+    return "context.eval_ctx.autoescape" if frame.eval_ctx.volatile else repr(bool(frame.eval_ctx.autoescape))
+
+
 #: Outputs that are the same in all letters, and what the environment asks of the name in them to be sure of that.
 _OF_ALL = {"_of_sender": "is_sender", "_said": "is_words"}
-#: What stands in an outline for such an output: no value has a control character.
-_THE_SAME = "\1"
+#: What an outline calls at each mark.
+_MARKS = {
+    "_recorded": "record",
+    "_passes": "passes",
+    "_prints": "prints",
+    "_of_sender": "prints",
+    "_said": "prints",
+}
 
 
 class _Rewriting(NodeTransformer):
@@ -100,7 +117,7 @@ class _Rewriting(NodeTransformer):
     would go through filters and comparisons instead of the value. A name that is settled once stands for its text.
     """
 
-    def __init__(self, settled: Mapping[str, str], marks: Iterator[str] | None) -> None:
+    def __init__(self, settled: Mapping[str, str], marks: Iterator[int] | None) -> None:
         self.captured = 0
         self._settled = settled
         self._marks = marks
@@ -109,14 +126,16 @@ class _Rewriting(NodeTransformer):
         match node:
             case nodes.Output():
                 node.nodes = [self._output(child) for child in node.nodes]
-                if self._marks is not None and not self.captured:
-                    node.nodes = list(self._outline(node, self._marks))
-                return node
+                return node if self._marks is None or self.captured else list(self._outline(node, self._marks))
+            case nodes.CallBlock() | nodes.FilterBlock() if self._marks is not None and not self.captured:
+                return _printing(self._capture(node))
             case nodes.Macro() | nodes.CallBlock() | nodes.FilterBlock() | nodes.AssignBlock():
                 return self._capture(node)
             case nodes.Include() | nodes.Block():
                 self.generic_visit(node)
-                return [_not_exact_mark(node), node] if self.captured else node
+                if self.captured:
+                    return [_not_exact_mark(node), node]
+                return node if self._marks is None else [node, _passes(next(self._marks), node)]
             case nodes.Call() if _is_inherited(node):
                 self.generic_visit(node)
                 return _filtered(node, "_not_exact")
@@ -128,13 +147,20 @@ class _Rewriting(NodeTransformer):
                 return node
         return self.generic_visit(node)
 
-    def _outline(self, output: nodes.Output, marks: Iterator[str]) -> Iterator[nodes.Expr]:
-        """Its values, a mark before each: one that prints nothing leaves it open which of them did."""
-        yield nodes.TemplateData(next(marks), lineno=output.lineno)
+    def _outline(self, output: nodes.Output, marks: Iterator[int]) -> Iterator[nodes.ExprStmt]:
+        """That it was passed, then its values; behind a piece of the template also that it is over."""
+        yield _passes(next(marks), output)
         for child in output.nodes:
-            if not isinstance(child, nodes.TemplateData | nodes.Const):
-                yield nodes.TemplateData("\0", lineno=output.lineno)
-                yield child
+            match child:
+                case nodes.TemplateData() | nodes.Const():
+                    continue
+                case nodes.Filter(name="_recorded" | "_of_sender" | "_said"):
+                    yield nodes.ExprStmt(child, lineno=child.lineno)
+                case nodes.Call() if _is_inherited(child):
+                    yield nodes.ExprStmt(child, lineno=child.lineno)
+                    yield _passes(next(marks), output)
+                case _:
+                    yield nodes.ExprStmt(_filtered(child, "_prints"), lineno=child.lineno)
 
     def _output(self, child: nodes.Expr) -> nodes.Expr:
         if isinstance(child, nodes.TemplateData) or (_is_inherited(child) and not self.captured):
@@ -198,6 +224,18 @@ def _sets_up(node: nodes.Node) -> bool:
     return isinstance(node, nodes.Assign | nodes.Extends)
 
 
+def _passes(mark: int, node: nodes.Node) -> nodes.ExprStmt:
+    return nodes.ExprStmt(_filtered(nodes.Const(mark, lineno=node.lineno), "_passes"), lineno=node.lineno)
+
+
+def _printing(captured: nodes.Node) -> list[nodes.Node]:
+    """What prints a piece as a whole, as statements that note it."""
+    line = captured.lineno
+    kept = nodes.AssignBlock(nodes.Name("_piece", "store", lineno=line), None, [captured], lineno=line)
+    noted = _filtered(nodes.Name("_piece", "load", lineno=line), "_prints")
+    return [kept, nodes.ExprStmt(noted, lineno=line)]
+
+
 def _not_exact_mark(node: nodes.Node) -> nodes.Output:
     return nodes.Output([_filtered(nodes.Const("", lineno=node.lineno), "_not_exact")], lineno=node.lineno)
 
@@ -238,15 +276,13 @@ def _filtered(node: nodes.Expr, name: str) -> nodes.Filter:
 
 #: The filters that a rewritten template calls.
 CALLED: dict[str, Callable[..., Any]] = {
-    "_recorded": _marks_output,
-    "_of_sender": _marks_output,
-    "_said": _marks_output,
+    **dict.fromkeys(_MARKS, _marks_output),
     "_not_exact": _not_exact,
     "_ordered": _ordered,
     "_shown": shown,
 }
 
 
-def rewrite(template: nodes.Template, marks: Iterator[str] | None) -> None:
-    """In place; `marks` stand for the text of an outline."""
+def rewrite(template: nodes.Template, marks: Iterator[int] | None) -> None:
+    """In place; `marks` stand for the pieces of text that an outline passes."""
     _Rewriting(_settled(template), marks).visit(template)

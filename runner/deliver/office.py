@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,6 +29,9 @@ from runner.settings import Settings
 from runner.store import Store
 from runner.store.tables import playbook_versions
 from runner.yaml_file import YamlFile
+
+#: The same for all of a zone in a batch.
+_local = lru_cache(1024)(clock.local)
 
 
 class Versions:
@@ -133,7 +136,7 @@ class Office:
 
     def context(self, due: Due, playbook: Playbook, facts: Circumstances, now: datetime) -> dict[str, Any]:
         """What a template may name: the contact with every known field, the company, and what the trigger brought."""
-        local = clock.local(now, facts.zone)
+        local = _local(now, facts.zone)
         context: dict[str, Any] = {
             "contact": Known(self._names["contact"], facts.contact),
             "company": Known(self._names["company"], facts.company or {}),

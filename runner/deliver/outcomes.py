@@ -78,21 +78,19 @@ def renew(
         return set()
     at = office.machine_now()
     mine = {"ids": json.dumps(list(ids)), "owner": office.lease.owner}
-    to_renew, still_ours = _RENEWING[table.name]
     with office.store.write() as connection:
         look(connection)
-        connection.execute(to_renew, {**mine, "at": at, "until": at + LASTS})
-        return set(connection.scalars(still_ours, mine))
+        return set(connection.scalars(_RENEWING[table.name], {**mine, "at": at, "until": at + LASTS}))
 
 
-def _renewing(table: sa.Table) -> tuple[sa.Update, sa.Select[Any]]:
+def _renewing(table: sa.Table) -> Any:
     ours = (
         table.c.id.in_(texts_in(sa.bindparam("ids", type_=sa.Text()))),
         table.c.state == "claimed",
         table.c.lease_owner == sa.bindparam("owner"),
     )
     renewed: dict[str, Any] = {"handed_at": sa.bindparam("at"), "lease_until": sa.bindparam("until")}
-    return table.update().where(*ours).values(renewed), sa.select(table.c.id).where(*ours)
+    return table.update().where(*ours).values(renewed).returning(table.c.id)
 
 
 _RENEWING = {table.name: _renewing(table) for table in (sends, writes)}

@@ -7,7 +7,7 @@ and get the text around their values from whoever was first.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from jinja2 import Template, TemplateError
@@ -56,12 +56,14 @@ class Drafting:
     def _with(self, keys: Keys, ready: Ready, people: Sequence[Person]) -> tuple[list[Draft], list[RenderFault]]:
         """Raises KeyTaken where somebody's text contains such a key."""
         drafts, faults = [], []
+        shared = self._shared(ready)
         # An outline pays where its text can be used again.
         outlines = self._outlines_of(ready.files) if len(people) > 1 else None
         known: dict[Way, Printed] = {}
         for person in people:
             try:
-                drafts.append(self._draft(person, ready, keys, outlines, known))
+                context = self._context(person, ready, shared)
+                drafts.append(_draft(person.send_id, context, ready.files, keys, outlines, known))
             except KeyTaken:
                 raise
             except Exception as error:  # a template may raise anything
@@ -69,41 +71,48 @@ class Drafting:
                 faults.append(RenderFault(person.send_id, self._failures.told(error), of_template=of_template))
         return drafts, faults
 
-    def _draft(
-        self, person: Person, ready: Ready, keys: Keys, outlines: Files | None, known: dict[Way, Printed]
-    ) -> Draft:
-        """One person's letter with keys in it. `known` are the texts around the keys by the way to them."""
-        context = self._context(person, ready)
-        subject = context["subject"]
-        way, noted = _outlined(outlines, context, keys) if outlines is not None else (None, [])
-        if way is not None and (printed := known.get(way)) is not None:
-            if keys.nonce in subject:
-                raise KeyTaken
-            return Draft(person.send_id, subject, *printed, noted)
-        printed, values, exact = _recorded(ready.files, context, keys, subject)
-        if not exact:
-            del context[RECORDER]
-            return Draft(person.send_id, subject, *_rendered(ready.files, context), [])
-        if way is not None and noted == values:
-            known[way] = printed
-        return Draft(person.send_id, subject, *printed, values)
-
     def _outlines_of(self, files: Files) -> Files:
         return Files(*(one and self._outlines.get_template(one.name or "") for one in files))  # type: ignore[arg-type]
 
-    def _context(self, person: Person, ready: Ready) -> dict[str, Any]:
+    def _context(self, person: Person, ready: Ready, shared: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """All that a template may name, Jinja's globals included: a render copies nothing."""
-        context: dict[str, Any] = {
-            **self._outlines.globals,
-            "sender": self._sender,
+        context = {
+            **(shared or self._shared(ready)),
             **dict(fields(person.context)),
             **links_of(self._links, person.send_id, person.context["contact"]["id"]),
-            "say": ready.words,
-            "lang": ready.words.tag,
         }
         context["preheader"] = "" if ready.preheader is None else _one_line(_print(ready.preheader, context))
         context["subject"] = _one_line(_print(ready.subject, context))
         return context
+
+    def _shared(self, ready: Ready) -> Mapping[str, Any]:
+        """What of it is the same for everybody."""
+        said = {"say": ready.words, "lang": ready.words.tag}
+        return {**self._outlines.globals, "sender": self._sender, **said}
+
+
+def _draft(
+    send_id: str,
+    context: dict[str, Any],
+    files: Files,
+    keys: Keys,
+    outlines: Files | None,
+    known: dict[Way, Printed],
+) -> Draft:
+    """One person's letter with keys in it. `known` are the texts around the keys by the way to them."""
+    subject = context["subject"]
+    way, noted = _outlined(outlines, context, keys) if outlines is not None else (None, [])
+    if way is not None and (printed := known.get(way)) is not None:
+        if keys.nonce in subject:
+            raise KeyTaken
+        return Draft(send_id, subject, *printed, noted)
+    printed, values, exact = _recorded(files, context, keys, subject)
+    if not exact:
+        del context[RECORDER]
+        return Draft(send_id, subject, *_rendered(files, context), [])
+    if way is not None and noted == values:
+        known[way] = printed
+    return Draft(send_id, subject, *printed, values)
 
 
 def _print(template: Template, context: dict[str, Any]) -> str:

@@ -28,6 +28,8 @@ class Keys(dict[int, str]):
     def __init__(self, nonce: str) -> None:
         super().__init__()
         self.nonce = nonce
+        #: Texts for which a key may stand where HTML is escaped: most are met again, in this letter or the next.
+        self.plain: set[str] = set()
 
     def __missing__(self, number: int) -> str:
         key = self[number] = f"-r{self.nonce}.{number}-"
@@ -81,11 +83,18 @@ class Outline(Recorder):
 
     def note(self, value: Any, autoescape: bool) -> None:
         """A key would be printed here, or the value itself."""
-        text = value if type(value) is str and value.isprintable() else shown(value)
-        if self.takes(text, autoescape):
-            self.values.append(text if type(text) is str else str(text))
-        else:
+        text = str(value) if type(value) is int else value
+        in_html = autoescape and not self.plain_text and type(text) is str
+        if in_html and text in self.keys.plain:
+            self.values.append(text)
+            return
+        text = shown(text)
+        if not self.takes(text, autoescape):
             self.prints(text, autoescape)
+            return
+        self.values.append(str(text))
+        if in_html:
+            self.keys.plain.add(text)
 
     def prints(self, value: Any, autoescape: bool) -> None:
         """It is printed as it is. Raises KeyTaken."""

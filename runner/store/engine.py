@@ -135,6 +135,10 @@ def mapped(connection: sa.Connection) -> Iterator[None]:
         connection.exec_driver_sql("PRAGMA mmap_size = 0")
 
 
+#: Kilobytes of pages that a connection keeps; whatever else is needed of the file the system has at hand.
+_CACHE = 16384
+#: Pages that the log takes until they are put in their places: a page that many commits touch goes there once.
+_LOG = 4000
 #: As much as SQLite is built to map.
 _MAPPED = 2**31 - 65536
 
@@ -200,9 +204,13 @@ def _sqlite_engine(path: str, begin: str, *, synchronous: str = "FULL") -> sa.En
         for pragma in (
             "foreign_keys = ON",
             f"busy_timeout = {int(BUSY_TIMEOUT * 1000)}",
-            "cache_size = -65536",
+            f"cache_size = -{_CACHE}",
             "temp_store = MEMORY",
-            *(() if read_only else ("journal_mode = WAL", f"synchronous = {synchronous}")),
+            *(
+                ()
+                if read_only
+                else ("journal_mode = WAL", f"synchronous = {synchronous}", f"wal_autocheckpoint = {_LOG}")
+            ),
         ):
             connection.execute(f"PRAGMA {pragma}")
         connection.create_function("lower", 1, _lower, deterministic=True)

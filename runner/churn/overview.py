@@ -17,7 +17,7 @@ from runner.churn.histories import Histories, Snapshot, day_of, number_of
 from runner.churn.keeping import reckoned
 from runner.churn.scale import Scale, Tier, scores, summary_of
 from runner.churn.subscribers import SIGNS, Morning, Weighed, morning, weighed
-from runner.kpis.customers import HIGH_RISK
+from runner.kpis.at_risk import HIGH_RISK
 from runner.kpis.intervals import wilson
 from runner.settings import Settings
 from runner.store import Store

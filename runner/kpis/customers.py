@@ -13,9 +13,6 @@ from runner.duration import Duration
 from runner.kpis.measure import Asked
 from runner.store.tables import purchases
 
-#: From this probability on a risk is high.
-HIGH_RISK = 0.66
-
 
 @dataclass(frozen=True, slots=True)
 class Bought:
@@ -62,6 +59,9 @@ class Bought:
     xx: float
     xy: float
     yy: float
+    #: With the lower of the two (z), which no gain of one customer makes up for another's loss in.
+    xz: float
+    zz: float
     #: … of whom so many brought more than before, by so much.
     risen: int
     rise: Decimal
@@ -70,12 +70,6 @@ class Bought:
     unpriced_prior: int
     unpriced_ever: int
     unpriced_year: int
-    #: Customers active at the period's end that have a score; of these, who is at high risk.
-    scored: int
-    at_high_risk: int
-    #: Their probabilities added up, and those times what each brought in the repeat window.
-    risks: Decimal
-    value_at_risk: Decimal
     #: The first order known.
     since: datetime | None
 

@@ -1,4 +1,4 @@
-"""Local days and elapsed time in SQL: whole numbers that count and compare the same on both databases."""
+"""Local days of many instants at once: whole numbers, of which neighbours differ by one also across a clock change."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
-
 from runner import clock
 from runner.kpis.measure import Asked
-from runner.store.functions import epoch_seconds
 
 if TYPE_CHECKING:
     from runner.store.arrays import Ints
@@ -24,15 +21,8 @@ _FIRST = datetime(1990, 1, 1, tzinfo=UTC)
 _DAY = 86400
 
 
-def day_number(asked: Asked, at: sa.ColumnElement[datetime]) -> sa.ColumnElement[int]:
-    """The local day of an instant, counted from 1970: neighbours differ by one, also across a clock change."""
-    changes = _offsets(asked.zone, asked.end.year + 1)
-    offset = sa.case(*((at >= since, seconds) for since, seconds in reversed(changes[1:])), else_=changes[0][1])
-    return (epoch_seconds(at) + (offset if len(changes) > 1 else changes[0][1])) // _DAY
-
-
 def local_days(asked: Asked, at: Ints) -> Ints:
-    """The same of many instants, given in microseconds since 1970."""
+    """The local day of each instant, counted from 1970; the instants in microseconds since then."""
     import numpy as np
 
     changes = _offsets(asked.zone, asked.end.year + 1)

@@ -67,7 +67,7 @@ def lifetimes(asked: Asked) -> Lifetimes:
 
 def tenures(asked: Asked) -> list[tuple[int, bool, int]]:
     """Days that customers were there, whether it ended, and of how many that is so."""
-    told = asked.connection.execute(_subscribed(asked)) if by_subscription(asked) else _ordered(asked)
+    told = _subscribed(asked) if by_subscription(asked) else _ordered(asked)
     return [(max(0, days), bool(ended), many) for days, ended, many in told]
 
 
@@ -133,23 +133,10 @@ def _ordered(asked: Asked) -> Iterator[tuple[int, bool, int]]:
         yield from ((days, ended, int(many)) for days, many in enumerate(counted) if many)
 
 
-def _subscribed(asked: Asked) -> sa.Select[Any]:
-    c = paying.customers(asked).c
-    gone = c.paid_until <= asked.last_instant
-    until = sa.case((gone, c.paid_until), else_=sa.literal(asked.last_instant, sa.Date()))
-    days = sa.cast(sa.func.round(days_between(c.paid_from, until)), sa.Integer)
-    return _counted(days, gone, sa.and_(c.paid_from.is_not(None), c.paid_from <= asked.last_instant))
+def _subscribed(asked: Asked) -> Iterator[tuple[int, bool, int]]:
+    from runner.kpis.paid import paid
 
-
-def _counted(
-    tenure: sa.ColumnElement[Any], ended: sa.ColumnElement[bool], where: sa.ColumnElement[bool] | None = None
-) -> sa.Select[Any]:
-    """How often each tenure occurs, ended and not."""
-    each = sa.select(tenure.label("tenure"), one(ended).label("ended"))
-    if where is not None:
-        each = each.where(where)
-    c = each.subquery().c
-    return sa.select(c.tenure, c.ended, sa.func.count()).group_by(c.tenure, c.ended)
+    return asked.once(paid).tenures((asked.last_instant - EPOCH).days)
 
 
 @kpi(

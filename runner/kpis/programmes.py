@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from runner.kpis import customers, paying
+from runner.kpis import customers
 from runner.kpis.lifespan import named
 from runner.kpis.measure import Asked, Direction, Figure, Part, Unit, kpi, nothing, rate
 from runner.kpis.retention import by_subscription
 from runner.kpis.rows import one, there, total, with_customers, with_people, with_sources
-from runner.store.tables import contact_sources, contacts, facts, purchases
+from runner.store.tables import contact_sources, contacts, facts
+
+if TYPE_CHECKING:
+    from runner.store.arrays import Ints
 
 loyalty, referrals, review_requests = facts["loyalty"], facts["referrals"], facts["review_requests"]
 
@@ -37,11 +41,7 @@ def loyalty_participation_rate(asked: Asked) -> Mapping[str, Figure]:
         .select_from(rows)
         .where(there(asked, loyalty), asked.before(loyalty.c.joined_at), sa.or_(left.is_(None), left > asked.end))
     )
-    active = _active_at(asked, end=True)
-    hits, n = asked.connection.execute(
-        sa.select(total(one(active.c.customer.in_(members))), sa.func.count()).select_from(active)
-    ).one()
-    return {"": rate(int(hits), n)}
+    return {"": _among_active(asked, members, end=True)}
 
 
 @kpi(
@@ -74,12 +74,8 @@ def referral_rate(asked: Asked) -> Mapping[str, Figure]:
     converted, n = asked.connection.execute(
         sa.select(total(one(came)), sa.func.count()).select_from(rows).where(counted)
     ).one()
-    active = _active_at(asked, end=False)
     who = sa.select(customer).select_from(rows).where(counted)
-    hits, people = asked.connection.execute(
-        sa.select(total(one(active.c.customer.in_(who))), sa.func.count()).select_from(active)
-    ).one()
-    return {"": rate(int(hits), people), "conversion": rate(int(converted), n)}
+    return {"": _among_active(asked, who, end=False), "conversion": rate(int(converted), n)}
 
 
 @kpi(
@@ -122,13 +118,24 @@ def review_request_conversion(asked: Asked) -> Mapping[str, Figure]:
     return {"": rate(written, sent), "rating": rating, **by_site}
 
 
-def _active_at(asked: Asked, *, end: bool) -> sa.Subquery:
+def _among_active(asked: Asked, some: sa.Select[Any], *, end: bool) -> Figure:
+    """Of the customers active at an end of the period, the share that is among some."""
+    import numpy as np
+
+    from runner.store.arrays import numbers
+
+    active = _active_at(asked, end=end)
+    return rate(int(np.count_nonzero(np.isin(active, numbers(asked.connection, some)[0]))), len(active))
+
+
+def _active_at(asked: Asked, *, end: bool) -> Ints:
     """The customers active at an end of the period."""
+    from runner.kpis.orders import instant, orders
+    from runner.kpis.paid import paid
+
     if by_subscription(asked):
-        pays = paying.customers(asked).c
-        return sa.select(pays.customer).where((pays.m1 if end else pays.m0) > 0).subquery()
+        return asked.once(paid).active(end=end)
     at = asked.end if end else asked.start
-    rows, customer = with_customers(asked, purchases, purchases.c.contact_id)
+    bought = asked.once(orders) if end else asked.once(orders).before(instant(at))
     since = customers.window_before(asked, at, asked.settings.kpis.activity_window)
-    lately = sa.and_(customers.counting(asked), purchases.c.at >= since, *(() if end else (purchases.c.at < at,)))
-    return sa.select(customer.label("customer")).select_from(rows).where(lately).distinct().subquery()
+    return bought.customers[bought.last >= instant(since)] if len(bought) else bought.customers

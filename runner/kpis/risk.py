@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from runner.kpis.customers import bought
 from runner.kpis.measure import Asked, Direction, Figure, Part, Unit, kpi, nothing, rate
 from runner.kpis.scored import known_since
 from runner.store.tables import purchases
@@ -36,13 +35,17 @@ from runner.store.tables import purchases
 def churn_risk(asked: Asked) -> Mapping[str, Figure]:
     if asked.settings.customers != "contact":
         return dict.fromkeys(("", "mean", "revenue"), nothing(note="Scores are of contacts, not of companies."))
-    told = asked.once(bought)
-    if not told.scored:
+    from runner.kpis.at_risk import at_risk
+
+    told = asked.once(at_risk)
+    if not len(told):
         return dict.fromkeys(("", "mean", "revenue"), nothing(note=known_since(asked)))
     share = asked.settings.churn.horizon.days / asked.settings.kpis.repeat_window.days
-    revenue = nothing(n=told.scored) if told.unpriced_year else Figure(float(told.value_at_risk) * share, told.scored)
+    revenue = nothing(n=len(told))
+    if told.brought is not None:
+        revenue = Figure(float(told.risk @ told.brought) * share, len(told))
     return {
-        "": rate(told.at_high_risk, told.scored),
-        "mean": Figure(float(told.risks) / told.scored, told.scored),
+        "": rate(told.high, len(told)),
+        "mean": Figure(float(told.risk.mean()), len(told)),
         "revenue": revenue,
     }

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
-from typing import Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from runner.kpis import intervals
 from runner.kpis.measure import Asked, Direction, Figure, Part, Reason, Unit, count, kpi, rate
-from runner.kpis.rows import delivered, one, plain, there, total, with_facts, with_people, with_sources
-from runner.store.tables import answers, contact_sources, sends, surveys
+from runner.kpis.rows import delivered, one, there, with_facts, with_people
+from runner.kpis.scales import CSAT, NPS, Scale, kind_of_survey, scales_of
+from runner.store.tables import answers, sends, surveys
+
+if TYPE_CHECKING:
+    from runner.kpis.scores import Scores
 
 NO_ANSWERS = "no answers in the period"
+#: A smaller share of those asked than this speaks for itself, and hardly for the others.
+FEW = 0.15
 _APART = {
     "non_standard": Part(
         "Answers on another scale",
@@ -44,27 +49,23 @@ _APART = {
     },
 )
 def nps(asked: Asked) -> Mapping[str, Figure]:
-    given = _answers(asked, "nps", 0, 10)
-    order = (given.c.at.desc(), given.c.origin, given.c.row.desc())
-    rank = sa.func.row_number().over(partition_by=(given.c.person, given.c.verdict), order_by=order)
-    ranked = sa.select(given, rank.label("rank")).subquery()
-    latest = sa.and_(ranked.c.verdict == "valid", ranked.c.rank == 1)
-    n, up, down, non_standard, invalid = _sums(
-        asked,
-        latest,
-        sa.and_(latest, ranked.c.score >= 9),
-        sa.and_(latest, ranked.c.score <= 6),
-        ranked.c.verdict == "non_standard",
-        ranked.c.verdict == "invalid",
-    )
-    score = Figure(100 * (up - down) / n, n, *intervals.net_promoter(up, down, n)) if n else _none(non_standard)
+    told = _scores(asked)
+    here = told.on(0)
+    valid = here.valid(NPS)
+    latest = valid.latest()
+    n, up, down, others = len(latest), latest.from_(NPS.top), latest.upto(6), len(told.on(-1))
+    if n:
+        around = intervals.net_promoter(up, down, n)
+        score = Figure(100 * (up - down) / n, n, around.low, around.high, note=_few(asked, "nps"))
+    else:
+        score = _none(others)
     return {
         "": score,
         "promoters": count(up),
         "passives": count(n - up - down),
         "detractors": count(down),
-        "non_standard": count(non_standard),
-        "invalid": count(invalid),
+        "non_standard": count(others),
+        "invalid": count(len(here) - len(valid)),
     }
 
 
@@ -84,22 +85,17 @@ def nps(asked: Asked) -> Mapping[str, Figure]:
     },
 )
 def csat(asked: Asked) -> Mapping[str, Figure]:
-    given = _answers(asked, "csat", 1, 5)
-    valid = given.c.verdict == "valid"
-    n, top, total, squares, non_standard, invalid = _sums(
-        asked,
-        valid,
-        sa.and_(valid, given.c.score >= 4),
-        (valid, given.c.score),
-        (valid, given.c.score * given.c.score),
-        given.c.verdict == "non_standard",
-        given.c.verdict == "invalid",
-    )
+    told, scales = _scores(asked), scales_of(asked.settings.kpis)
+    here = [(one, told.on(place)) for place, one in enumerate(scales) if one.kind == "csat"]
+    valid = [(scale, given.valid(scale)) for scale, given in here]
+    n, others = sum(len(given) for _, given in valid), len(told.on(-2))
+    top = sum(given.from_(scale.top) for scale, given in valid)
+    note = f"{_mapped(scales)} {_few(asked, 'csat')}".strip()
     return {
-        "": rate(top, n) if n else _none(non_standard),
-        "mean": _mean(n, total, squares) if n else _none(non_standard),
-        "non_standard": count(non_standard),
-        "invalid": count(invalid),
+        "": rate(top, n, note=note) if n else _none(others),
+        "mean": _mean(valid[0][1]) if len(valid[0][1]) else _none(others),
+        "non_standard": count(others),
+        "invalid": count(sum(map(len, (given for _, given in here))) - n),
     }
 
 
@@ -119,13 +115,13 @@ def csat(asked: Asked) -> Mapping[str, Figure]:
     },
 )
 def survey_response_rate(asked: Asked) -> Mapping[str, Figure]:
-    told = [*_asked_by_us(asked), *_asked_by_others(asked)]
+    told = asked.once(_askings)
+    return {"": _of_kinds(told), "nps": _of_kinds(told, "nps"), "csat": _of_kinds(told, "csat")}
 
-    def of(*kinds: str) -> Figure:
-        mine = [asking for asking in told if not kinds or asking.kind in kinds]
-        return rate(sum(asking.answered for asking in mine), sum(asking.sent for asking in mine))
 
-    return {"": of(), "nps": of("nps"), "csat": of("csat")}
+def _of_kinds(told: Sequence[Asking], *kinds: str) -> Figure:
+    mine = [asking for asking in told if not kinds or asking.kind in kinds]
+    return rate(sum(asking.answered for asking in mine), sum(asking.sent for asking in mine))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,76 +133,41 @@ class Asking:
     answered: int
 
 
-def _answers(asked: Asked, kind: str, lowest: int, highest: int) -> sa.Subquery:
-    """Every answer of the period that has a score: person, at, score, verdict (valid, invalid, non_standard)."""
-    rows, person = with_people(asked, answers, answers.c.contact_id)
-    ours = (
-        sa.select(
-            person.label("person"),
-            answers.c.answered_at.label("at"),
-            answers.c.score.label("score"),
-            sa.literal(1).label("standard"),
-            sa.literal(0).label("origin"),
-            answers.c.id.label("row"),
-        )
-        .select_from(rows)
-        .where(answers.c.kind == kind, asked.within(answers.c.answered_at), asked.known(answers.c.seen_at))
-    )
-    rows, person = with_people(asked, with_sources(surveys), contact_sources.c.contact_id)
-    theirs = (
-        sa.select(
-            person,
-            surveys.c.responded_at,
-            surveys.c.score,
-            one(_scale() == f"{lowest}-{highest}"),
-            sa.literal(1),
-            surveys.c.id,
-        )
-        .select_from(rows)
-        .where(_kind() == kind, asked.within(surveys.c.responded_at), there(asked, surveys))
-    )
-    given = sa.union_all(ours, theirs).subquery()
-    score = given.c.score
-    verdict = sa.case(
-        (given.c.standard == 0, "non_standard"),
-        (~score.between(lowest, highest), "invalid"),
-        (sa.cast(score, sa.Integer) != score, "invalid"),
-        else_="valid",
-    )
-    return sa.select(given, verdict.label("verdict")).where(score.is_not(None)).subquery()
+def _scores(asked: Asked) -> Scores:
+    from runner.kpis.scores import scores_of
+
+    return asked.once(scores_of)
 
 
-def _kind() -> sa.ColumnElement[str]:
-    return plain(sa.func.trim(surveys.c.kind), ("nps", "csat", "ces", "exit"))
+def _mapped(scales: Sequence[Scale]) -> str:
+    """Which other scales of satisfaction count, and how."""
+    added = [f"{one.words} from {one.top} on" for one in scales if one.kind == "csat" and one != CSAT]
+    return f"Other scales that count: {', '.join(added)}." if added else ""
 
 
-def _scale() -> sa.ColumnElement[str]:
-    """The scale without blanks and with a plain hyphen, as `0-10`."""
-    written: sa.ColumnElement[str] = surveys.c.scale
-    for other, meant in ((" ", ""), ("–", "-"), ("..", "-")):
-        written = sa.func.replace(written, other, meant)
-    return written
-
-
-def _sums(asked: Asked, *of: sa.ColumnElement[bool] | tuple[sa.ColumnElement[bool], Any]) -> list[Any]:
-    """How often each condition holds or, where a number stands with it, that number's sum."""
-    columns = [part if isinstance(part, tuple) else (part, 1) for part in of]
-    summed = [total(sa.case((condition, amount), else_=0)) for condition, amount in columns]
-    told = asked.connection.execute(sa.select(*summed)).one()
-    return [float(x) if isinstance(part, tuple) else int(x) for x, part in zip(told, of, strict=True)]
+def _few(asked: Asked, kind: str) -> str:
+    """Who answers is not who does not: few of many asked say little of all."""
+    share = _of_kinds(asked.once(_askings), kind)
+    if share.value is None or share.n < asked.settings.kpis.minimum_n or share.value >= FEW:
+        return ""
+    return f"Few answered: {share.value:.0%} of {share.n:,} asked."
 
 
 def _none(non_standard: int) -> Figure:
     return Figure(None, 0, reason=Reason.NON_STANDARD_SCALE if non_standard else Reason.NO_DENOMINATOR)
 
 
-def _mean(n: int, total: float, squares: float) -> Figure:
-    average = total / n
-    deviation = sqrt(max(0.0, squares - n * average * average) / (n - 1)) if n > 1 else 0.0
-    reach = intervals.mean(average, deviation, n)
+def _mean(given: Scores) -> Figure:
+    n, mean = len(given), float(given.score.mean())
+    reach = intervals.mean(mean, float(given.score.std(ddof=1)), n) if n > 1 else None
     if reach is None:
-        return Figure(average, n)
-    return Figure(average, n, max(1.0, reach.low), min(5.0, reach.high))
+        return Figure(mean, n)
+    return Figure(mean, n, max(1.0, reach.low), min(5.0, reach.high))
+
+
+def _askings(asked: Asked) -> Sequence[Asking]:
+    """The surveys delivered in the period, ours and others'."""
+    return [*_asked_by_us(asked), *_asked_by_others(asked)]
 
 
 def _asked_by_us(asked: Asked) -> list[Asking]:
@@ -223,7 +184,7 @@ def _asked_by_us(asked: Asked) -> list[Asking]:
         .select_from(other.join(response, response.c.send_id == other.c.id))
         .where(same, asked.known(response.c.answered_at), asked.known(response.c.seen_at))
     )
-    return _askings(
+    return _by_kind(
         asked,
         sa.select(sends.c.about.label("kind"), one(answered).label("answered"))
         .select_from(rows)
@@ -241,15 +202,15 @@ def _asked_by_others(asked: Asked) -> list[Asking]:
     rows = with_facts(asked, surveys)
     came = sa.or_(surveys.c.responded_at.is_(None), asked.known(surveys.c.responded_at))
     answered = one(sa.and_(surveys.c.score.is_not(None), came))
-    return _askings(
+    return _by_kind(
         asked,
-        sa.select(_kind().label("kind"), answered.label("answered"))
+        sa.select(kind_of_survey().label("kind"), answered.label("answered"))
         .select_from(rows)
         .where(asked.within(surveys.c.sent_at), there(asked, surveys))
         .subquery(),
     )
 
 
-def _askings(asked: Asked, told: sa.Subquery) -> list[Asking]:
+def _by_kind(asked: Asked, told: sa.Subquery) -> list[Asking]:
     sums = sa.select(told.c.kind, sa.func.count(), sa.func.sum(told.c.answered)).group_by(told.c.kind)
     return [Asking(kind, sent, int(answered)) for kind, sent, answered in asked.connection.execute(sums)]

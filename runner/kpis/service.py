@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -11,13 +11,15 @@ from runner import clock
 from runner.kpis.measure import Asked, Direction, Figure, Part, Unit, count, kpi, nothing, rate
 from runner.kpis.rows import one, there, total, with_accounts, with_facts
 from runner.kpis.spread import Spread
-from runner.store.functions import days_between, epoch_seconds
+from runner.store.functions import days_between
 from runner.store.tables import facts, tickets
 
 if TYPE_CHECKING:
     from runner.store.arrays import Floats, Ints
 
 messages, reports, projects = facts["messages"], facts["reports"], facts["projects"]
+#: In microseconds.
+_SECOND = 1_000_000
 NO_TICKET = "no ticket of the period has been answered"
 
 
@@ -60,7 +62,8 @@ def _times(of: str, still: str) -> dict[str, Part]:
     parts=_times("first response time", "Tickets not answered yet"),
 )
 def first_response_time(asked: Asked) -> Mapping[str, Figure]:
-    return _told(asked, _tickets(asked, tickets.c.first_reply_at))
+    created, replied, _ = asked.once(_tickets)
+    return _told(asked, created, replied)
 
 
 @kpi(
@@ -76,7 +79,8 @@ def first_response_time(asked: Asked) -> Mapping[str, Figure]:
     parts=_times("resolution time", "Tickets not solved yet"),
 )
 def resolution_time(asked: Asked) -> Mapping[str, Figure]:
-    return _told(asked, _tickets(asked, tickets.c.solved_at))
+    created, _, solved = asked.once(_tickets)
+    return _told(asked, created, solved)
 
 
 @kpi(
@@ -111,7 +115,7 @@ def client_response_time(asked: Asked) -> Mapping[str, Figure]:
     )
     s = steps.c
     opens = sa.and_(s.out == 0, s.before == 1, asked.within(s.at))
-    return _told(asked, sa.select(epoch_seconds(s.at), epoch_seconds(s.answered)).where(opens))
+    return _told(asked, *_instants(asked, sa.select(s.at, s.answered).where(opens)))
 
 
 @kpi(
@@ -192,24 +196,32 @@ def project_completion_rate(asked: Asked) -> Mapping[str, Figure]:
     return {"": rate(int(both), n), "on_time": rate(int(timely), n), "in_budget": rate(int(cheap), n)}
 
 
-def _tickets(asked: Asked, until: sa.Column[Any]) -> sa.Select[Any]:
-    """The seconds at which each ticket of the period came and was answered; what came later is not known yet."""
-    rows = with_facts(asked, tickets)
-    answered = sa.case((asked.known(until), epoch_seconds(until)))
-    of_period = asked.within(tickets.c.created_at), there(asked, tickets)
-    return sa.select(epoch_seconds(tickets.c.created_at), answered).select_from(rows).where(*of_period)
+def _tickets(asked: Asked) -> Sequence[Ints]:
+    """When each ticket of the period came, was first replied to and solved; what came later is not known yet."""
+    rows, t = with_facts(asked, tickets), tickets.c
+    replied, solved = (sa.case((asked.known(at), at)).label(at.name) for at in (t.first_reply_at, t.solved_at))
+    of_period = asked.within(t.created_at), there(asked, tickets)
+    return _instants(asked, sa.select(t.created_at, replied, solved).select_from(rows).where(*of_period))
 
 
-def _told(asked: Asked, waits: sa.Select[*tuple[Any, ...]]) -> Mapping[str, Figure]:
+def _instants(asked: Asked, rows: sa.Select[*tuple[Any, ...]]) -> Sequence[Ints]:
+    from runner.store.arrays import numbers
+
+    return numbers(asked.connection, rows)
+
+
+def _told(asked: Asked, begin: Ints, end: Ints) -> Mapping[str, Figure]:
+    """From microseconds since 1970, in whole seconds."""
     from runner.kpis.worked import worked
-    from runner.store.arrays import NOTHING, numbers
+    from runner.store.arrays import NOTHING
 
-    begin, end = numbers(asked.connection, waits)
-    answered, open_since = end >= begin, begin[end == NOTHING]
+    open_since = begin[end == NOTHING]
+    begin, end = begin // _SECOND, end // _SECOND
+    answered = end >= begin
     elapsed = _spread(end[answered] - begin[answered])
     office = _spread(worked(asked.settings.calendar, begin[answered], end[answered]))
     now = asked.as_of.timestamp()
-    oldest = Figure((now - int(open_since.min())) / 60, 1) if len(open_since) else nothing()
+    oldest = Figure((now - int(open_since.min()) // _SECOND) / 60, 1) if len(open_since) else nothing()
     return {
         "": elapsed.median(),
         "median": elapsed.median(),

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
-import sqlalchemy as sa
 
-from runner.kpis.customers import HIGH_RISK, Bought, prior_start, window_before
+from runner.kpis.customers import Bought, prior_start, window_before
 from runner.kpis.measure import Asked
-from runner.kpis.orders import Orders, instant, orders
-from runner.kpis.scored import with_risk
-from runner.store.arrays import Floats, Ints, Yes, arrays
-from runner.store.tables import contacts
-
-#: Amounts are kept in ten-thousandths.
-_PARTS = 10_000
+from runner.kpis.orders import Orders, instant, instant_of, orders
+from runner.kpis.sums import money_of, product_of
+from runner.store.arrays import Ints, Yes
 
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """The orders of some time, by customer."""
+    """The orders from an instant on, by customer: the last so many of each."""
 
     many: Ints
     net: Ints
@@ -31,101 +25,124 @@ class _Span:
     unpriced: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Customers:
+    """Where each customer stands at both ends of a period."""
+
+    #: Active when it began, and when it ended.
+    s: Yes
+    e: Yes
+    #: First ordered in it; had ordered before it; orders in it.
+    came: Yes
+    before: Yes
+    buys: Yes
+
+
 def totals(asked: Asked) -> Bought:
     """Everything about everybody's orders up to the period's end, as known at the as-of instant."""
     told = asked.once(orders)
-    window = asked.settings.kpis.activity_window
+    since = _spans(told)
     start, prior = instant(asked.start), instant(prior_start(asked))
-    ever = _span(told, np.ones(len(told.at), bool))
-    inside, before = _span(told, told.at >= start), _span(told, (told.at >= prior) & (told.at < start))
-    year = _span(told, told.at >= instant(window_before(asked, asked.end, asked.settings.kpis.repeat_window)))
-    bought_before, buys = inside.many < ever.many, inside.many > 0
-    last_before = np.where(bought_before, told.at[told.begins[1:] - 1 - inside.many], np.iinfo(np.int64).min)
-    s = last_before >= instant(window_before(asked, asked.start, window))
-    e, came = told.last >= instant(window_before(asked, asked.end, window)), told.first >= start
+    inside, before = since(start), since(prior)
+    year = since(instant(window_before(asked, asked.end, asked.settings.kpis.repeat_window)))
+    last_before = np.where(
+        inside.many < np.diff(told.begins), told.at[told.begins[1:] - 1 - inside.many], np.iinfo(np.int64).min
+    )
+    stand = _standing(asked, told, inside, last_before)
     then = last_before >= prior
-    x, y = before.net[then], inside.net[then]
-    counts: dict[str, Yes] = {
+    return Bought(
+        **_counts(asked, told, stand, inside, year),
+        **_of_period(told, inside, start),
+        **_ever(told, since(np.iinfo(np.int64).min), year),
+        **_against(inside.net[then], (before.net - inside.net)[then]),
+        unpriced_prior=before.unpriced - inside.unpriced,
+    )
+
+
+def _spans(told: Orders) -> Callable[[int], _Span]:
+    """Sums from any instant on: orders are in order of time, so that each customer's latest ones lie side by side."""
+    behind = told.begins[1:]
+    upto = np.concatenate(([0], np.cumsum(told.value)))
+
+    def since(at: int) -> _Span:
+        late = told.at >= at
+        many = told.each(late)
+        unpriced = 0 if told.unpriced is None else int(np.count_nonzero(late & told.unpriced))
+        return _Span(many, upto[behind] - upto[behind - many], unpriced)
+
+    return since
+
+
+def _standing(asked: Asked, told: Orders, inside: _Span, last_before: Ints) -> _Customers:
+    window = asked.settings.kpis.activity_window
+    return _Customers(
+        s=last_before >= instant(window_before(asked, asked.start, window)),
+        e=told.last >= instant(window_before(asked, asked.end, window)),
+        came=told.first >= instant(asked.start),
+        before=inside.many < np.diff(told.begins),
+        buys=inside.many > 0,
+    )
+
+
+def _counts(asked: Asked, told: Orders, stand: _Customers, inside: _Span, year: _Span) -> dict[str, Any]:
+    """How many customers there are of each kind."""
+    s, e, came, before, buys = stand.s, stand.e, stand.came, stand.before, stand.buys
+    each: dict[str, Yes] = {
         "starting": s,
         "ending": e,
         "retained": s & e,
         "new": e & came,
         "reactivated": e & ~s & ~came,
         "new_and_lost": ~e & came,
-        "lapsed": bought_before & ~s,
-        "won_back": bought_before & ~s & buys,
+        "lapsed": before & ~s,
+        "won_back": before & ~s & buys,
         "buyers": buys,
-        "returning_buyers": buys & (bought_before | (inside.many > 1)),
-        "first_buyers": buys & ~bought_before,
+        "returning_buyers": buys & (before | (inside.many > 1)),
+        "first_buyers": buys & ~before,
         "year_buyers": year.many > 0,
         "year_repeaters": year.many > 1,
         "year_loyal": year.many >= asked.settings.kpis.loyal_orders,
-        "prior_buyers": then,
-        "risen": y > x,
     }
-    numbers: dict[str, Any] = {name: int(np.count_nonzero(which)) for name, which in counts.items()}
-    return Bought(
-        **numbers,
-        customers=len(told),
-        orders=int(inside.many.sum()),
-        orders_squared=int((inside.many * inside.many).sum()),
-        net=_money(inside.net),
-        net_squared_by_order=_product(value := told.value[told.at >= start], value),
-        net_squared_by_customer=_product(inside.net, inside.net),
-        net_ever=_money(ever.net),
-        net_ever_squared=_product(ever.net, ever.net),
-        net_year=_money(year.net),
-        x=_money(x),
-        y=_money(y),
-        xx=_product(x, x),
-        xy=_product(x, y),
-        yy=_product(y, y),
-        rise=_money((y - x)[y > x]),
-        unpriced=inside.unpriced,
-        unpriced_prior=before.unpriced,
-        unpriced_ever=ever.unpriced,
-        unpriced_year=year.unpriced,
-        since=datetime.fromtimestamp(told.first.min() / 1e6, asked.start.tzinfo) if len(told) else None,
-        **_at_risk(asked, told, e, year.net),
-    )
+    return {name: int(np.count_nonzero(which)) for name, which in each.items()} | {"customers": len(told)}
 
 
-def _span(told: Orders, which: Yes) -> _Span:
-    unpriced = 0 if told.unpriced is None else int(np.count_nonzero(which & told.unpriced))
-    return _Span(told.each(which), told.each(np.where(which, told.value, 0)), unpriced)
-
-
-def _money(amounts: Ints) -> Decimal:
-    return Decimal(int(amounts.sum())) / _PARTS
-
-
-def _product(some: Ints, others: Ints) -> float:
-    """The products added up: as floats, since those of whole numbers leave their range."""
-    return float((some.astype(float) * others).sum()) / _PARTS**2
-
-
-def _at_risk(asked: Asked, told: Orders, active: Yes, net_year: Ints) -> dict[str, Any]:
-    """Of the customers active at the period's end that have a score: how many, at high risk, and what hangs on them."""
-    risk = _risks(asked, told.customers[active])
-    scored = ~np.isnan(risk)
-    risk, brought = risk[scored], net_year[active][scored]
+def _of_period(told: Orders, inside: _Span, start: int) -> dict[str, Any]:
+    """Orders of the period and what they brought."""
+    value = told.value[told.at >= start]
     return {
-        "scored": len(risk),
-        "at_high_risk": int(np.count_nonzero(risk >= HIGH_RISK)),
-        "risks": Decimal(str(round(float(risk.sum()), 6))),
-        "value_at_risk": Decimal(str(round(float((risk * brought).sum()), 4))) / _PARTS,
+        "orders": int(inside.many.sum()),
+        "orders_squared": int((inside.many * inside.many).sum()),
+        "net": money_of(inside.net),
+        "net_squared_by_order": product_of(value, value),
+        "net_squared_by_customer": product_of(inside.net, inside.net),
+        "unpriced": inside.unpriced,
     }
 
 
-def _risks(asked: Asked, people: Ints) -> Floats:
-    """How likely each contact is not to order again, as scored then; not a number without a score."""
-    risks = np.full(len(people), np.nan)
-    if asked.settings.customers != "contact":
-        return risks
-    rows, risk_then = with_risk(asked, contacts, contacts.c.id)
-    known = sa.select(contacts.c.id, sa.type_coerce(risk_then, sa.Float).label("risk")).select_from(rows)
-    scored, risk = arrays(asked.connection, known.where(risk_then.is_not(None)), by=contacts.c.id)
-    if len(scored):
-        place = np.minimum(np.searchsorted(scored, people), len(scored) - 1)
-        risks = np.where(scored[place] == people, risk[place], np.nan)
-    return risks
+def _ever(told: Orders, ever: _Span, year: _Span) -> dict[str, Any]:
+    """What they brought up to the period's end: ever, and in the repeat window."""
+    return {
+        "net_ever": money_of(ever.net),
+        "net_ever_squared": product_of(ever.net, ever.net),
+        "net_year": money_of(year.net),
+        "unpriced_ever": ever.unpriced,
+        "unpriced_year": year.unpriced,
+        "since": instant_of(int(told.first.min())) if len(told) else None,
+    }
+
+
+def _against(y: Ints, x: Ints) -> dict[str, Any]:
+    """What the customers of the prior period bring now (y) and brought then (x), and the lower of the two (z)."""
+    z = np.minimum(x, y)
+    return {
+        "prior_buyers": len(x),
+        "risen": int(np.count_nonzero(y > x)),
+        "x": money_of(x),
+        "y": money_of(y),
+        "xx": product_of(x, x),
+        "xy": product_of(x, y),
+        "yy": product_of(y, y),
+        "xz": product_of(x, z),
+        "zz": product_of(z, z),
+        "rise": money_of((y - x)[y > x]),
+    }

@@ -13,6 +13,7 @@ from runner.kpis.intervals import Interval
 from runner.kpis.measure import Asked, Direction, Figure, Part, Unit, kpi, nothing
 from runner.kpis.repeat import unpriced
 from runner.kpis.tried import HOLDOUT, aims, tried
+from runner.store.functions import unindexed
 from runner.store.tables import enrollments
 
 
@@ -65,7 +66,8 @@ def incremental_effect(asked: Asked) -> Mapping[str, Figure]:
 def _contrasts(asked: Asked) -> Sequence[Contrast]:
     """Of the playbooks that held somebody out."""
     e = enrollments.c
-    held = sa.select(e.playbook).where(e.arm == HOLDOUT, e.entered_at <= asked.as_of).distinct()
+    # By an index SQLite would go from row to row all over the table: read as it lies, it takes an eighth of the time.
+    held = sa.select(unindexed(e.playbook)).where(e.arm == HOLDOUT, unindexed(e.entered_at) <= asked.as_of).distinct()
     with_holdout = set(asked.connection.scalars(held))
     found = [tried(asked, aim, in_period=True) for id, aim in aims(asked).items() if id in with_holdout]
     return [one.contrast for one in found if one.proves]

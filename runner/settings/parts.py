@@ -100,6 +100,10 @@ class Breakers(Part):
         return self.minimum or {"complaints": 1_000, "bounces": 200}[of]
 
 
+#: A scale by its ends, as `1-7`.
+ScaleWords = Annotated[str, Field(pattern=r"^\d{1,3}-\d{1,3}$")]
+
+
 class KpiSettings(Part):
     """How figures are counted and which are shown."""
 
@@ -119,6 +123,8 @@ class KpiSettings(Part):
     renewal_grace: Span = Duration(30, "day")
     #: How long goods may be sent back.
     return_window: Span = Duration(30, "day")
+    #: Scales of satisfaction besides 1–5, each with the score from which on somebody is satisfied: `{1-7: 6, 1-3: 3}`.
+    csat_scales: Mapping[ScaleWords, int] = Field(default_factory=dict)
     #: With fewer cases a figure is not judged against its target.
     minimum_n: int = Field(30, ge=1)
     #: Keys of the figures to show; where none is named those of the goals.
@@ -129,6 +135,15 @@ class KpiSettings(Part):
     reviewed: date | None = None
     #: `{nps: {at_least: 40, warn_at: 20}}`
     targets: Mapping[str, Mapping[str, float]] = Field(default_factory=dict)
+
+    @field_validator("csat_scales")
+    @classmethod
+    def _on_their_scale(cls, scales: Mapping[str, int]) -> Mapping[str, int]:
+        for words, top in scales.items():
+            lowest, highest = map(int, words.split("-"))
+            if not lowest < top <= highest:
+                raise ValueError(f"{words}: must be above {lowest} and at most {highest}, is {top}")
+        return scales
 
 
 class Churn(Part):

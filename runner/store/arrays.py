@@ -23,17 +23,20 @@ NOTHING = -(2**62)
 _PORTION = 2**17
 #: What stands between two texts.
 _BETWEEN = chr(31)
-#: An instant as SQLite keeps it: `2026-11-22 09:00:00.000000`.
-_WRITTEN = "S26"
+#: An instant as SQLite keeps it: `2026-11-22 09:00:00.000000`; and what stands for one that is not there.
+_WRITTEN, _NEVER = "S26", "0001-01-01 00:00:00.000000"
+_NEVER_READ, _DAY = -62_135_596_800_000_000, 86_400_000_000
 
 
-def arrays(connection: sa.Connection, rows: sa.Select[Any], *, by: sa.ColumnElement[int]) -> list[NDArray[Any]]:
-    """The columns of the rows: whole numbers and amounts, numbers, or instants in microseconds since 1970.
+def arrays(connection: sa.Connection, rows: sa.Select[Any], *, by: sa.Column[int]) -> list[NDArray[Any]]:
+    """The columns of the rows: whole numbers and amounts, numbers, instants in microseconds and days since 1970.
 
     The rows are read in portions of `by`, an indexed whole number of theirs; empty numbers are not a number.
     """
     own = rows.where(by >= sa.bindparam("portion"), by < sa.bindparam("behind")).subquery()
-    joined = sa.select(*map(_joined, own.c)).select_from(own)
+    # What lies between two numbers is one: it need not be asked whether it is empty, for each of millions.
+    given = own.corresponding_column(by)
+    joined = sa.select(*(_full(one) if one is given else _joined(one) for one in own.c)).select_from(own)
     # One by one: asked for both ends at once, SQLite would read all that lies between.
     lowest, highest = (connection.scalar(sa.select(end(by))) for end in (sa.func.min, sa.func.max))
     portions = range(lowest, highest + 1, _PORTION) if lowest is not None and highest is not None else ()
@@ -41,8 +44,8 @@ def arrays(connection: sa.Connection, rows: sa.Select[Any], *, by: sa.ColumnElem
     return [_read([text[place] for text in texts], column.type) for place, column in enumerate(own.c)]
 
 
-def numbers(connection: sa.Connection, rows: sa.Select[Any]) -> list[Ints]:
-    """The columns of rows of whole numbers that are few, or that no index gives in portions."""
+def numbers(connection: sa.Connection, rows: sa.Select[Any]) -> list[NDArray[Any]]:
+    """The columns of rows that are few, or that no index gives in portions; an empty instant or day is `NOTHING`."""
     own = rows.subquery()
     texts = connection.execute(sa.select(*map(_joined, own.c)).select_from(own)).one()
     return [_read([text], column.type) for text, column in zip(texts, own.c, strict=True)]
@@ -81,8 +84,15 @@ def _numbered(words: list[str]) -> tuple[Ints, list[str]]:
 
 def _joined(column: sa.ColumnElement[Any]) -> SqlFunction[str]:
     if isinstance(column.type, Instant):
-        return _instants(column)
+        return _instants(column) if _is_never_empty(column) else _perhaps_instants(column)
+    if isinstance(column.type, sa.Date):
+        return _days(column)
     return _numbers(column) if isinstance(column.type, sa.Float) else _whole_numbers(column)
+
+
+def _is_never_empty(column: sa.ColumnElement[Any]) -> bool:
+    """Of a table whose column may not be; of an expression nobody knows."""
+    return all(isinstance(base, sa.Column) and not base.nullable for base in column.base_columns)
 
 
 def _read(texts: list[str | None], kind: sa.types.TypeEngine[Any]) -> NDArray[Any]:
@@ -93,7 +103,11 @@ def _read(texts: list[str | None], kind: sa.types.TypeEngine[Any]) -> NDArray[An
 
 def _parsed(text: str, kind: sa.types.TypeEngine[Any], wanted: type[Any]) -> NDArray[Any]:
     if isinstance(kind, Instant) and text[4] == "-":
-        return np.frombuffer(text.encode("ascii"), _WRITTEN).astype("M8[us]").astype(np.int64)
+        told: Ints = np.frombuffer(text.encode("ascii"), _WRITTEN).astype("M8[us]").astype(np.int64)
+        return np.where(told == _NEVER_READ, NOTHING, told)
+    if isinstance(kind, sa.Date) and text[4] == "-":
+        days: Ints = np.frombuffer(text.encode("ascii"), "S10").astype("M8[D]").astype(np.int64)
+        return np.where(days == _NEVER_READ // _DAY, NOTHING, days)
     return np.fromstring(text, wanted, sep=",")
 
 
@@ -102,6 +116,11 @@ def _parsed(text: str, kind: sa.types.TypeEngine[Any], wanted: type[Any]) -> NDA
     postgresql=f"string_agg(CAST(coalesce({{0}}, {NOTHING}) AS TEXT), ',')",
 )
 class _whole_numbers(SqlFunction[str]):
+    type = sa.Text()
+
+
+@spelled(sqlite="group_concat({0}, ',')", postgresql="string_agg(CAST({0} AS TEXT), ',')")
+class _full(SqlFunction[str]):
     type = sa.Text()
 
 
@@ -118,6 +137,23 @@ class _numbers(SqlFunction[str]):
     postgresql="string_agg(CAST(CAST(extract(epoch from {0}) * 1000000 AS BIGINT) AS TEXT), ',')",
 )
 class _instants(SqlFunction[str]):
+    type = sa.Text()
+
+
+@spelled(
+    sqlite=f"group_concat(coalesce({{0}}, '{_NEVER}'), '')",
+    postgresql="string_agg(coalesce(CAST(CAST(extract(epoch from {0}) * 1000000 AS BIGINT) AS TEXT),"
+    f" '{NOTHING}'), ',')",
+)
+class _perhaps_instants(SqlFunction[str]):
+    type = sa.Text()
+
+
+@spelled(
+    sqlite=f"group_concat(coalesce({{0}}, '{_NEVER[:10]}'), '')",
+    postgresql=f"string_agg(coalesce(CAST({{0}} - DATE '1970-01-01' AS TEXT), '{NOTHING}'), ',')",
+)
+class _days(SqlFunction[str]):
     type = sa.Text()
 
 

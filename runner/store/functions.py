@@ -72,13 +72,6 @@ class seconds_after(SqlFunction[Any]):
     type = Instant()
 
 
-@spelled(sqlite="CAST(strftime('%s', {0}) AS INTEGER)", postgresql="CAST(floor(extract(epoch from {0})) AS BIGINT)")
-class epoch_seconds(SqlFunction[int]):
-    """The whole seconds from 1970 to an instant."""
-
-    type = sa.BigInteger()
-
-
 @spelled(sqlite="local_day({all})", postgresql="CAST({0} AT TIME ZONE {1} AS DATE)")
 class local_day(SqlFunction[Any]):
     """The local date of an instant in a zone."""

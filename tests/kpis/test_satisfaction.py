@@ -160,3 +160,23 @@ def test_a_survey_that_was_never_delivered_is_no_denominator(shop: Shop) -> None
     shop.mail(shop.person(), action="survey", about="nps", delivery="bounced")
     told = shop.figures(keys=["survey_response_rate"])["survey_response_rate"]
     assert (told.value, told.why) == (None, "no survey was delivered in the period")
+
+
+def test_another_scale_of_satisfaction_counts_where_the_account_says_how(shop: Shop) -> None:
+    """On 1–7 from 6 on, beside 1–5 from 4 on: three of five are satisfied. The mean stays one of the scale 1–5."""
+    for score in (7, 6, 5):
+        shop.survey(shop.person(), score, kind="csat", scale="1-7")
+    for score in (4, 3):
+        shop.survey(shop.person(), score, kind="csat", scale="1-5")
+    plain, mapped = shop.figures(keys=["csat"]), shop.figures(keys=["csat"], kpis={"csat_scales": {"1-7": 6}})
+    assert (plain["csat"].n, plain["csat.non_standard"].value) == (2, 3)
+    assert (mapped["csat"].value, mapped["csat"].n, mapped["csat.non_standard"].value) == (0.6, 5, 0)
+    assert (mapped["csat.mean"].value, mapped["csat"].note) == (3.5, "Other scales that count: 1-7 from 6 on.")
+
+
+def test_a_score_of_few_who_answered_says_so(shop: Shop) -> None:
+    """Three of forty answered: hardly for the others."""
+    shop.survey(shop.people(3), 9, **ASKED)
+    shop.survey(shop.people(37), None, **ASKED, responded_at=None)
+    assert shop.figures(keys=["nps"])["nps"].note == "Few answered: 8% of 40 asked."
+    assert shop.figures(keys=["nps"], kpis={"minimum_n": 41})["nps"].note == ""

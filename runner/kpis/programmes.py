@@ -10,10 +10,10 @@ import sqlalchemy as sa
 
 from runner.kpis import customers
 from runner.kpis.lifespan import named
-from runner.kpis.measure import Asked, Direction, Figure, Part, Unit, kpi, nothing, rate
+from runner.kpis.measure import Asked, Direction, Figure, Part, Unit, kpi, nothing, quotient, rate
 from runner.kpis.retention import by_subscription
 from runner.kpis.rows import one, there, total, with_customers, with_people, with_sources
-from runner.store.tables import contact_sources, contacts, facts
+from runner.store.tables import contact_sources, contacts, facts, points
 
 if TYPE_CHECKING:
     from runner.store.arrays import Ints
@@ -32,6 +32,19 @@ loyalty, referrals, review_requests = facts["loyalty"], facts["referrals"], fact
     reads=(loyalty.c.seen_at,),
     nothing="no customer was active when the period ended",
     entry=33,
+    parts={
+        "active": Part(
+            "Members who take part",
+            Unit.RATIO,
+            "Of the members at the period's end, the share that earned or spent points in it. Of our own programme.",
+            Direction.HIGHER,
+        ),
+        "redemption": Part(
+            "Points spent",
+            Unit.RATIO,
+            "Points spent in the period, in parts of those earned in it. Of our own programme.",
+        ),
+    },
 )
 def loyalty_participation_rate(asked: Asked) -> Mapping[str, Figure]:
     rows, customer = with_customers(asked, with_sources(loyalty), contact_sources.c.contact_id)
@@ -41,7 +54,27 @@ def loyalty_participation_rate(asked: Asked) -> Mapping[str, Figure]:
         .select_from(rows)
         .where(there(asked, loyalty), asked.before(loyalty.c.joined_at), sa.or_(left.is_(None), left > asked.end))
     )
-    return {"": _among_active(asked, members, end=True)}
+    return {"": _among_active(asked, members, end=True), **_points(asked, members)}
+
+
+def _points(asked: Asked, members: sa.Select[Any]) -> Mapping[str, Figure]:
+    """What members do with points: earned by a rule, spent by one row below 0."""
+    p = points.c
+    rows, customer = with_customers(asked, points, p.contact_id)
+    of_period = asked.within(p.at)
+    spent = p.rule == "spent"
+    earned = sa.and_(~spent, p.rule != "expired")
+    sums = sa.select(total(sa.case((spent, -p.points), else_=0)), total(sa.case((earned, p.points), else_=0)))
+    gone, came = asked.connection.execute(sums.select_from(rows).where(of_period)).one()
+    if not came and not gone:
+        return dict.fromkeys(("active", "redemption"), nothing())
+    who = sa.select(customer).select_from(rows).where(of_period, p.rule != "expired")
+    people = members.subquery()
+    person = next(iter(people.c))
+    hits, n = asked.connection.execute(
+        sa.select(sa.func.count(sa.distinct(sa.case((person.in_(who), person)))), sa.func.count(sa.distinct(person)))
+    ).one()
+    return {"active": rate(hits, n), "redemption": quotient(float(gone), float(came), n)}
 
 
 @kpi(

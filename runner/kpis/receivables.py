@@ -25,7 +25,8 @@ _BOUGHT = ("paid", "fulfilled")
     name="Days sales outstanding",
     unit=Unit.DAYS,
     direction=Direction.LOWER,
-    formula="What is still owed at the period's end ÷ what was invoiced in the period × its days. Part payments count. "
+    formula="What is still owed at the period's end ÷ what was invoiced in the period × its days. Part payments count, "
+    "and credit notes as invoices below 0. "
     "Compare it with your terms of payment.",
     needs=("invoices",),
     reads=(invoices.c.seen_at,),
@@ -62,7 +63,8 @@ def dso(asked: Asked) -> Mapping[str, Figure]:
         (c.paid_on.is_(None), sa.func.coalesce(c.paid_amount, 0, type_=c.amount.type)),
         else_=0,
     )
-    owed = sa.case((c.amount > paid, money(c.amount - paid)), else_=0)
+    # A credit note is an invoice of less than nothing: until it is settled it lowers what is owed.
+    owed = sa.case((sa.or_(c.amount > paid, c.amount < 0), money(c.amount - paid)), else_=0)
     overdue = days_between(c.due_on, sa.literal(end, sa.Date()))
     spans, before = [], None
     for upto in _AGES.values():

@@ -9,9 +9,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from runner.kpis import intervals
+from runner.kpis.customers import bought
 from runner.kpis.measure import Asked, Direction, Figure, Part, Reason, Unit, kpi, nothing, quotient, rate
-from runner.kpis.paying import Paying, live, paying, subscriptions
+from runner.kpis.paying import Paying, has_subscriptions, live, paying, subscriptions
+from runner.kpis.repeat import unpriced
 from runner.kpis.rows import one, plain, there, total, with_accounts
+from runner.store.tables import purchases
 
 NOBODY_PAID = "no customer paid for a subscription when the period began"
 _COMMON: Mapping[str, Any] = {"needs": ("subscriptions",), "reads": (subscriptions.c.seen_at,)}
@@ -148,14 +151,18 @@ def grr(asked: Asked) -> Mapping[str, Figure]:
 
 
 @kpi(
-    **_COMMON,
+    needs=("orders", "subscriptions"),
+    reads=(subscriptions.c.seen_at, purchases.c.seen_at),
     key="revenue_churn_rate",
     name="Revenue churn rate",
     unit=Unit.RATIO,
     direction=Direction.LOWER,
-    formula="Contraction and churned amounts, in parts of the monthly recurring revenue when the period began.",
-    nothing=NOBODY_PAID,
+    formula="Contraction and churned amounts, in parts of the monthly recurring revenue when the period began; of a "
+    "shop without subscriptions, what customers bring less than in the period before, of the same length, in parts of "
+    "what all of them brought then.",
+    nothing="nothing was paid or bought before that could be lost",
     entry=23,
+    version=2,
     parts={
         "net": Part(
             "Net revenue churn rate",
@@ -164,16 +171,33 @@ def grr(asked: Asked) -> Mapping[str, Figure]:
             Direction.LOWER,
         ),
         "amount": Part(
-            "Revenue lost", Unit.MONEY, "Contraction and churned amounts a month.", Direction.LOWER, certain=True
+            "Revenue lost",
+            Unit.MONEY,
+            "Contraction and churned amounts: a month, or of a shop the period.",
+            Direction.LOWER,
+            certain=True,
         ),
     },
 )
 def revenue_churn_rate(asked: Asked) -> Mapping[str, Figure]:
+    if not asked.once(has_subscriptions):
+        return _of_buyers(asked)
     pays = asked.once(paying)
     if not pays.start:
         return dict.fromkeys(("", "net", "amount"), nothing())
     amount = Figure(float(pays.contraction + pays.churned), pays.starting)
     return {"": _less_than_all(_floor(pays)), "net": _less_than_all(_kept(pays)), "amount": amount}
+
+
+def _of_buyers(asked: Asked) -> Mapping[str, Figure]:
+    told = asked.once(bought)
+    n = told.prior_buyers
+    if (missing := unpriced(asked, told.unpriced + told.unpriced_prior, n)) is not None or not told.x:
+        return dict.fromkeys(("", "net", "amount"), missing or nothing())
+    x, y, z = float(told.x), float(told.y), float(told.y - told.rise)
+    gross = Figure(z / x, n, *_from_zero(intervals.ratio(n, x, z, told.xx, told.xz, told.zz)))
+    net = Figure(y / x, n, *_from_zero(intervals.ratio(n, x, y, told.xx, told.xy, told.yy)))
+    return {"": _less_than_all(gross), "net": _less_than_all(net), "amount": Figure(x - z, n)}
 
 
 @kpi(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from runner import clock
 from runner.kpis.customers import Bought, bought, has_orders
-from runner.kpis.measure import Asked, Direction, Figure, Part, Unit, count, kpi, rate
+from runner.kpis.measure import Asked, Direction, Figure, Part, Unit, count, kpi, quotient, rate
 from runner.kpis.paying import Paying, has_subscriptions, paying, subscriptions
 from runner.store.tables import purchases
 
@@ -37,6 +37,12 @@ NOBODY = "no customer was active when the period began"
             Unit.COUNT,
             "Customers active when the period ended: those retained, new and reactivated.",
         ),
+        "with_reactivated": Part(
+            "Retained or reactivated",
+            Unit.RATIO,
+            "Those retained and those reactivated, in parts of the customers at the start: (end − new) ÷ start, which "
+            "many print as retention. It may exceed 100 %.",
+        ),
     },
 )
 def crr(asked: Asked) -> Mapping[str, Figure]:
@@ -48,6 +54,7 @@ def crr(asked: Asked) -> Mapping[str, Figure]:
         "new": count(moved.new),
         "reactivated": count(moved.reactivated),
         "end": count(moved.ending),
+        "with_reactivated": quotient(moved.retained + moved.reactivated, moved.starting, moved.starting),
     }
 
 
@@ -81,16 +88,42 @@ def crr(asked: Asked) -> Mapping[str, Figure]:
             "Lost in the period, those won in it included, of those active at the start and those won in it.",
             Direction.LOWER,
         ),
+        "monthly": Part(
+            "Churn a month", Unit.RATIO, "The same rate brought to a month by compounding.", Direction.LOWER
+        ),
+        "yearly": Part(
+            "Churn a year",
+            Unit.RATIO,
+            "The same rate brought to a year by compounding: 7 % a month are 58 % a year, not 84 %.",
+            Direction.LOWER,
+        ),
     },
 )
 def churn_rate(asked: Asked) -> Mapping[str, Figure]:
     moved = movement(asked)
+    lost = rate(moved.lost, moved.starting, note=_note(asked, moved))
     return {
-        "": rate(moved.lost, moved.starting, note=_note(asked, moved)),
+        "": lost,
         "lost": count(moved.lost),
         "new_and_lost": count(moved.new_and_lost),
         "stripe": rate(moved.lost + moved.new_and_lost, moved.starting + moved.new + moved.new_and_lost),
+        "monthly": _compounded(lost, 1 / _months(asked)),
+        "yearly": _compounded(lost, 12 / _months(asked)),
     }
+
+
+def _compounded(lost: Figure, times: float) -> Figure:
+    """What a rate comes to over so many periods after one another, if it never changes."""
+    value, low, high = (None if part is None else 1 - (1 - part) ** times for part in (lost.value, lost.low, lost.high))
+    return Figure(value, lost.n, low, high, lost.reason)
+
+
+def _months(asked: Asked) -> float:
+    """Of the period as far as it has come; whole months are whole, however many days they have."""
+    first, last = asked.period.start, asked.last_instant
+    if first.day == last.day:
+        return (last.year - first.year) * 12 + last.month - first.month or 1
+    return max((last - first).days, 1) / (365.25 / 12)
 
 
 @kpi(

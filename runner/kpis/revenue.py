@@ -13,7 +13,7 @@ from runner.kpis.ahead import worth
 from runner.kpis.customers import Bought, bought, counting, first_net
 from runner.kpis.lifespan import lifetimes
 from runner.kpis.measure import Asked, Direction, Figure, Part, Reason, Unit, average, kpi, nothing, quotient, rate
-from runner.kpis.paying import paying, subscriptions
+from runner.kpis.paying import Paying, paying, subscriptions
 from runner.kpis.repeat import NO_ORDER, unpriced
 from runner.kpis.retention import by_subscription
 from runner.kpis.rows import one, there, total, with_customers
@@ -68,13 +68,28 @@ def arov(asked: Asked) -> Mapping[str, Figure]:
     "the period's end for each who pays.",
     nothing=NO_ORDER,
     entry=16,
+    parts={
+        "per_active": Part(
+            "Average revenue per active customer",
+            Unit.MONEY,
+            "The same amount for each customer active on average at both ends of the period, who ordered in it or did "
+            "not.",
+            Direction.HIGHER,
+        )
+    },
 )
 def arpu(asked: Asked) -> Mapping[str, Figure]:
     if by_subscription(asked):
         pays = asked.once(paying)
-        return {"": _mean(pays.end, pays.ending, pays.end_squared, note="A month, for each who pays.")}
+        each = _mean(pays.end, pays.ending, pays.end_squared, note="A month, for each who pays.")
+        return {"": each, "per_active": _per_active(pays.end, pays)}
     told = asked.once(bought)
-    return {"": _average(asked, told, told.net, told.buyers, told.net_squared_by_customer)}
+    each = _average(asked, told, told.net, told.buyers, told.net_squared_by_customer)
+    return {"": each, "per_active": unpriced(asked, told.unpriced, told.buyers) or _per_active(told.net, told)}
+
+
+def _per_active(amount: Decimal, moved: Bought | Paying) -> Figure:
+    return quotient(2 * amount, moved.starting + moved.ending, (moved.starting + moved.ending) // 2)
 
 
 @kpi(

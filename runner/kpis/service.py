@@ -40,6 +40,12 @@ def _times(of: str, still: str) -> dict[str, Part]:
             "The 90th percentile in business hours.",
             less,
         ),
+        "median_with_open": Part(
+            f"Median {of}, those open included",
+            Unit.MINUTES,
+            "The median with those still open counted as longer than all others: nobody looks better by not answering.",
+            less,
+        ),
         "open": Part(still, Unit.COUNT, f"{still}. In no average.", less),
         "oldest": Part(
             f"{still}: the oldest", Unit.MINUTES, "How long the oldest of them has waited.", less, certain=True
@@ -230,6 +236,7 @@ def _told(asked: Asked, begin: Ints, end: Ints) -> Mapping[str, Figure]:
         "business_median": office.median(),
         "business_mean": office.mean(),
         "business_p90": office.at(0.9),
+        "median_with_open": elapsed.median_with(len(open_since)),
         "open": count(len(open_since)),
         "oldest": oldest,
     }

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
+from runner import clock
 from runner.kpis.lifespan import named
 from runner.kpis.measure import Asked, Direction, Figure, Part, Unit, count, kpi, nothing, quotient, rate
 from runner.kpis.rows import one, there, total, with_anybody, with_people, with_sources
@@ -36,7 +37,7 @@ sessions, carts, wishes, footfall = facts["sessions"], facts["carts"], facts["wi
 def site_returning_visitor_rate(asked: Asked) -> Mapping[str, Figure]:
     seen = asked.once(_visits)
     return {
-        "": rate(seen.returning, seen.visitors),
+        "": rate(seen.returning, seen.visitors, note=_sessions_since(asked)),
         "visitors": count(seen.visitors),
         "sessions": count(seen.sessions),
     }
@@ -57,6 +58,12 @@ def site_returning_visitor_rate(asked: Asked) -> Mapping[str, Figure]:
 def site_conversion_rate(asked: Asked) -> Mapping[str, Figure]:
     seen = asked.once(_visits)
     return {"": rate(seen.buying_sessions, seen.sessions), "by_visitor": rate(seen.buyers, seen.visitors)}
+
+
+def _sessions_since(asked: Asked) -> str:
+    """Who came before is not known of the time before."""
+    first = asked.connection.scalar(sa.select(sa.func.min(sessions.c.started_at)))
+    return f"Sessions known since {clock.local(first, asked.zone).date()}." if first else ""
 
 
 @dataclass(frozen=True, slots=True)

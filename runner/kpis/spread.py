@@ -10,7 +10,7 @@ from math import ceil, floor, sqrt
 
 from runner.kpis import intervals
 from runner.kpis.intervals import Interval, Z
-from runner.kpis.measure import Figure, average, nothing
+from runner.kpis.measure import Figure, Reason, average, nothing
 
 
 class Spread:
@@ -27,6 +27,16 @@ class Spread:
     def median(self) -> Figure:
         """With the interval that holds for any distribution (Conover 1999, 3.2); none of fewer than six values."""
         return Figure(self.quantile(0.5), self.n, *self._around_median()) if self.n else nothing()
+
+    def median_with(self, longer: int) -> Figure:
+        """The median with so many more that are longer than all: it may lie among them, where nobody knows it yet."""
+        n = self.n + longer
+        place = (n - 1) / 2
+        if not n:
+            return nothing()
+        if ceil(place) >= self.n:
+            return nothing(Reason.NOT_REACHED, n=n)
+        return Figure((self._nth(floor(place)) + self._nth(ceil(place))) / 2, n)
 
     def mean(self) -> Figure:
         if not self.n:

@@ -28,7 +28,7 @@ def test_the_worked_example_counts_sets_and_not_differences(shop: Shop) -> None:
         "reactivated": 4,
         "end": 210,
     }
-    assert (told["crr"].value, told["crr"].n) == (0.88, 200)
+    assert (told["crr"].value, told["crr"].n, told["crr.with_reactivated"].value) == (0.88, 200, 0.9)
     assert (told["churn_rate"].value, told["churn_rate.lost"].value) == (0.12, 24)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from runner.kpis import KPIS, Kpi, Period, Reason
 from runner.kpis.lifespan import kaplan_meier
+from runner.store.tables import points
 from tests.kpis.shop import JANUARY, Shop, on
 
 #: Half a cent, half a thousandth: the examples are printed so.
@@ -370,6 +371,22 @@ def test_product_use(shop: Shop) -> None:
     assert values(told, *expected) == near(expected)
 
 
+def test_seats_and_features_in_use(shop: Shop) -> None:
+    """Of 80 seats 52 in use: 0.65. Of 200 users 130 used a feature: 0.65."""
+    person = shop.person()
+    shop.facts("licences", {"of": person, "purchased": 80, "assigned": 72})
+    used = [*((str(user), "export") for user in range(130)), *((str(user), "search") for user in range(130, 200))]
+    shop.facts("usage", *({"user_id": user, "feature": of, "at": "2026-01-03"} for user, of in used[::-1]), of=person)
+    lately = Period(date(2026, 2, 1), date(2026, 3, 1))
+    shop.facts("usage", *({"user_id": str(n), "feature": "export", "at": "2026-02-20"} for n in range(52)), of=person)
+    assert shop.figures(keys=["feature_usage_rate"])["feature_usage_rate.export"].value == 0.65
+    told = shop.figures(lately, keys=["licence_utilisation"])
+    assert values(told, "licence_utilisation", "licence_utilisation.active") == {
+        "licence_utilisation": 0.9,
+        "licence_utilisation.active": 0.65,
+    }
+
+
 def test_stickiness_over_four_weeks(shop: Shop) -> None:
     """12, 18 and 6 users on three days, 30 of them different: a mean of 12, and 12 of 30 are 0.40. Two came before."""
     person = shop.person()
@@ -482,3 +499,111 @@ def test_the_effect_is_what_the_treated_did_more_than_those_held_out(shop: Shop)
 def test_customers_may_be_companies_whose_subscriptions_count(shop: Shop) -> None:
     shop.facts("subscriptions", PLAN | {"unit_amount": Decimal("12.5"), "company_source": shop.company_source()})
     assert shop.figures(JANUARY, customers="company", keys=["mrr"])["mrr"].value == 12.5
+
+
+def test_revenue_for_each_who_bought_and_for_each_who_is_active(shop: Shop) -> None:
+    """1,500.00 by 40 customers: 37.50. 20 more are active, at both ends 50 on average: 30.00 for each of these."""
+    buyers, others = shop.people(40), shop.people(20)
+    shop.orders(others + buyers[:20], "2025-06-01")
+    shop.orders(buyers, "2026-01-05", net="37.5")
+    assert values(shop.figures(keys=["arpu"]), "arpu", "arpu.per_active") == {"arpu": 37.5, "arpu.per_active": 30}
+
+
+def test_half_of_the_orders_and_more_came_from_returning_customers(shop: Shop) -> None:
+    """10 orders, 4 of them first orders: 0.6."""
+    new, known = shop.people(4), shop.people(6)
+    shop.orders(known, "2025-06-01")
+    shop.orders(new + known, "2026-01-05")
+    assert shop.figures(keys=["returning_order_share"])["returning_order_share"].value == 0.6
+
+
+def test_fourteen_of_forty_bought_of_a_category_new_to_them(shop: Shop) -> None:
+    people = shop.people(40)
+    for day, some, category in (
+        ("2025-06-01", people, "tea"),
+        ("2026-01-05", people[:14], "cups"),
+        ("2026-01-05", people[14:], "tea"),
+    ):
+        bought = shop.orders(some, day)
+        line = {"sku": "x", "category": category, "units": 1, "unit_price": 1}
+        shop.facts("order_lines", *({"order_id": order} | line for order in bought))
+    told = shop.figures(keys=["cross_sell_rate"])["cross_sell_rate"]
+    assert (told.value, told.n) == (0.35, 40)
+
+
+def test_eighteen_of_ninety_pay_more_and_gains_are_four_times_the_losses(shop: Shop) -> None:
+    """18 of 90 pay 60 more in all. New 300, expansion 60, reactivation 40; contraction 50, churned 50: 4.0."""
+    ninety = shop.people(90)
+    before, after = {"ended_on": "2026-01-15"}, {"started_on": "2026-01-15"}
+    moved = [("10", "13.33")] * 17 + [("10", "13.39")] + [("60", "10")] + [("50", None)] + [("20", "20")] * 70
+    for who, (was, now) in zip(ninety, moved, strict=True):
+        if was == now:
+            shop.facts("subscriptions", PLAN | {"unit_amount": Decimal(was)}, of=who)
+            continue
+        shop.facts("subscriptions", PLAN | before | {"unit_amount": Decimal(was)}, of=who)
+        if now is not None:
+            shop.facts("subscriptions", PLAN | after | {"unit_amount": Decimal(now)}, of=who)
+    new, back = shop.people(2)
+    shop.facts("subscriptions", PLAN | after | {"unit_amount": 300}, of=new)
+    shop.facts("subscriptions", PLAN | {"unit_amount": 40, "ended_on": "2025-06-01"}, of=back)
+    shop.facts("subscriptions", PLAN | after | {"unit_amount": 40}, of=back)
+    told = shop.figures(keys=["upsell_rate", "quick_ratio"])
+    assert values(told, "upsell_rate", "quick_ratio") == near({"upsell_rate": 0.2, "quick_ratio": 4.0})
+
+
+def test_a_shop_loses_revenue_with_the_customers_of_the_period_before(shop: Shop) -> None:
+    """800 before and 900 now, 180 of it new: 80 are lost, 10 %. (800 − 900 − 180) ÷ 800 would say −35 %."""
+    less, same, new = shop.people(3)
+    for who, then, now in ((less, "500", "420"), (same, "300", "300"), (new, None, "180")):
+        if then:
+            shop.orders([who], "2025-12-10", net=then)
+        shop.orders([who], "2026-01-10", net=now)
+    told = shop.figures(keys=["revenue_churn_rate"])
+    expected = {"revenue_churn_rate": 0.1, "revenue_churn_rate.net": 0.1, "revenue_churn_rate.amount": 80}
+    assert values(told, *expected) == near(expected)
+
+
+def test_a_churn_of_seven_percent_a_month_is_58_percent_a_year(shop: Shop) -> None:
+    """By compounding: 1 − 0.93 ^ 12. And what a year loses is as much a month."""
+    people = shop.people(100)
+    shop.facts("subscriptions", *(PLAN | {"of": who, "unit_amount": 10} for who in people[:93]))
+    gone = PLAN | {"unit_amount": 10, "ended_on": "2026-01-15"}
+    shop.facts("subscriptions", *(gone | {"of": who} for who in people[93:]))
+    month = shop.figures(keys=["churn_rate"])
+    year = shop.figures(Period(date(2025, 2, 1), date(2026, 2, 1)), keys=["churn_rate"])
+    expected = {"churn_rate": 0.07, "churn_rate.monthly": 0.07, "churn_rate.yearly": 0.581}
+    assert values(month, *expected) == near(expected)
+    assert year["churn_rate.monthly"].value == pytest.approx(1 - 0.93 ** (1 / 12))
+
+
+def test_a_credit_note_lowers_what_is_owed_until_it_is_settled(shop: Shop) -> None:
+    person, bill = shop.person(), {"issued_on": "2026-01-10", "due_on": "2026-02-10"}
+    shop.facts("invoices", bill | {"amount": 1000}, bill | {"amount": -300}, of=person)
+    shop.facts("invoices", bill | {"amount": -200, "paid_on": "2026-01-20", "paid_amount": -200}, of=person)
+    assert shop.figures(keys=["dso"])["dso.open"].value == 700
+
+
+def test_tickets_still_open_count_as_longer_than_all_others(shop: Shop) -> None:
+    """Answered after 4, 10 and 20 minutes and two not yet: the third of five took 20. With three more nobody knows."""
+    at = on("2026-01-07T09:00:00+00:00")
+    replied = [at + timedelta(minutes=minutes) for minutes in (4, 10, 20)]
+    shop.facts("tickets", *({"created_at": at, "first_reply_at": reply} for reply in [*replied, None, None]),
+               of=shop.person())  # fmt: skip
+    key = "first_response_time.median_with_open"
+    assert shop.figures(keys=["first_response_time"])[key].value == 20
+    shop.facts("tickets", *[{"created_at": at, "first_reply_at": None}] * 3, of=shop.person())
+    told = shop.figures(keys=["first_response_time"])[key]
+    assert (told.value, told.reason, told.n) == (None, Reason.NOT_REACHED, 8)
+
+
+def test_members_take_part_who_earned_or_spent_points(shop: Shop) -> None:
+    """Of four members two did; of 200 points earned 50 were spent."""
+    people = shop.people(4)
+    shop.facts("loyalty", *({"of": who, "joined_at": "2025-06-01"} for who in people))
+    rows = ((people[0], "orders", 200), (people[1], "spent", -50), (people[2], "expired", -10))
+    for number, (who, rule, many) in enumerate(rows):
+        row = {"contact_id": who, "rule": rule, "key": str(number), "points": many, "day": date(2026, 1, 5)}
+        shop.connection.execute(points.insert().values(row | {"at": on("2026-01-05")}))
+    told = shop.figures(keys=["loyalty_participation_rate"])
+    expected = {"loyalty_participation_rate.active": 0.5, "loyalty_participation_rate.redemption": 0.25}
+    assert values(told, *expected) == expected

@@ -10,7 +10,16 @@ from rich.table import Table
 from rich.text import Text
 
 from runner.cli.tables import blank_table, plain
-from runner.effect.words import doubt_words, few_words, more_words, plan_words, points_words, span_words, sum_words
+from runner.effect.words import (
+    doubt_words,
+    few_words,
+    more_words,
+    plan_words,
+    points_words,
+    soon_words,
+    span_words,
+    sum_words,
+)
 
 if TYPE_CHECKING:
     from runner.effect import Effect, Effects
@@ -85,6 +94,8 @@ def _cells(effect: Effect) -> tuple[str, str, str]:
 
 def _why(effect: Effect, currency: str) -> Text:
     told = [str(effect.outcome), *more_words(effect, currency), effect.judged.why]
+    if soon := soon_words(effect):
+        told.append(soon)
     if planned := plan_words(effect):
         told.append(f"planned: {planned}")
     if doubt := doubt_words(effect):

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from runner.actions import Split
 from runner.effect.rails import Rail, rails
+from runner.effect.soon import Soon, how_soon
 from runner.effect.statistics import better, p_of, people_needed, standing, z_of
 from runner.effect.verdict import Judged, Plan, Verdict, judged
 from runner.kpis.contrasts import Arm, Contrast, Together
@@ -44,6 +45,8 @@ class Effect:
     judged: Judged
     #: The money once more with the highest amounts cut; None where nothing would be cut.
     winsorised: Winsorised | None = None
+    #: How soon they did it; None of few people.
+    soon: Soon | None = None
     #: Whether it harms, of a playbook itself.
     rails: Sequence[Rail] = ()
     #: One of several comparisons, and not among those that stand for all of them together.
@@ -64,6 +67,7 @@ class Effect:
             **_contrast(self.contrast),
             "incremental_revenue_winsorised": _winsorised(self.contrast.one.n, self.winsorised),
             "unfinished": self.unfinished,
+            "how_soon": self.soon and self.soon.document(),
             "planned": plan,
             "looks": self.judged.looks,
             "boundary": self.judged.boundary,
@@ -190,7 +194,8 @@ def _effect(
     unfinished = sum(arm.n for arm in assigned.unfinished.arms(ways))
     arrived = list(assigned.finished.arrived(ways))
     cut = winsorised(assigned, ways) if contrast.spent is not None else None
-    return Effect(playbook, outcome, step, ways, contrast, unfinished, plan, judged(plan, arrived), cut)
+    soon = how_soon(assigned, ways, outcome.within.days)
+    return Effect(playbook, outcome, step, ways, contrast, unfinished, plan, judged(plan, arrived), cut, soon)
 
 
 def _plan(asked: Asked, outcome: Outcome, begun: datetime, held_out: float) -> Plan | None:
@@ -209,7 +214,7 @@ def _plan(asked: Asked, outcome: Outcome, begun: datetime, held_out: float) -> P
 
 def _said(effect: Effect, verdict: Verdict, why: str) -> Effect:
     nothing = Contrast(effect.contrast.one, effect.contrast.other)
-    return replace(effect, contrast=nothing, winsorised=None, judged=Judged(verdict, why))
+    return replace(effect, contrast=nothing, winsorised=None, soon=None, judged=Judged(verdict, why))
 
 
 def _contrast(told: Contrast) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from runner.effect.effect import Effect, Effects
 from runner.kpis.intervals import Interval
 from runner.kpis.measure import Status
+from runner.kpis.tried import HOLDOUT
 from runner.kpis.words import STATUS_WORDS
 
 
@@ -35,6 +36,22 @@ def more_words(effect: Effect, currency: str) -> Iterator[str]:
     if (cut := effect.winsorised) is not None:
         without = f"what anybody spent beyond {cut.cut:,.0f} {currency} left out"
         yield f"{sum_words(told.one.n, cut.spent, cut.interval)} {currency} with {without}"
+
+
+def soon_words(effect: Effect) -> str:
+    """How soon either arm did it, and whether chance alone makes that; nothing of few people."""
+    if (told := effect.soon) is None:
+        return ""
+    others = "those held out" if effect.arms[1] == HOLDOUT else effect.arms[1]
+    chance = f"log-rank p {told.p:.3f}" if told.p >= 0.001 else "log-rank p below 0.001"
+    if told.one.median is not None and told.other.median is not None:
+        return f"half did it by day {told.one.median:.0f}, of {others} by day {told.other.median:.0f} ({chance})"
+    known = [day for day in told.one.by_day if day in told.other.by_day]
+    if not known:
+        return ""
+    day = known[len(known) // 2]
+    one, other = (f"{100 * curve.by_day[day]:.1f} %" for curve in (told.one, told.other))
+    return f"by day {day} {one} did it, of {others} {other} ({chance})"
 
 
 def plan_words(effect: Effect) -> str:

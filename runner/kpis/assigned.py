@@ -15,8 +15,13 @@ from runner.kpis.measure import Asked
 from runner.kpis.orders import Orders, by_customer, every_order, instant, instant_of, whose
 from runner.kpis.outcome import Outcome
 from runner.store.activity import ORDER, activity
-from runner.store.arrays import Ints, Yes, apart, numbers
+from runner.store.arrays import NOTHING, Floats, Ints, Yes, apart, numbers
 from runner.store.tables import decisions, enrollments
+
+#: In microseconds.
+_DAY = 86_400_000_000
+#: What has one place a customer.
+_COLUMNS = ("at", "kind", "over", "did", "until", "when", "spent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,9 @@ class Assigned:
     #: Whether the days in which it counts are over; and whether it was done in them.
     over: Yes
     did: Yes
+    #: Up to when it would be known, at the most those days; and when it was done first, `NOTHING` where it was not.
+    until: Ints
+    when: Ints
     #: In those days, in ten-thousandths of the account's currency.
     spent: Ints
 
@@ -41,9 +49,8 @@ class Assigned:
         return len(self.at)
 
     def of(self, which: Yes | slice) -> Assigned:
-        return Assigned(
-            self.at[which], self.kind[which], self.kinds, self.over[which], self.did[which], self.spent[which]
-        )
+        columns = {name: getattr(self, name)[which] for name in _COLUMNS}
+        return replace(self, **columns)
 
     @property
     def finished(self) -> Assigned:
@@ -74,6 +81,11 @@ class Assigned:
 
     def arms(self, names: tuple[str, str]) -> tuple[Arm, Arm]:
         return self.arm(names[0]), self.arm(names[1])
+
+    def days_to_it(self, name: str) -> tuple[Floats, Yes]:
+        """Of an arm's people: days from the assignment until it was done, or as long as it was not; whether it was."""
+        own = self.of(self._of_arm(name))
+        return (np.where(own.did, own.when, own.until) - own.at) / _DAY, own.did
 
     def by_version(self) -> dict[str, int]:
         """How many there are of each version."""
@@ -113,9 +125,11 @@ def _counted(asked: Asked, assigned: sa.Select[Any], outcome: Outcome) -> Assign
     customer, at, kind, kinds = _first(asked, assigned)
     bought, within = asked.always(every_order), _microseconds(outcome)
     done = bought if outcome.event == ORDER else _doings(asked, outcome.event, at, within)
-    did, _ = done.between(customer, at, at + within)
     _, spent = bought.between(customer, at, at + within)
-    return Assigned(at, kind, kinds, at + within <= instant(asked.as_of), did > 0, spent)
+    until = np.minimum(at + within, instant(asked.as_of))
+    first = done.first_after(customer, at)
+    when = np.where(first <= until, first, NOTHING)
+    return Assigned(at, kind, kinds, at + within <= instant(asked.as_of), when != NOTHING, until, when, spent)
 
 
 def _first(asked: Asked, assigned: sa.Select[Any]) -> tuple[Ints, Ints, Ints, Sequence[tuple[str, str]]]:

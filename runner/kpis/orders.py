@@ -66,6 +66,22 @@ class Orders:
         counts, sums = (np.bincount(whose, each, len(customers)).astype(np.int64) for each in (inside, value))
         return counts, sums
 
+    def first_after(self, customers: Ints, since: Ints) -> Ints:
+        """When each of some customers ordered first after an instant; `NOTHING` of those who have not."""
+        first = np.full(len(customers), NOTHING)
+        if not len(self):
+            return first
+        place = np.minimum(np.searchsorted(self.customers, customers), len(self) - 1)
+        many = np.where(self.customers[place] == customers, np.diff(self.begins)[place], 0)
+        whose = np.repeat(np.arange(len(customers)), many)
+        order = np.arange(len(whose)) + np.repeat(self.begins[place] - (np.cumsum(many) - many), many)
+        later = self.at[order] > since[whose]
+        # Each one's orders lie in order of time: of those that come later the first one stands first.
+        whose, at = whose[later], self.at[order][later]
+        begins = np.flatnonzero(np.diff(whose, prepend=-1))
+        first[whose[begins]] = at[begins]
+        return first
+
     def before(self, instant: int) -> Orders:
         """Those up to an instant, which is not included."""
         early: Yes = self.at < instant

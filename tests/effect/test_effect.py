@@ -14,6 +14,7 @@ from rich.console import Console
 from runner.actions import Split
 from runner.cli.effect_words import effect_lines
 from runner.effect import Effect, Effects, Verdict, effects
+from runner.effect.words import soon_words
 from runner.kpis import Period
 from runner.playbook import PlaybookKeys
 from runner.store.tables import contacts, decisions, enrollments, playbook_versions, playbooks, purchases
@@ -296,3 +297,36 @@ def test_the_ways_of_a_split_are_told_against_the_first(shop: Shop) -> None:
     (found,) = told(shop, playbook(holdout="0%", steps=(step,))).splits
     assert (found.step, found.arms) == ("letter", ("warm", "plain"))
     assert (found.contrast.one.hits, found.contrast.other.hits) == (15, 6)
+
+
+def test_how_soon_they_did_it_is_told_of_either_arm_with_a_log_rank_test(shop: Shop) -> None:
+    """30 of 40 on the fifth day against 30 of 40 on the twentieth: the same share in the end, and no chance."""
+    begun(shop)
+    treated, held_out = shop.people(40), shop.people(40)
+    enter(shop, treated, "treated")
+    enter(shop, held_out, "holdout")
+    orders(shop, treated[:30], "2026-01-10")
+    orders(shop, held_out[:30], "2026-01-25")
+    found = one(shop)
+    assert found.contrast.difference == 0
+    assert found.soon is not None
+    assert (found.soon.one.median, found.soon.other.median) == (5, 20)
+    assert (found.soon.one.by_day[15], found.soon.other.by_day[15]) == (0.75, 0)
+    assert found.soon.p < 0.001
+    assert "half did it by day 5, of those held out by day 20 (log-rank p below 0.001)" in soon_words(found)
+
+
+def test_whose_days_are_not_over_count_as_far_as_they_have_come(shop: Shop) -> None:
+    """Of 40 half came 30 days ago and half 10: of the latter ten ordered on the fifth day, as had ten of the former."""
+    begun(shop)
+    early, late, held_out = shop.people(20), shop.people(20), shop.people(40)
+    enter(shop, early, "treated", "2026-01-05")
+    enter(shop, late, "treated", "2026-01-25")
+    enter(shop, held_out, "holdout", "2026-01-05")
+    for some, day in ((early[:10], "2026-01-10"), (late[:10], "2026-01-30"), (held_out[:10], "2026-01-20")):
+        orders(shop, some, day)
+    found = one(shop, as_of="2026-02-04")
+    assert (found.contrast.one.n, found.unfinished) == (20, 20)
+    assert found.soon is not None
+    assert (found.soon.one.by_day[10], found.soon.one.by_day[30]) == (0.5, 0.5)
+    assert one(shop, as_of="2026-01-12").soon is None

@@ -15,7 +15,16 @@ from markupsafe import Markup, escape
 from runner import clock
 from runner.app.log_words import asides, came_of
 from runner.app.logins import Login
-from runner.effect.words import doubt_words, few_words, more_words, plan_words, points_words, span_words, sum_words
+from runner.effect.words import (
+    doubt_words,
+    few_words,
+    more_words,
+    plan_words,
+    points_words,
+    soon_words,
+    span_words,
+    sum_words,
+)
 from runner.kpis import name_of
 from runner.kpis.intervals import wilson
 from runner.kpis.words import (
@@ -95,6 +104,7 @@ class Frame:
             "span": span_words,
             "of_all": lambda each, people, interval: sum_words(people, each, interval),
             "comes_to": more_words,
+            "how_soon": soon_words,
             "planned": plan_words,
             "doubt": doubt_words,
             "few": few_words,

@@ -3,8 +3,8 @@
 Regulars: one tick, from looking for who is due to the log and the outcome of each mail, on disk before and after each
 call. Beside it the same job written in Django with django-anymail (`benchmarks/peers`): it asks, sends and logs each.
 Loading the contacts counts for neither: a process of its own does it, so that the memory told is the job's. Both have
-started when it begins, Regulars as a daemon that was there the day before. Both send to a SendGrid on this machine in its own
-process.
+started when it begins, Regulars as a daemon that was there the day before. Both send to a SendGrid on this machine in
+its own process.
 """
 
 from __future__ import annotations

@@ -19,9 +19,8 @@ from tests.render.given import CART, EXPECTED, INVOICE, LINKS, REPOSITORY, SENDE
 TEMPLATES = Templates(REPOSITORY / "templates", LINKS, SENDER)
 STARTERS = {
     "after_first_order", "anniversary", "birthday", "cart_abandoned", "churn_watch", "community_invite",
-    "csat_after_order", "exit_question", "high_score_thanks", "lapsed_audience", "low_csat_followup", "low_score_followup",
-    "mention_task",
-    "onboarding", "payment_reminder", "quarterly_nps", "received", "referral_invitation", "renewal_notice",
+    "csat_after_order", "exit_question", "high_score_thanks", "lapsed_audience", "low_csat_followup",
+    "low_score_followup", "mention_task", "onboarding", "payment_reminder", "quarterly_nps", "received", "referral_invitation", "renewal_notice",
     "renewal_run", "report_unopened", "restock", "review_request", "ten_orders", "ticket_followup",
     "points_expiring", "referral_reward", "tier_ending", "tier_reached", "usage_drop", "win_back",
 }  # fmt: skip

@@ -71,7 +71,7 @@ def test_in_a_new_workspace_editors_find_the_schemas_too(tmp_path: Path) -> None
     write_workspace(tmp_path)
     written = sorted(tmp_path.glob("playbooks/*.yaml"))
     found = [_schema_named_in(path) for path in written]
-    assert (len(found), found[0]) == (30, playbook_schema())
+    assert (len(found), found[0]) == (31, playbook_schema())
     assert all(schema == found[0] for schema in found)
     assert _schema_named_in(tmp_path / "regulars.yaml") == settings_schema()
 

@@ -20,9 +20,10 @@ TEMPLATES = Templates(REPOSITORY / "templates", LINKS, SENDER)
 STARTERS = {
     "after_first_order", "anniversary", "birthday", "cart_abandoned", "churn_watch", "community_invite",
     "csat_after_order", "exit_question", "high_score_thanks", "lapsed_audience", "low_csat_followup",
-    "low_score_followup", "mention_task", "onboarding", "payment_reminder", "quarterly_nps", "received", "referral_invitation", "renewal_notice",
-    "renewal_run", "report_unopened", "restock", "review_request", "ten_orders", "ticket_followup",
-    "points_expiring", "referral_reward", "tier_ending", "tier_reached", "usage_drop", "win_back",
+    "low_score_followup", "mention_task", "onboarding", "payment_reminder", "points_expiring", "quarterly_nps",
+    "received", "referral_invitation", "referral_reward", "renewal_notice", "renewal_run", "report_unopened",
+    "restock", "review_request", "ten_orders", "ticket_followup", "tier_ending", "tier_reached", "usage_drop",
+    "win_back",
 }  # fmt: skip
 #: What need not be in a shop, and is off until it is: everybody else may leave a starter as it is.
 ON = {

@@ -6,11 +6,13 @@ One that cannot be read raises KeyError, TypeError, ValueError or AttributeError
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any
 
-from connectors.crm.hubspot_errors import SYSTEM
-from connectors.errors import Temporary
+import orjson
+
+from connectors.crm import hubspot_wire as wire
+from connectors.crm.hubspot_wire import Columns, Failure, Inline, Target
 from connectors.records import Link
 
 #: A JSON object as it came; it goes no further than the function that reads it.
@@ -32,26 +34,31 @@ INLINE_TYPES = {
 }
 
 
-class Row(NamedTuple):
-    """One object as HubSpot tells it: every value is text."""
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """What a page tells of its objects' associations with one kind of others."""
 
-    id: str
-    properties: Mapping[str, str | None]
-    created_at: str | None
-    #: When it was last modified, or archived, as HubSpot writes it.
-    updated_at: str
-    #: By the other object's table; a table that is missing here was not told in full.
+    #: By the object's id; whoever has none is not in it.
     links: Mapping[str, tuple[Link, ...]]
+    #: Objects whose associations it does not tell in full.
+    untold: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """One page of objects; `after` asks for the next one, None after the last."""
+    """One page of objects, told in columns; `after` asks for the next one, None after the last."""
 
-    rows: Sequence[Row]
+    ids: Sequence[str]
+    #: By the property's name: each object's text.
+    properties: Mapping[str, Sequence[str | None]]
     after: str | None
+    created_at: Sequence[str | None]
+    #: When each was last modified, or archived, as HubSpot writes it.
+    touched_at: Sequence[str] = ()
     #: Entries without an id.
     unreadable: int = 0
+    #: By the others' table; of a table that is missing here it tells nothing.
+    linked: Mapping[str, Linked] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,86 +90,113 @@ class Associations:
     after: str | None
 
 
+class InPart(Exception):
+    """Some of a batch failed, for a reason of the moment."""
+
+
 def in_order(links: Iterable[Link]) -> tuple[Link, ...]:
     """The primary one first, then by age, so that the same links always read the same."""
     return tuple(sorted(links, key=lambda link: (not link.is_primary, len(link.id), link.id, link.label or "")))
 
 
-def rows(answer: Answer, links: Sequence[str] = ()) -> Rows:
-    told, nothing = answer["results"], dict.fromkeys(links, ())
-    read = [_row(one, links, nothing) for one in told if isinstance(one, dict) and one.get("id")]
-    return Rows(read, _after(answer), len(told) - len(read))
+def rows(raw: bytes, names: tuple[str, ...], links: Sequence[str] = ()) -> Rows:
+    """`names`: of the properties; `links`: the tables whose associations were asked for."""
+    told, columns, unreadable = wire.page(raw, names)
+    _but_absence(told.errors)
+    touched = [
+        archived or updated or "" for archived, updated in zip(columns.archived_at, columns.updated_at, strict=True)
+    ]
+    linked = {to: _linked(columns, to) for to in links}
+    return Rows(columns.ids, columns.properties, told.after, columns.created_at, touched, unreadable, linked)
 
 
-def found(answer: Answer) -> Rows:
+def found(raw: bytes, names: tuple[str, ...]) -> Rows:
     """A search's page: whoever has the last id may ask for what is above it, as long as the total promises more.
 
     Raises ValueError where the ids do not rise: what was passed over would never be asked for again.
     """
-    page = rows(answer)
-    ids = [int(row.id) for row in page.rows]
+    told, columns, unreadable = wire.page(raw, names)
+    _but_absence(told.errors)
+    ids = list(map(int, columns.ids))
     if ids != sorted(ids):
         raise ValueError("a search that is not in the order of ids")
-    more = ids and (page.after is not None or int(answer.get("total", 0)) > len(ids))
-    return Rows(page.rows, str(ids[-1]) if more else None, page.unreadable)
+    more = ids and (told.after is not None or told.total > len(ids))
+    after = columns.ids[-1] if more else None
+    return Rows(columns.ids, columns.properties, after, columns.created_at, unreadable=unreadable)
 
 
-def _row(one: Answer, links: Sequence[str], nothing: Mapping[str, tuple[Link, ...]]) -> Row:
-    told = one.get("associations")
-    return Row(
-        str(one["id"]),
-        _texts(one.get("properties") or {}),
-        one.get("createdAt"),
-        one.get("archivedAt") or one.get("updatedAt") or "",
-        _all_inline(told, links) if told else nothing,
+def together(pages: Sequence[Rows]) -> Rows:
+    """Several searches' pages as one."""
+    first, *_ = pages
+    return Rows(
+        [id for page in pages for id in page.ids],
+        {name: [text for page in pages for text in page.properties[name]] for name in first.properties},
+        pages[-1].after,
+        [at for page in pages for at in page.created_at],
+        unreadable=sum(page.unreadable for page in pages),
     )
 
 
-def _all_inline(told: Mapping[str, Answer], links: Sequence[str]) -> Mapping[str, tuple[Link, ...]]:
-    return {to: all_of_them for to in links if (all_of_them := _inline(told.get(to))) is not None}
+def batch(raw: bytes) -> Mapping[str, Mapping[str, str | None]]:
+    """The properties by the object's id."""
+    told = wire.objects(raw)
+    _but_absence(told.errors)
+    return {row.id: row.properties for row in told.results}
 
 
-def _texts(properties: Mapping[str, Any]) -> Mapping[str, str | None]:
-    """The values as documented: text or nothing; JSON's own numbers and truths are written as HubSpot writes them."""
-    if TEXT_OR_NOTHING.issuperset(map(type, properties.values())):
-        return properties
-    return {name: value if type(value) in TEXT_OR_NOTHING else str(value).lower() for name, value in properties.items()}
+def _linked(columns: Columns, to: str) -> Linked:
+    links: dict[str, tuple[Link, ...]] = {}
+    untold: list[str] = []
+    for id, told in zip(columns.ids, columns.associations, strict=True):
+        inline = told and told.get(to)
+        if inline:
+            all_of_them = _inline(inline)
+            if all_of_them is None:
+                untold.append(id)
+            else:
+                links[id] = all_of_them
+    return Linked(links, untold)
 
 
-TEXT_OR_NOTHING = frozenset({str, type(None)})
-
-
-def _inline(told: Answer | None) -> tuple[Link, ...] | None:
+def _inline(told: Inline) -> tuple[Link, ...] | None:
     """A listing's associations of one object; None where they do not tell all."""
-    if told is None:
-        return ()
-    if _after(told):
+    if told.after:
         return None
     primaries: dict[str, bool] = {}
-    for one in told.get("results") or ():
-        primary = INLINE_TYPES.get(one.get("type"))
+    for one in told.results or ():
+        primary = INLINE_TYPES.get(one.type or "")
         if primary is None:
             return None
-        id = str(one["id"])
+        id = str(one.id)
         primaries[id] = primaries.get(id, False) or primary
     return in_order(Link(id, is_primary=primary) for id, primary in primaries.items())
 
 
-def _labelled(target: Answer) -> Iterator[Link]:
-    """An association once for each of the account's own labels; HubSpot's own types have none or "Primary"."""
-    id, names = str(target["toObjectId"]), {one.get("label") for one in target.get("associationTypes") or ()}
-    for label in sorted(names - {None, "", "Primary"}) or [None]:
-        yield Link(id, label=label, is_primary="Primary" in names)
-
-
-def associations(answer: Answer) -> Sequence[Associations]:
+def associations(raw: bytes) -> Sequence[Associations]:
+    told = wire.associations(raw)
+    _but_absence(told.errors)
     return [
-        Associations(str(one["from"]["id"]), [link for target in one["to"] for link in _labelled(target)], _after(one))
-        for one in answer["results"]
+        Associations(str(one.origin.id), [link for target in one.to for link in _labelled(target)], one.after)
+        for one in told.results
     ]
 
 
-def properties(answer: Answer) -> Sequence[Property]:
+def _labelled(target: Target) -> Iterator[Link]:
+    """An association once for each of the account's own labels; HubSpot's own types have none or "Primary"."""
+    id, names = str(target.to_object_id), {one.label for one in target.association_types or ()}
+    own: Sequence[str | None] = sorted(name for name in names if name and name != "Primary")
+    for label in own or [None]:
+        yield Link(id, label=label, is_primary="Primary" in names)
+
+
+def _but_absence(failures: Sequence[Failure] | None) -> None:
+    """A batch answers 207 when some of it failed. Raises InPart, save where something is only not there."""
+    for one in failures or ():
+        if not one.is_absence:
+            raise InPart(str(one.message or one.category or "no reason given"))
+
+
+def properties(raw: bytes) -> Sequence[Property]:
     return [
         Property(
             one["name"],
@@ -171,18 +205,21 @@ def properties(answer: Answer) -> Sequence[Property]:
             not one.get("hubspotDefined", False),
             bool((one.get("modificationMetadata") or {}).get("readOnlyValue")),
         )
-        for one in answer["results"]
+        for one in _results(orjson.loads(raw))
     ]
 
 
-def owners(answer: Answer) -> tuple[Sequence[tuple[str, str]], str | None]:
-    return [(str(one["id"]), one["email"]) for one in answer["results"] if one.get("email")], _after(answer)
+def owners(raw: bytes) -> tuple[Sequence[tuple[str, str]], str | None]:
+    answer = orjson.loads(raw)
+    after = ((answer.get("paging") or {}).get("next") or {}).get("after")
+    told = [(str(one["id"]), one["email"]) for one in _results(answer) if one.get("email")]
+    return told, None if after is None else str(after)
 
 
-def stages(answer: Answer) -> Mapping[tuple[str, str], Stage]:
+def stages(raw: bytes) -> Mapping[tuple[str, str], Stage]:
     return {
         (str(pipeline["id"]), str(stage["id"])): _stage(stage.get("metadata") or {})
-        for pipeline in answer["results"]
+        for pipeline in _results(orjson.loads(raw))
         for stage in pipeline.get("stages") or ()
     }
 
@@ -192,9 +229,19 @@ def _stage(metadata: Answer) -> Stage:
     return Stage(is_closed=closed, is_won=closed and str(metadata.get("probability")) in ("1.0", "1"))
 
 
-def _after(answer: Answer) -> str | None:
-    after = ((answer.get("paging") or {}).get("next") or {}).get("after")
-    return None if after is None else str(after)
+def total(raw: bytes) -> int:
+    return int(orjson.loads(raw)["total"])
+
+
+def is_there(raw: bytes) -> bool:
+    return bool(orjson.loads(raw)["id"])
+
+
+def _results(answer: Answer) -> Sequence[Any]:
+    told = answer["results"]
+    if not isinstance(told, list):
+        raise TypeError("results are no list")
+    return told
 
 
 def several(value: Any) -> Sequence[Any]:
@@ -207,11 +254,3 @@ def words(error: Answer) -> str:
     told = [str(error.get("message") or error.get("category") or "no reason given")]
     told += [str(one["message"]) for one in error.get("errors") or () if one.get("message")]
     return " ".join(dict.fromkeys(told))
-
-
-def no_error_but_absence(answer: Answer, what: str) -> None:
-    """A batch answers 207 when some of it failed: that an object is gone or has no associations is no failure."""
-    for error in answer.get("errors") or ():
-        if error.get("category") != "OBJECT_NOT_FOUND" and "NO_ASSOCIATIONS_FOUND" not in str(error.get("subCategory")):
-            words = error.get("message") or error.get("category") or "no reason given"
-            raise Temporary(f"{what}: {words}", system=SYSTEM, status=207)

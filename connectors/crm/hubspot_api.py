@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
+from itertools import compress
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import quote_plus, urlencode, urlsplit
 
@@ -17,7 +19,7 @@ from hubspot import HubSpot
 from hubspot.crm.objects.exceptions import ApiException
 
 from connectors.crm import hubspot_answers as answers
-from connectors.crm.hubspot_answers import Answer, Property, Rows, Stage, in_order
+from connectors.crm.hubspot_answers import Answer, InPart, Property, Rows, Stage, in_order
 from connectors.crm.hubspot_errors import SYSTEM, Lost, certain, refusal
 from connectors.crm.hubspot_paths import path_of
 from connectors.crm.hubspot_quota import Quota
@@ -87,8 +89,9 @@ class HubSpotApi:
         if links:
             query.append(("associations", ",".join(links)))
         whole = sum(len(name) + 12 for name in properties) > LONGEST_QUERY
-        query += [("properties", name) for name in (("hs_object_id",) if whole else properties)]
-        page = self._ask("GET", "objects", table, query=query, read=partial(answers.rows, links=links))
+        names = ("hs_object_id",) if whole else tuple(properties)
+        query += [("properties", name) for name in names]
+        page = self._ask("GET", "objects", table, query=query, read=partial(answers.rows, names=names, links=links))
         return self._completed(table, page, properties) if whole else page
 
     def changed(
@@ -100,6 +103,7 @@ class HubSpotApi:
         objects than that with one and the same time.
         """
         whole = sum(len(name) + 4 for name in properties) + 500 > LONGEST_SEARCH
+        names = ("hs_object_id",) if whole else tuple(properties)
         body = {
             "filterGroups": [
                 {
@@ -111,10 +115,10 @@ class HubSpotApi:
                 }
             ],
             "sorts": [{"propertyName": "hs_object_id", "direction": "ASCENDING"}],
-            "properties": ["hs_object_id"] if whole else list(properties),
+            "properties": names,
             "limit": SEARCH_PAGE,
         }
-        page = self._ask("POST", "search", table, body=body, bucket="search", read=answers.found)
+        page = self._ask("POST", "search", table, body=body, bucket="search", read=partial(answers.found, names=names))
         return self._completed(table, page, properties) if whole else page
 
     def links(self, table: str, to: str, ids: Iterable[str]) -> Mapping[str, tuple[Link, ...]]:
@@ -135,9 +139,7 @@ class HubSpotApi:
         for start in range(0, len(ids), OBJECT_BATCH):
             batch = [{"id": id} for id in ids[start : start + OBJECT_BATCH]]
             body = {"inputs": batch, "properties": list(names)}
-            told |= {
-                row.id: row.properties for row in self._ask("POST", "batch", table, body=body, read=answers.rows).rows
-            }
+            told |= self._ask("POST", "batch", table, body=body, read=answers.batch)
         return told
 
     def is_erased(self, table: str, id: str) -> bool:
@@ -151,7 +153,7 @@ class HubSpotApi:
         path = path_of("object", self._version, table=table, to=id)
         send = partial(self._send, "GET", path, self._signed(), query=[("archived", archived)])
         try:
-            return self._caller.call(partial(self._once, f"GET {path}", send, _has_id, parts=True), bucket="general")
+            return self._caller.call(partial(self._once, f"GET {path}", send, answers.is_there), bucket="general")
         except Permanent as error:
             if error.status != 404:
                 raise
@@ -181,16 +183,23 @@ class HubSpotApi:
 
     def _completed(self, table: str, page: Rows, properties: Sequence[str]) -> Rows:
         """The same page with all properties, where their names do not fit a URL or a search."""
-        told = self.read(table, [row.id for row in page.rows], properties)
+        told = self.read(table, page.ids, properties)
         # What went missing between the two questions was archived: the next full listing tells.
-        rows = [row._replace(properties=told[row.id]) for row in page.rows if row.id in told]
-        return Rows(rows, page.after, page.unreadable)
+        there = [id in told for id in page.ids]
+        ids = list(compress(page.ids, there))
+        return replace(
+            page,
+            ids=ids,
+            properties={name: [told[id].get(name) for id in ids] for name in properties},
+            created_at=list(compress(page.created_at, there)),
+            touched_at=list(compress(page.touched_at, there)),
+        )
 
     def total(self, table: str, modified: str | None = None, *, since_ms: int = 0) -> int:
         """How many objects there are, or were modified since; a search tells the total even beyond its 10,000."""
         since = [{"propertyName": modified, "operator": "GTE", "value": str(since_ms)}] if modified else []
         body = {"filterGroups": [{"filters": since}] if since else [], "properties": ["hs_object_id"], "limit": 1}
-        return self._ask("POST", "search", table, body=body, bucket="search", read=lambda told: int(told["total"]))
+        return self._ask("POST", "search", table, body=body, bucket="search", read=answers.total)
 
     def write(self, question: str, table: str, body: Answer, *, read: Callable[[Answer], T], query: Query = ()) -> T:
         """Asks for something to be done. Raises Lost where nobody knows whether it was: it is not asked for twice."""
@@ -213,7 +222,7 @@ class HubSpotApi:
         question: str,
         table: str,
         *,
-        read: Callable[[Answer], T],
+        read: Callable[[bytes], T],
         to: str = "",
         query: Query = (),
         body: Answer | None = None,
@@ -229,22 +238,18 @@ class HubSpotApi:
 
     def _once_only(self, request: str, send: Send, read: Callable[[Answer], T]) -> T:
         try:
-            return self._once(request, send, read, parts=True)
+            return self._once(request, send, lambda raw: read(orjson.loads(raw)))
         except Temporary as error:
             if certain(error):
                 raise
             raise Lost(error.words, system=SYSTEM, request=error.request, status=error.status) from error
 
-    def _once(self, request: str, send: Send, read: Callable[[Answer], T], *, parts: bool = False) -> T:
-        """`parts`: the answer tells of each part of a batch what became of it, and `read` looks at them."""
+    def _once(self, request: str, send: Send, read: Callable[[bytes], T]) -> T:
         raw, kind = self._raw(request, send)
         try:
-            answer = orjson.loads(raw)
-            if not parts:
-                if not isinstance(answer["results"], list):
-                    raise TypeError("results are no list")
-                answers.no_error_but_absence(answer, request)
-            return read(answer)
+            return read(raw)
+        except InPart as error:
+            raise Temporary(f"{request}: {error}", system=SYSTEM, status=207) from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             # An edge's maintenance page comes with status 200, and the SDK would take it for an empty answer.
             said = raw[:60].decode("utf-8", "replace")
@@ -291,10 +296,6 @@ class HubSpotApi:
 
 #: Every page asks for the same properties.
 _quoted = lru_cache(4_096)(quote_plus)
-
-
-def _has_id(told: Answer) -> bool:
-    return bool(told["id"])
 
 
 class Marks:

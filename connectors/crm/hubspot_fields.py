@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from zoneinfo import available_timezones
 
 from connectors.base import SetAside
-from connectors.crm.hubspot_answers import Property, Row
+from connectors.crm.hubspot_answers import Property, Rows
 from connectors.records import BY_TABLE, CustomValue, FieldType, columns
 
 #: What stands in a field unless `fields:` names another property.
@@ -65,7 +65,7 @@ STANDARD: Mapping[str, Mapping[str, str]] = {
 ALSO_READ: Mapping[str, Sequence[str]] = {
     "contacts": ("hs_merged_object_ids", "hs_calculated_merged_vids"),
     "companies": ("domain",),
-    "deals": ("hs_is_closed", "hs_is_closed_won"),
+    "deals": ("pipeline", "hs_is_closed", "hs_is_closed_won"),
     "order_lines": ("name", "hs_product_id"),
     "tickets": (),
     "surveys": ("hs_survey_id",),
@@ -77,7 +77,11 @@ NOT_MAPPED = frozenset(
 )
 
 Convert = Callable[[str], Any]
-
+Values = dict[str, Any]
+Custom = dict[str, CustomValue]
+Texts = dict[str, str]
+#: An object's id, what its columns and custom fields hold, and what was read besides; what is not there has no value.
+Read: TypeAlias = "tuple[str, Values, Custom, Texts]"
 
 #: A property, our field, and the conversion; None: text as it is.
 Reading: TypeAlias = "tuple[str, str, Convert | None]"
@@ -95,28 +99,49 @@ class Fields:
     #: Asked for besides.
     also: Sequence[str] = ()
     #: Everything to ask for.
-    properties: Sequence[str] = field(init=False)
+    properties: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         read = [name for name, _, _ in (*self.columns, *self.custom)]
-        object.__setattr__(self, "properties", tuple(dict.fromkeys([*read, *ALSO_READ[self.table], *self.also])))
+        object.__setattr__(self, "properties", tuple(dict.fromkeys([*read, *self._besides])))
 
-    def read(self, row: Row) -> tuple[dict[str, Any], dict[str, CustomValue], list[SetAside]]:
-        """The row's columns and custom fields that have a value, and those whose value makes no sense."""
-        told = row.properties.get
-        values: dict[str, Any] = {}
-        custom: dict[str, CustomValue] = {}
+    @property
+    def _besides(self) -> Sequence[str]:
+        return [*ALSO_READ[self.table], *self.also]
+
+    def read(self, rows: Rows) -> tuple[list[Read], list[SetAside]]:
+        """The rows, each with those of its fields that have a value, and those whose value makes no sense."""
+        values: list[Values] = [{} for _ in rows.ids]
+        custom: list[Custom] = [{} for _ in rows.ids]
+        besides: list[Texts] = [{} for _ in rows.ids]
         aside: list[SetAside] = []
-        for kept, readings in ((values, self.columns), (custom, self.custom)):
-            for name, ours, convert in readings:
-                # A value that was cleared reads "", one that never was reads null.
-                if text := told(name):
-                    try:
-                        kept[ours] = text if convert is None else convert(text)
-                    except ValueError as error:
-                        words = f"is {error} (property {name})"
-                        aside.append(SetAside(f"{self.table}/{row.id}", ours, text, words))
-        return values, custom, aside
+        for reading in self.columns:
+            self._fill(values, rows, reading, aside)
+        for reading in self.custom:
+            self._fill(custom, rows, reading, aside)
+        for name in self._besides:
+            self._fill(besides, rows, (name, name, None), aside)
+        return list(zip(rows.ids, values, custom, besides, strict=True)), aside
+
+    def _fill(self, kept: Sequence[dict[str, Any]], rows: Rows, reading: Reading, aside: list[SetAside]) -> None:
+        """One field of all rows: a page is read column by column, at half of what row by row would cost."""
+        name, ours, convert = reading
+        texts = rows.properties[name]
+        # A value that was cleared reads "", one that never was reads null.
+        if not any(texts):
+            return
+        if convert is None:
+            for fields, text in zip(kept, texts, strict=True):
+                if text:
+                    fields[ours] = text
+            return
+        for id, fields, text in zip(rows.ids, kept, texts, strict=True):
+            if text:
+                try:
+                    fields[ours] = convert(text)
+                except ValueError as error:
+                    words = f"is {error} (property {name})"
+                    aside.append(SetAside(f"{self.table}/{id}", ours, text, words))
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +222,9 @@ def truth(text: str) -> bool:
 def moment(text: str) -> datetime:
     """ISO 8601 or epoch milliseconds, as aware UTC."""
     try:
-        parsed = EPOCH + timedelta(milliseconds=int(text)) if _is_epoch(text) else datetime.fromisoformat(text)
+        if text[4:5] != "-" and _is_epoch(text):
+            return EPOCH + timedelta(milliseconds=int(text))
+        parsed = datetime.fromisoformat(text)
         if parsed.tzinfo is UTC:
             return parsed
         return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)

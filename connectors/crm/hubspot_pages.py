@@ -6,16 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from connectors.base import Cursor, Forecast, Page, SetAside
-from connectors.crm.hubspot_answers import Row, Rows
-from connectors.crm.hubspot_fields import Fields, moment
+from connectors.crm.hubspot_answers import Linked, Rows, together
+from connectors.crm.hubspot_fields import Fields, Read, Values, moment
 from connectors.crm.hubspot_kinds import KINDS
 from connectors.crm.hubspot_place import Place, Stage
 from connectors.crm.hubspot_records import RECORDS, Account
 from connectors.errors import AuthFailed, Temporary
-from connectors.records import BY_TABLE, Link, Record, columns
+from connectors.records import BY_TABLE, Link, columns
 
 if TYPE_CHECKING:
     from connectors.crm.hubspot_api import HubSpotApi
@@ -107,7 +107,7 @@ class TablePages:
             self._absent.discard(self._table)
             if rows.after is None:
                 break
-            place = replace(place.moved(self._unmet(rows.after, met)), listed=place.listed + len(rows.rows))
+            place = replace(place.moved(self._unmet(rows.after, met)), listed=place.listed + len(rows.ids))
             yield replace(self._page(rows, place, listed=True), begins=begins)
             begins = False
         if not self._kind.archives:
@@ -123,13 +123,12 @@ class TablePages:
         while place.stage:
             rows = self._api.listed(self._kind.object, after=place.after, properties=("hs_object_id",), archived=True)
             place = place.moved(self._unmet(rows.after, met))
-            gone = [row.id for row in rows.rows]
             yield Page(
                 self._table,
                 (),
                 self._cursor(place),
-                deleted=gone,
-                kept=[row.id for row in rows.rows if row.updated_at >= lately],
+                deleted=rows.ids,
+                kept=[id for id, at in zip(rows.ids, rows.touched_at, strict=True) if at >= lately],
                 begins=False,
                 complete=not place.stage,
             )
@@ -138,9 +137,9 @@ class TablePages:
         while place.stage:
             rows = self._changed(place)
             place = place.moved(rows.after)
-            if self._lines and rows.rows and self._lines.table not in self._absent:
+            if self._lines and rows.ids and self._lines.table not in self._absent:
                 # Before the cursor moves: whoever is killed in between asks for both again.
-                yield self._lines.of_deals([row.id for row in rows.rows])
+                yield self._lines.of_deals(rows.ids)
             yield self._page(rows, place)
 
     def of_deals(self, deals: Sequence[str]) -> Page:
@@ -153,17 +152,19 @@ class TablePages:
             if error.status != 403:
                 raise
             return self._without(error)
-        rows = [Row(id, told[id], None, "", {"deals": (Link(deal),)}) for id, deal in whose.items() if id in told]
-        return replace(self._page(Rows(rows, None), self._places[self._table]), all_lines_of=deals)
+        ids = [id for id in whose if id in told]
+        texts = {name: [told[id].get(name) for id in ids] for name in self._fields.properties}
+        linked = {"deals": Linked({id: (Link(deal),) for id, deal in whose.items()})}
+        rows = Rows(ids, texts, None, [None] * len(ids), linked=linked)
+        return replace(self._page(rows, self._places[self._table]), all_lines_of=deals)
 
     def _changed(self, place: Place) -> Rows:
         """Several searches together, as many as one question for associations can follow."""
         assert place.begin is not None
         assert place.until is not None
-        found: list[Row] = []
-        unreadable = 0
+        found: list[Rows] = []
         above: str | None = place.after or "0"
-        while above is not None and len(found) < CHANGES_PAGE:
+        while above is not None and sum(len(page.ids) for page in found) < CHANGES_PAGE:
             page = self._api.changed(
                 self._kind.object,
                 self._kind.modified,
@@ -174,10 +175,9 @@ class TablePages:
             )
             if page.after is not None and int(page.after) <= int(above):
                 raise Temporary(f"the search of {self._table} does not get beyond id {above}", system="HubSpot")
-            found += page.rows
-            unreadable += page.unreadable
+            found.append(page)
             above = page.after
-        return Rows(found, above, unreadable)
+        return together(found)
 
     def _unmet(self, after: str | None, met: set[str | None]) -> str | None:
         """The next page's mark; one that was met would send us round for ever."""
@@ -187,44 +187,47 @@ class TablePages:
         return after
 
     def _page(self, rows: Rows, place: Place, *, listed: bool = False) -> Page:
-        links = {to: self._links(rows.rows, to) for to in self._kind.linked}
-        records: list[Record] = []
-        aside = [SetAside(f"{self._table}/?", "id", "", "an entry without an id")] * rows.unreadable
-        for row in rows.rows:
-            values, custom, faults = self._fields.read(row)
-            aside += faults
-            missing = self._missing(row, values)
-            if missing:
-                aside.append(missing)
-                continue
-            records += RECORDS[self._table](row, values, custom, links, self._account)
+        links = {to: self._links(rows, to) for to in self._kind.linked}
+        read, faults = self._fields.read(rows)
+        aside = [SetAside(f"{self._table}/?", "id", "", "an entry without an id")] * rows.unreadable + faults
+        whole = self._whole(read, rows.created_at, aside)
+        records = list(RECORDS[self._table](whole, links, self._account))
         warnings, self._warnings = [*self._warnings, *self._account.warnings], []
         self._account.warnings = []
-        overdue = {row.id for row in rows.rows if row.updated_at <= self._certain} if listed and self._certain else ()
+        touched = zip(rows.ids, rows.touched_at, strict=True) if listed and self._certain else ()
         return Page(
             self._table,
             records,
             self._cursor(place),
             set_aside=aside,
             warnings=warnings,
-            overdue=frozenset(overdue),
+            overdue=frozenset(id for id, at in touched if at <= self._certain),
         )
 
-    def _missing(self, row: Row, values: dict[str, Any]) -> SetAside | None:
+    def _whole(self, told: Sequence[Read], created: Sequence[str | None], aside: list[SetAside]) -> Iterator[Read]:
+        """The rows that are records; of the others, why they are none."""
+        for read, at in zip(told, created, strict=True):
+            missing = self._missing(read[0], read[1], at or "")
+            if missing:
+                aside.append(missing)
+            else:
+                yield read
+
+    def _missing(self, id: str, values: Values, created: str) -> SetAside | None:
         """Why the row is no record. When it was created is told in two places."""
         if self._needs_created and "created_at" not in values:
             try:
-                values["created_at"] = moment(row.created_at or "")
+                values["created_at"] = moment(created)
             except ValueError as error:
-                return SetAside(f"{self._table}/{row.id}", "created_at", row.created_at or "", f"is {error}")
+                return SetAside(f"{self._table}/{id}", "created_at", created, f"is {error}")
         if self._table == "deals" and "stage" not in values:
-            return SetAside(f"deals/{row.id}", "stage", "", "a deal needs a stage")
+            return SetAside(f"deals/{id}", "stage", "", "a deal needs a stage")
         return None
 
-    def _links(self, rows: Sequence[Row], to: str) -> Mapping[str, tuple[Link, ...]]:
-        told = {row.id: row.links[to] for row in rows if to in row.links}
-        untold = [row.id for row in rows if to not in row.links]
-        return {**told, **self._api.links(self._kind.object, to, untold)}
+    def _links(self, rows: Rows, to: str) -> Mapping[str, tuple[Link, ...]]:
+        """Each object's; one that has none is not in it."""
+        told = rows.linked.get(to) or Linked({}, rows.ids)
+        return {**told.links, **self._api.links(self._kind.object, to, told.untold)}
 
     def _cursor(self, place: Place) -> Cursor:
         self._places[self._table] = place

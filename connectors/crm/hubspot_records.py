@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from connectors.crm.hubspot_answers import Row, Stage
-from connectors.crm.hubspot_fields import opted_out_of
+from connectors.crm.hubspot_answers import Stage
+from connectors.crm.hubspot_fields import Read, Texts, opted_out_of
 from connectors.errors import AuthFailed
-from connectors.records import Company, Contact, CustomValue, Deal, Link, OrderLine, Record, Survey, Ticket
+from connectors.records import Company, Contact, Deal, Link, OrderLine, Record, Survey, Ticket
 
 if TYPE_CHECKING:
     from connectors.crm.hubspot_api import HubSpotApi
@@ -34,9 +34,9 @@ class Account:
         self._is_of_before = True
         return self
 
-    def opted_out_of(self, contact: Row) -> tuple[str, ...]:
+    def opted_out_of(self, contact: Texts) -> tuple[str, ...]:
         """The topics of ours that the contact wants no mail about."""
-        return tuple(topic for topic, name in self.topics.items() if contact.properties.get(name) == "true")
+        return tuple(topic for topic, name in self.topics.items() if contact.get(name) == "true")
 
     def owner(self, id: str) -> str:
         """The owner's address; the id where HubSpot does not tell."""
@@ -44,15 +44,15 @@ class Account:
             self._forget_what_was_before()
         return self._owners.get(id, id)
 
-    def deal_stage(self, deal: Row, stage: str) -> tuple[bool, bool]:
+    def deal_stage(self, deal: Texts, stage: str) -> tuple[bool, bool]:
         """Whether the deal is closed, and won; a stage that was removed leaves it to the deal's own properties."""
-        place = deal.properties.get("pipeline") or "", stage
+        place = deal.get("pipeline", ""), stage
         if place not in self._stages:
             self._forget_what_was_before()
         known = self._stages.get(place)
         if known is not None:
             return known.is_closed, known.is_won
-        return deal.properties.get("hs_is_closed") == "true", deal.properties.get("hs_is_closed_won") == "true"
+        return deal.get("hs_is_closed") == "true", deal.get("hs_is_closed_won") == "true"
 
     def _forget_what_was_before(self) -> None:
         if self._is_of_before:
@@ -78,90 +78,79 @@ class Account:
             return {}
 
 
-Values = dict[str, Any]
 Linked = Mapping[str, Mapping[str, tuple[Link, ...]]]
 
 
-def _contacts(
-    row: Row, values: Values, custom: Mapping[str, CustomValue], links: Linked, account: Account
-) -> list[Record]:
-    """The contact, and a stone for every one that was merged into it: those answer to no question any more."""
-    companies = links["companies"].get(row.id, ())
-    if "owner" in values:
-        values["owner"] = account.owner(values["owner"])
-    if companies:
-        values["company_id"], values["companies"] = companies[0].id, companies
-    if account.topics:
-        values["opted_out_of"] = account.opted_out_of(row)
-    values["contact_id"], values["custom"] = row.id, custom
-    contact = Contact(**values)
-    if not (merged := _merged_ids(row)):
-        return [contact]
-    return [contact, *(Contact(contact_id=id, merged_into=row.id, created_at=contact.created_at) for id in merged)]
+def _contacts(told: Iterable[Read], links: Linked, account: Account) -> Iterator[Record]:
+    """The contacts, and a stone for every one that was merged into it: those answer to no question any more."""
+    companies = links["companies"]
+    for id, values, custom, besides in told:
+        if "owner" in values:
+            values["owner"] = account.owner(values["owner"])
+        if of := companies.get(id):
+            values["company_id"], values["companies"] = of[0].id, of
+        if account.topics:
+            values["opted_out_of"] = account.opted_out_of(besides)
+        values["contact_id"], values["custom"] = id, custom
+        contact = Contact(**values)
+        yield contact
+        for merged in _merged_ids(id, besides) if besides else ():
+            yield Contact(contact_id=merged, merged_into=id, created_at=contact.created_at)
 
 
-def _companies(
-    row: Row, values: Values, custom: Mapping[str, CustomValue], links: Linked, account: Account
-) -> list[Record]:
-    if "owner" in values:
-        values["owner"] = account.owner(values["owner"])
-    # HubSpot makes companies out of e-mail domains; those have no name yet.
-    values.setdefault("name", row.properties.get("domain") or row.id)
-    return [Company(company_id=row.id, custom=custom, **values)]
+def _companies(told: Iterable[Read], links: Linked, account: Account) -> Iterator[Record]:
+    for id, values, custom, besides in told:
+        if "owner" in values:
+            values["owner"] = account.owner(values["owner"])
+        # HubSpot makes companies out of e-mail domains; those have no name yet.
+        values.setdefault("name", besides.get("domain") or id)
+        yield Company(company_id=id, custom=custom, **values)
 
 
-def _deals(
-    row: Row, values: Values, custom: Mapping[str, CustomValue], links: Linked, account: Account
-) -> list[Record]:
-    contacts, companies = links["contacts"].get(row.id, ()), links["companies"].get(row.id, ())
-    closed, won = account.deal_stage(row, values["stage"])
-    if "owner" in values:
-        values["owner"] = account.owner(values["owner"])
-    if not closed:
-        # The close date of an open deal is a guess, the end of the month by default.
-        values.pop("closed_at", None)
-    return [
-        Deal(
-            deal_id=row.id,
+def _deals(told: Iterable[Read], links: Linked, account: Account) -> Iterator[Record]:
+    for id, values, _, besides in told:
+        contacts, companies = links["contacts"].get(id, ()), links["companies"].get(id, ())
+        closed, won = account.deal_stage(besides, values["stage"])
+        if "owner" in values:
+            values["owner"] = account.owner(values["owner"])
+        if not closed:
+            # The close date of an open deal is a guess, the end of the month by default.
+            values.pop("closed_at", None)
+        yield Deal(
+            deal_id=id,
             contact_id=contacts[0].id if contacts else None,
             company_id=companies[0].id if companies else None,
             contacts=contacts,
             is_won=won,
             **values,
         )
-    ]
 
 
-def _order_lines(
-    row: Row, values: Values, custom: Mapping[str, CustomValue], links: Linked, account: Account
-) -> list[Record]:
+def _order_lines(told: Iterable[Read], links: Linked, account: Account) -> Iterator[Record]:
     """What was sold, by the deal it was sold in; a line of no deal is a draft."""
-    deals = links["deals"].get(row.id, ())
-    named = values.pop("sku", None) or row.properties.get("name") or row.properties.get("hs_product_id")
-    if not deals or named is None or "unit_price" not in values:
-        return []
-    return [OrderLine(order_id=deals[0].id, sku=named, units=values.pop("units", Decimal(1)), **values)]
+    for id, values, _, besides in told:
+        deals = links["deals"].get(id, ())
+        named = values.pop("sku", None) or besides.get("name") or besides.get("hs_product_id")
+        if deals and named is not None and "unit_price" in values:
+            yield OrderLine(order_id=deals[0].id, sku=named, units=values.pop("units", Decimal(1)), **values)
 
 
-def _tickets(
-    row: Row, values: Values, custom: Mapping[str, CustomValue], links: Linked, account: Account
-) -> list[Record]:
+def _tickets(told: Iterable[Read], links: Linked, account: Account) -> Iterator[Record]:
     """A ticket of nobody's concerns nobody."""
-    contacts = links["contacts"].get(row.id, ())
-    return [Ticket(ticket_id=row.id, contact_id=contacts[0].id, **values)] if contacts else []
+    for id, values, _, _ in told:
+        if contacts := links["contacts"].get(id, ()):
+            yield Ticket(ticket_id=id, contact_id=contacts[0].id, **values)
 
 
-def _surveys(
-    row: Row, values: Values, custom: Mapping[str, CustomValue], links: Linked, account: Account
-) -> list[Record]:
-    """An answer to a survey whose score means something; surveys of the account's own invention have none."""
-    kind = values.pop("kind", "").lower()
-    if kind not in account.scales or "contact_id" not in values:
-        return []
-    return [Survey(response_id=row.id, kind=kind, scale=account.scales[kind], **values)]
+def _surveys(told: Iterable[Read], links: Linked, account: Account) -> Iterator[Record]:
+    """Answers to surveys whose score means something; surveys of the account's own invention have none."""
+    for id, values, _, _ in told:
+        kind = values.pop("kind", "").lower()
+        if kind in account.scales and "contact_id" in values:
+            yield Survey(response_id=id, kind=kind, scale=account.scales[kind], **values)
 
 
-RECORDS: Mapping[str, Callable[[Row, Values, Mapping[str, CustomValue], Linked, Account], list[Record]]] = {
+RECORDS: Mapping[str, Callable[[Iterable[Read], Linked, Account], Iterator[Record]]] = {
     "contacts": _contacts,
     "companies": _companies,
     "deals": _deals,
@@ -171,11 +160,8 @@ RECORDS: Mapping[str, Callable[[Row, Values, Mapping[str, CustomValue], Linked, 
 }
 
 
-def _merged_ids(row: Row) -> list[str]:
+def _merged_ids(id: str, contact: Texts) -> list[str]:
     """`1;2`, and with the moment of the merge `1:1700000000000;2:1700000000000`."""
-    told = row.properties.get
-    ids_alone, ids_and_moments = told("hs_merged_object_ids"), told("hs_calculated_merged_vids")
-    if not (ids_alone or ids_and_moments):
-        return []
-    ids = (part.split(":")[0].strip() for part in f"{ids_alone or ''};{ids_and_moments or ''}".split(";"))
-    return [id for id in dict.fromkeys(ids) if id.isdigit() and id != row.id]
+    told = f"{contact.get('hs_merged_object_ids', '')};{contact.get('hs_calculated_merged_vids', '')}"
+    ids = (part.split(":")[0].strip() for part in told.split(";"))
+    return [merged for merged in dict.fromkeys(ids) if merged.isdigit() and merged != id]

@@ -5,7 +5,6 @@ Every question here only reads, POST or not, so each may be asked again after an
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -32,9 +31,6 @@ Query: TypeAlias = "Sequence[tuple[str, str]]"
 Send: TypeAlias = "Callable[[], urllib3.BaseHTTPResponse]"
 
 LIST_PAGE, SEARCH_PAGE, OBJECT_BATCH, ASSOCIATION_BATCH = 100, 200, 100, 1_000
-
-#: The SDK leaves 80,000 objects that stay to the end: not to be gone through, 50 ms each time, in search of garbage.
-gc.freeze()
 
 #: What a URL or a search (3,000 characters) has room for, names of properties and all.
 LONGEST_QUERY, LONGEST_SEARCH = 6_000, 2_900

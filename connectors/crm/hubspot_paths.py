@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote
 
 #: What is asked in unless the settings say otherwise, and what they may say.
@@ -50,6 +51,7 @@ PATHS: Mapping[str, Paths] = {
 }
 
 
+@lru_cache(1_024)
 def path_of(question: str, version: str, *, table: str = "", to: str = "") -> str:
     """The path as that version of the API knows it."""
     paths = PATHS[question]

@@ -15,6 +15,7 @@ class Stored:
     #: The numbers of all its rows in the store, the unchanged ones too.
     numbers: Sequence[int]
     new: int
+    #: Without those that say nothing else than what we have told the source.
     changed: int
     aside: Sequence[SetAside] = ()
     #: Ids at the source of those that are new or say something else than before.
@@ -44,6 +45,8 @@ class Reconciled:
     deleted: int = 0
     #: People whom the source has erased for good, and who are erased here too.
     erased: int = 0
+    #: Rows that are gone and were not deleted, because they are too many.
+    held_back: int = 0
 
     def __str__(self) -> str:
         told = (
@@ -51,6 +54,7 @@ class Reconciled:
             (self.erased, "erased for good"),
             (self.merged, "merged"),
             (self.missed, "missed by the syncs before"),
+            (self.held_back, "gone and not deleted yet"),
         )
         return ", ".join(f"{count:,} {what}" for count, what in told if count)
 

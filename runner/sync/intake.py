@@ -133,6 +133,7 @@ class Intake:
                 self._merged[table],
                 counts.deleted,
                 self._erased_people if table == Contact.table else 0,
+                self.synced.held_back.get(table, 0),
             )
             for table, counts in self.synced.tables.items()
         }

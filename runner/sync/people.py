@@ -17,6 +17,7 @@ from runner.sync.bulk import update_rows
 from runner.sync.consent import ANSWERS, Word, keep_words
 from runner.sync.counts import Stored
 from runner.sync.derive import derive
+from runner.sync.echo import differing, told_by_us
 from runner.sync.joining import join
 from runner.sync.mapped import fills
 from runner.sync.matching import doubt, recognise, value_of
@@ -98,7 +99,15 @@ def store_contacts(connection: sa.Connection, store: Store, pull: Pull, rows: Se
     apart = _join(connection, store, pull, told, person)
     aside = [*faults, *matches.doubtful, *rings, *apart]
     news = frozenset(each.source_id for each in told)
-    return Stored([*unchanged, *numbers.values()], new, len(told) - new, aside, news, gone)
+    changed = len(told) - new - _echoed(connection, pull, told, person)
+    return Stored([*unchanged, *numbers.values()], new, changed, aside, news, gone)
+
+
+def _echoed(connection: sa.Connection, pull: Pull, told: Sequence[_Told], person: Mapping[str, int]) -> int:
+    """How many say nothing else than what we have told them."""
+    said = {e.source_id: differing(e.known.fields, e.fields) for e in told if e.known and e.known.fields is not None}
+    ours = told_by_us(connection, pull, {person[source_id] for source_id in said})
+    return sum(bool(of) and of.items() <= ours.get(person[id], {}).items() for id, of in said.items())
 
 
 def _join(

@@ -159,6 +159,26 @@ def test_our_own_writes_do_not_come_back_as_changes(company: Company) -> None:
     assert company.world.rows(sa.select(changed_contacts)) == []
 
 
+def test_the_sync_counts_no_change_where_it_reads_what_we_wrote(
+    tmp_path: Path, database: str, hubspot: LoopbackHubSpot
+) -> None:
+    company = Company(tmp_path, database, hubspot)
+    with closing(company.world):
+        hubspot.define("contacts", "plan")
+        company.does("update_contact: {set: {plan: gold, country: PL}}")
+        no = {"reason": "unsubscribed", "source": "link", "at": company.world.now, "contact_id": 1}
+        with company.world.store.write() as connection:
+            connection.execute(sa.insert(suppressions).values(**no))
+        read = [company.later(minutes=5).synced[0].tables["contacts"] for _ in range(3)]
+        assert (hubspot.opted_out, hubspot.found("contacts", company.ann)["plan"]) == (
+            [("ann@acme.example", None)],
+            "gold",
+        )
+        assert [(counts.read, counts.changed) for counts in read] == [(1, 0), (1, 0), (0, 0)]
+        hubspot.change("contacts", company.ann, plan="silver")
+        assert company.later(minutes=5).synced[0].tables["contacts"].changed == 1
+
+
 def test_a_lost_answer_is_settled_by_looking(on_both: Company) -> None:
     on_both.hubspot.inject("502 after", path="batch/create")
     on_both.does("add_note: {body: Hello}")

@@ -63,6 +63,20 @@ def test_explain_foretells_what_the_account_does_not_have(world: World, hubspot:
     assert len(hubspot.requests) == 1 + 2 + told.calls  # the properties to foretell by, the searches, and all of it
 
 
+def test_a_night_that_holds_deletions_back_says_so_and_not_that_nothing_was_missed(
+    world: World, hubspot: LoopbackHubSpot
+) -> None:
+    people = hubspot.contacts(40, at=utc("2026-01-01 00:00"))
+    sync_all(world.app, world.now)
+    for one in people[:25]:
+        hubspot.archive("contacts", one)
+    news = sync_all(world.app, world.now + timedelta(hours=12), full=True)
+    told = "looked at everything; contacts: 25 gone and not deleted yet"
+    assert told in " ".join(shown(sync_table(news.synced)).split())
+    assert any("25 gone and not deleted yet" in finding.message for finding in examine(world.app).checks)
+    assert "--yes-delete" in news.waiting[0]
+
+
 def test_a_night_tells_what_was_deleted_merged_and_missed(world: World, hubspot: LoopbackHubSpot) -> None:
     acme = hubspot.add("companies", name="Acme", at=utc("2026-01-01 00:00"))
     people = hubspot.contacts(40, at=utc("2026-01-01 00:00"))
@@ -75,7 +89,13 @@ def test_a_night_tells_what_was_deleted_merged_and_missed(world: World, hubspot:
     sync_all(world.app, world.now)
     news = sync_all(world.app, world.now + timedelta(hours=12), full=True)
     told = "contacts: 2 deleted, 1 erased for good, 1 missed by the syncs before"
-    assert news.document()["reconciled"]["crm"]["contacts"] == {"missed": 1, "merged": 0, "deleted": 2, "erased": 1}
+    assert news.document()["reconciled"]["crm"]["contacts"] == {
+        "missed": 1,
+        "merged": 0,
+        "deleted": 2,
+        "erased": 1,
+        "held_back": 0,
+    }
     assert told in " ".join(shown(sync_table(news.synced)).split())
     assert any(told in finding.message for finding in examine(world.app).checks)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import gc
 import os
 import signal
 import socket
@@ -11,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
@@ -88,6 +90,8 @@ class Daemon:
     def tick(self) -> None:
         every = self.app.settings.schedule.tick.span
         done = self._claimed("tick", lambda now: (now + every, now.isoformat()), full=False)
+        if done:
+            _leave_alone_what_stays()
         if done and not self.stopping.is_set() and _is_missing(self.app, self._full_sync_due()):
             self.full_sync()
 
@@ -185,6 +189,13 @@ class Daemon:
             log.info("the pages are there for whoever has a login", action="pages", address=address)
         else:
             log.info("nobody may open the pages yet: regulars user add EMAIL", action="pages", address=address)
+
+
+@cache
+def _leave_alone_what_stays() -> None:
+    """What the first tick has made stays to the end; the search for garbage would go through it amid a transaction."""
+    gc.collect()
+    gc.freeze()
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -20,7 +20,7 @@ from runner.store.functions import month_day, year_of
 from runner.store.tables import contacts, memberships, points, purchases, stale_contacts
 
 #: Rows of one transaction.
-_SOME = 500
+_SOME = 150
 #: The height of those who reach no tier.
 NONE = -1
 

@@ -116,5 +116,9 @@ _READ: Mapping[str, Callable[[CustomValue, str], Any]] = {
 
 def risk_is_told(connection: sa.Connection) -> bool:
     """Whether a source tells the churn risk: then nobody else does."""
-    c = custom_fields.c
-    return connection.scalar(sa.select(c.name).where(c.of_table == "contacts", c.name == "churn_risk")) is not None
+    return connection.scalar(_RISK) is not None
+
+
+_RISK = sa.select(custom_fields.c.name).where(
+    custom_fields.c.of_table == "contacts", custom_fields.c.name == "churn_risk"
+)

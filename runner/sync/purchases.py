@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -15,6 +16,7 @@ from runner.settings import Settings
 from runner.store import Store
 from runner.store.tables import deals, orders, purchases, refunds
 from runner.sync.basis import Basis
+from runner.sync.bulk import any_of
 from runner.sync.money import Rates
 from runner.sync.netting import BOUGHT, Purchase, Repayment, netted
 from runner.sync.whose import Whose
@@ -49,15 +51,13 @@ def keep_purchases(
     connection: sa.Connection, store: Store, of: Whose, bought: Mapping[int, Sequence[Purchase]]
 ) -> None:
     """Writes what differs from what is there."""
-    p = purchases.c
-    here = p.contact_id.in_(sorted({*of.people, *of.of_contact}))
-    columns = p.order_key, *(p[name] for name in _COLUMNS)
-    before = {row[0]: row for row in connection.execute(sa.select(*columns).where(here)).all()}
+    people = {"people": sorted({*of.people, *of.of_contact})}
+    before = {row[0]: row for row in connection.execute(_BEFORE, people).all()}
     now = {each.order_key: _row(person, each) for person, own in bought.items() for each in own}
     differing = [dict(zip(_NAMES, row, strict=True)) for key, row in now.items() if before.get(key) != row]
     gone = [key for key in before if key not in now]
     if gone:
-        connection.execute(sa.delete(purchases).where(p.order_key.in_(gone)))
+        connection.execute(sa.delete(purchases).where(purchases.c.order_key.in_(gone)))
     if differing:
         upsert = store.insert(purchases)
         set_ = {name: upsert.excluded[name] for name in _COLUMNS}
@@ -71,14 +71,9 @@ def _row(person: int, p: Purchase) -> tuple[str | int | datetime | Decimal | Non
 def _orders(
     connection: sa.Connection, of: Whose, basis: Basis, settings: Settings, now: datetime
 ) -> dict[int, list[Purchase]]:
-    o = orders.c
-    bought = sa.or_(o.status.is_(None), sa.func.lower(o.status).in_(BOUGHT))
-    counting = o.deleted_at.is_(None), o.ordered_at <= now, o.total > 0, bought, o.connector.in_(basis.orders_of)
-    columns = o.contact_source, o.connector, o.order_id, o.ordered_at, o.total, o.currency, o.seen_at
+    asked = {"sources": sorted(of.of_source), "connectors": list(basis.orders_of or ()), "now": now}
     own = defaultdict(list)
-    for row in connection.execute(
-        sa.select(*columns).where(o.contact_source.in_(sorted(of.of_source)), *counting)
-    ).all():
+    for row in connection.execute(_ORDERS, asked).all():
         key = f"{row.connector}:{row.order_id}"
         currency = row.currency or settings.currency
         purchase = Purchase(
@@ -110,11 +105,33 @@ def _deals(
 
 
 def _refunds(connection: sa.Connection, of: Whose, now: datetime) -> dict[int, list[Repayment]]:
-    r = refunds.c
-    columns = r.contact_source, r.connector, r.order_id, r.refunded_at, r.amount
-    counting = r.contact_source.in_(sorted(of.of_source)), r.deleted_at.is_(None), r.refunded_at <= now, r.amount > 0
     own = defaultdict(list)
-    for row in connection.execute(sa.select(*columns).where(*counting).order_by(r.refunded_at, r.id)).all():
+    for row in connection.execute(_REFUNDS, {"sources": sorted(of.of_source), "now": now}).all():
         repaid = Repayment(row.connector, row.order_id, row.refunded_at, row.amount)
         own[of.of_source[row.contact_source]].append(repaid)
     return own
+
+
+# --- what is asked of each portion of people
+
+
+def _asked_for_orders() -> sa.Select[Any]:
+    o = orders.c
+    bought = sa.or_(o.status.is_(None), sa.func.lower(o.status).in_(BOUGHT))
+    mine = o.contact_source.in_(any_of("sources")), o.connector.in_(any_of("connectors"))
+    counting = o.deleted_at.is_(None), o.ordered_at <= sa.bindparam("now"), o.total > 0, bought
+    columns = o.contact_source, o.connector, o.order_id, o.ordered_at, o.total, o.currency, o.seen_at
+    return sa.select(*columns).where(*mine, *counting)
+
+
+def _asked_for_refunds() -> sa.Select[Any]:
+    r = refunds.c
+    counting = r.deleted_at.is_(None), r.refunded_at <= sa.bindparam("now"), r.amount > 0
+    columns = r.contact_source, r.connector, r.order_id, r.refunded_at, r.amount
+    return sa.select(*columns).where(r.contact_source.in_(any_of("sources")), *counting).order_by(r.refunded_at, r.id)
+
+
+_ORDERS, _REFUNDS = _asked_for_orders(), _asked_for_refunds()
+_BEFORE = sa.select(purchases.c.order_key, *(purchases.c[name] for name in _COLUMNS)).where(
+    purchases.c.contact_id.in_(any_of("people"))
+)

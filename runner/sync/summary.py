@@ -26,7 +26,7 @@ from runner.store.tables import (
     stale_contacts,
 )
 from runner.sync.basis import Basis, basis_of
-from runner.sync.bulk import Pace, chunks, update_rows
+from runner.sync.bulk import Pace, any_of, chunks, update_rows
 from runner.sync.changes import changes
 from runner.sync.earned import earned_of
 from runner.sync.mapped import fill, risk_is_told
@@ -243,15 +243,19 @@ def _refresh(
 
 def _locked(connection: sa.Connection, of: Whose) -> list[dict[str, Any]]:
     """The people as they stand, and until the commit: an answer given meanwhile must not be overwritten."""
-    columns = [contacts.c[name] for name in ("id", "zone", "custom", *_SUMMARY)]
-    chosen = sa.select(*columns).where(contacts.c.id.in_(of.people)).order_by(contacts.c.id)
-    return [dict(row) for row in connection.execute(chosen.with_for_update(key_share=True)).mappings()]
+    return [dict(row) for row in connection.execute(_LOCKED, {"people": of.people}).mappings()]
 
 
 _SUMMARY = (
     "customer_since", "first_order_at", "last_order_at", "last_order_id", "orders_count", "revenue", "nps_score",
     "nps_at", "csat_score", "csat_at", "last_answer_at", "open_tickets", "mrr", "points", "churn_risk", "tier",
 )  # fmt: skip
+_LOCKED = (
+    sa.select(*(contacts.c[name] for name in ("id", "zone", "custom", *_SUMMARY)))
+    .where(contacts.c.id.in_(any_of("people")))
+    .order_by(contacts.c.id)
+    .with_for_update(key_share=True)
+)
 
 
 def _scores(summary: dict[str, Any]) -> dict[str, Any]:
@@ -276,9 +280,10 @@ def _spent(own: Sequence[Purchase], zone: str) -> tuple[dict[str, Any], int]:
 
 def _mapped(connection: sa.Connection, of: Whose) -> set[int]:
     """Those whose source says itself since when they are customers."""
-    told = contact_sources.c.fields["customer_since"].as_string().is_not(None)
-    return set(
-        connection.scalars(
-            sa.select(contact_sources.c.contact_id).where(contact_sources.c.contact_id.in_(of.people), told)
-        )
-    )
+    return set(connection.scalars(_MAPPED, {"people": of.people}))
+
+
+_MAPPED = sa.select(contact_sources.c.contact_id).where(
+    contact_sources.c.contact_id.in_(any_of("people")),
+    contact_sources.c.fields["customer_since"].as_string().is_not(None),
+)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from runner.store.tables import contact_sources, contacts
+from runner.sync.bulk import any_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +26,18 @@ def whose(connection: sa.Connection, contact_ids: Sequence[int]) -> Whose:
     """These contacts, the survivors of those that were merged, and everybody merged into one of them."""
     if not contact_ids:
         return Whose((), {}, {})
-    c = contacts.c
-    asked = connection.execute(sa.select(c.id, c.merged_into).where(c.id.in_(contact_ids))).all()
+    asked = connection.execute(_ASKED, {"people": contact_ids}).all()
     survivors = {row.merged_into or row.id for row in asked}
-    merged = connection.execute(sa.select(c.id, c.merged_into).where(c.merged_into.in_(sorted(survivors)))).all()
+    merged = connection.execute(_MERGED, {"survivors": sorted(survivors)}).all()
     of_contact = {survivor: survivor for survivor in survivors} | {row.id: row.merged_into for row in merged}
-    s = contact_sources.c
-    sources = connection.execute(sa.select(s.id, s.contact_id).where(s.contact_id.in_(sorted(of_contact))))
+    sources = connection.execute(_SOURCES, {"contacts": sorted(of_contact)})
     people = sorted({*of_contact, *(row.id for row in asked)})
     return Whose(people, {row.id: of_contact[row.contact_id] for row in sources}, of_contact)
+
+
+_PEOPLE = sa.select(contacts.c.id, contacts.c.merged_into)
+_ASKED = _PEOPLE.where(contacts.c.id.in_(any_of("people")))
+_MERGED = _PEOPLE.where(contacts.c.merged_into.in_(any_of("survivors")))
+_SOURCES = sa.select(contact_sources.c.id, contact_sources.c.contact_id).where(
+    contact_sources.c.contact_id.in_(any_of("contacts"))
+)

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from runner.circumstances import living
+from runner.decide import NOT_IN_THE_AUDIENCE
 from runner.playbook import Playbook
 from runner.settings import Brake
 from runner.store import Store, changed
@@ -116,21 +117,23 @@ def _held(playbook: str) -> tuple[Any, ...]:
     return enrollments.c.playbook == playbook, enrollments.c.state == "braked"
 
 
-def _fits_no_more(playbook: Playbook, window: Window) -> list[tuple[Any, str]]:
-    reasons: list[tuple[Any, str]] = []
+def _fits_no_more(playbook: Playbook, window: Window) -> list[tuple[Any, Any]]:
+    """Conditions on those whom the brake holds, each with why they do not enter."""
+    reasons: list[tuple[Any, Any]] = []
     if (lateness := playbook.trigger.lateness(window)) is not None:
         latest = window.now - lateness.allowed.span
         reasons.append((enrollments.c.occurred_at <= latest, f"too late: {lateness.key} is {lateness.allowed}"))
     if playbook.audience is not None:
         people = contacts.outerjoin(companies, companies.c.id == contacts.c.company_id)
+        who = living(enrollments.c.contact_id)
         inside = sa.select(contacts.c.id).select_from(people).where(playbook.audience.sql(window.today))
-        reasons.append(
-            (living(enrollments.c.contact_id).not_in(inside), f"not in the audience: {playbook.audience.source}")
-        )
+        failing = sa.literal(NOT_IN_THE_AUDIENCE) + playbook.audience.failing(window.today)
+        words = sa.select(failing).select_from(people).where(contacts.c.id == who)
+        reasons.append((who.not_in(inside), words.correlate(enrollments).scalar_subquery()))
     return reasons
 
 
-def _end(store: Store, connection: sa.Connection, playbook: str, now: datetime, reason: str, *where: Any) -> int:
+def _end(store: Store, connection: sa.Connection, playbook: str, now: datetime, reason: Any, *where: Any) -> int:
     mine = (*_held(playbook), *where)
     _tell(store, connection, mine, now, "skipped", reason)
     over = {"state": "ended", "ended_at": now, "reason": reason}
@@ -138,7 +141,7 @@ def _end(store: Store, connection: sa.Connection, playbook: str, now: datetime, 
 
 
 def _tell(
-    store: Store, connection: sa.Connection, whom: Sequence[Any], now: datetime, status: str, reason: str
+    store: Store, connection: sa.Connection, whom: Sequence[Any], now: datetime, status: str, reason: Any
 ) -> None:
     """One row of the log for each of these passages: what became of it at the door."""
     e = enrollments.c
@@ -146,7 +149,7 @@ def _tell(
         "at": sa.literal(now, Instant()),
         **{name: e[name] for name in ("playbook", "version", "contact_id", "occasion", "arm")},
         **{name: sa.literal(text) for name, text in (("step", ""), ("action", "enter"), ("status", status))},
-        "reason": sa.literal(reason),
+        "reason": sa.literal(reason) if isinstance(reason, str) else reason,
     }
     insert = store.insert(decisions).from_select(list(told), sa.select(*told.values()).where(*whom))
     kept = {name: insert.excluded[name] for name in ("at", "version", "status", "reason")}

@@ -62,6 +62,8 @@ Decision = Do | Hold | Skip | End
 #: Until when, or which day, a mailer is to send no more; and why.
 Full = tuple[date | datetime, str]
 
+#: What the reason of somebody whom the audience keeps out begins with; what of it is false follows.
+NOT_IN_THE_AUDIENCE = "not in the audience: "
 #: What the log says of those who are held out.
 HELD_OUT = "in the holdout: not written to, so that the effect can be told"
 #: What the reason of a mail whose time is over begins with.

@@ -7,7 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from runner.conditions.seen import seen
-from runner.enroll.refusals import NO_TEXT, NOT_IN_THE_AUDIENCE, refusal, was_here
+from runner.decide import NOT_IN_THE_AUDIENCE
+from runner.enroll.refusals import NO_TEXT, refusal, was_here
 from runner.playbook import Playbook
 from runner.settings import Settings
 from runner.store.functions import draw

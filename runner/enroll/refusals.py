@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from runner.decide import NOT_IN_THE_AUDIENCE
 from runner.playbook import Playbook
 from runner.store.functions import unindexed
 from runner.store.tables import contacts, enrollments
@@ -24,10 +25,6 @@ def refusal(playbook: Playbook, window: Window, match: Any) -> Any:
     if not reasons:
         return NO_TEXT
     return sa.case(*reasons, else_=NO_TEXT)
-
-
-#: What the reason of somebody whom the audience keeps out begins with.
-NOT_IN_THE_AUDIENCE = "not in the audience: "
 
 
 def _reasons(playbook: Playbook, window: Window, match: Any) -> Iterator[tuple[Any, Any]]:

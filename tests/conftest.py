@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import structlog
 
 from tests.memory import in_memory
 from tests.postgres import PostgresServer, running_server
@@ -43,6 +44,14 @@ def _same_surroundings() -> Iterator[None]:
         patch.setenv("NO_COLOR", "1")
         patch.setenv("COLUMNS", "160")
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_tracebacks() -> None:
+    """Of a fault that is logged before a command has said how: drawing every frame's variables takes seconds."""
+    first = structlog.get_config()["processors"][:-1]
+    last = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*first, last])
 
 
 @pytest.fixture(scope="session", autouse=True)

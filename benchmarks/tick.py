@@ -28,9 +28,10 @@ from town import NOON, conditions, fastest, postgresql, seconds, settle_in, tabl
 from town.by_hand import DATED, STATEMENTS, ByLoop, BySelects, text
 
 from connectors.base import ConnectorSettings, Mailer, Mailing, Outcome, Verdict
-from runner.app import App, tick
+from runner.app import App
 from runner.app.entering import enroll_all, windows
 from runner.app.looking import planned
+from runner.app.tick import tick
 from runner.enroll import candidates, look, register
 from runner.store import Store, look_by_index
 from runner.store.tables import enrollments, playbooks

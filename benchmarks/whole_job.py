@@ -22,7 +22,8 @@ import sqlalchemy as sa
 from send import mails_of, sendgrid
 from town import NOON, REPOSITORY, conditions, seconds, settle_in, table, workspace
 
-from runner.app import App, clockwork, tick
+from runner.app import App, clockwork
+from runner.app.tick import tick
 from runner.store.tables import contacts, surveys, tickets
 
 PEER = REPOSITORY / "benchmarks/peers/django_anymail.py"

@@ -22,9 +22,10 @@ import structlog
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from runner import clock, kpis
-from runner.app import App, logins, tick
+from runner.app import App, logins
 from runner.app.clockwork import allow
-from runner.app.verdicts import PRIVATE
+from runner.app.private import PRIVATE
+from runner.app.tick import tick
 from runner.errors import NeedsPerson, RegularsError, WrongUsage
 from runner.store.tables import cursors, runs, schedules
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from runner import clock, collect
-from runner.app import App, clockwork, tick
+from runner.app import App, clockwork
+from runner.app.private import PRIVATE
 from runner.app.starters import write_workspace
-from runner.app.verdicts import PRIVATE
+from runner.app.tick import tick
 from runner.errors import WrongUsage
 from runner.links import Kind, Ticket
 from runner.sample import Day, Received, SampleCompany

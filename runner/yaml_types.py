@@ -14,7 +14,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 class Part(BaseModel):
     """A part of a user's YAML file: unknown keys are faults, values do not change, no number is endless."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=False, allow_inf_nan=False, defer_build=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=False, allow_inf_nan=False, defer_build=True
+    )
 
 
 def _hour(value: Any) -> Any:

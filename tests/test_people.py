@@ -10,8 +10,9 @@ import pytest
 import sqlalchemy as sa
 
 from runner import collect
-from runner.app import App, sync_all
+from runner.app import App
 from runner.app.people import erase, export, lift_stone
+from runner.app.tick import sync_all
 from runner.store.personal import GOES, left_of, personal_tables
 from runner.store.tables import (
     answers,

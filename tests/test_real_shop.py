@@ -20,7 +20,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from runner import log
-from runner.app import App, tick
+from runner.app import App
+from runner.app.tick import tick
 from tools.real_shop import HOUR, live, make_workspace
 
 LONDON = ZoneInfo("Europe/London")

@@ -13,8 +13,9 @@ from datetime import date, time, timedelta
 from pathlib import Path
 
 from runner import clock
-from runner.app import App, Ticked, clockwork, tick
+from runner.app import App, clockwork
 from runner.app.starters import write_workspace
+from runner.app.tick import Ticked, tick
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "online_retail"
 ZONE = "Europe/London"

@@ -10,34 +10,32 @@ from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
 
-from connectors.base import Mailer, Source
-from connectors.hooks.webhook import Hooks
-from connectors.writing import CrmWriter
 from runner import clock
-from runner.app.connections import Plugs, open_mailer, open_sources, plug_in
-from runner.app.purpose import with_purpose
-from runner.app.soundness import with_templates
-from runner.app.verdicts import PRIVATE
-from runner.circumstances import zones_in_use
-from runner.conditions import Fields
-from runner.conditions.fields import known_fields
-from runner.deliver import Lease, Office, Versions
-from runner.links import Links
-from runner.playbook import Playbook, Reading, read_playbooks
-from runner.render import Templates
+from runner.app.private import PRIVATE
 from runner.settings import Settings, SettingsFile, load_settings
 from runner.store import Store, migrate
 from runner.store.engine import resolved
 from runner.store.memory import recall, remember
 from runner.store.tables import meta, playbooks
 
+if TYPE_CHECKING:
+    from connectors.base import Mailer, Source
+    from connectors.hooks.webhook import Hooks
+    from connectors.writing import CrmWriter
+    from runner.app.connections import Plugs
+    from runner.conditions import Fields
+    from runner.deliver import Lease, Office
+    from runner.links import Links
+    from runner.playbook import Playbook, Reading
+    from runner.render import Templates
+
 
 class App:
-    """Everything that a command needs, opened when it is first asked for."""
+    """Everything that a command needs, opened when it is first asked for, and imported no sooner."""
 
     #: Whether a tick looks only at those for whom something is new.
     narrows: ClassVar[bool] = True
@@ -68,6 +66,8 @@ class App:
 
     @cached_property
     def plugs(self) -> Plugs:
+        from runner.app.connections import plug_in
+
         return plug_in(self.told)
 
     @cached_property
@@ -84,6 +84,8 @@ class App:
 
     @cached_property
     def sources(self) -> dict[str, Source]:
+        from runner.app.connections import open_sources
+
         return open_sources(self.plugs, self.settings, self.folder)
 
     @cached_property
@@ -96,6 +98,8 @@ class App:
         return {name: self._opened(name) for name in self.plugs.mailers if name != self.plugs.mailer_name}
 
     def _opened(self, mailer: str) -> Mailer:
+        from runner.app.connections import open_mailer
+
         return open_mailer(self.plugs, mailer, self.folder, lambda: self.now())
 
     @property
@@ -111,6 +115,8 @@ class App:
     @cached_property
     def hooks(self) -> Hooks:
         """Who posts webhooks."""
+        from connectors.hooks.webhook import Hooks
+
         return Hooks(loopback_only=self.rehearses)
 
     @property
@@ -127,6 +133,8 @@ class App:
 
     def writers(self) -> dict[str, CrmWriter]:
         """Those of them that may be told now; in a rehearsal what is for a CRM elsewhere waits."""
+        from connectors.writing import CrmWriter
+
         told: dict[str, Any] = {name: self.sources.get(name) for name in self.crms}
         writers = {name: source for name, source in told.items() if isinstance(source, CrmWriter) and source.may_write}
         return {name: writer for name, writer in writers.items() if writer.on_loopback or not self.rehearses}
@@ -134,19 +142,27 @@ class App:
     @cached_property
     def links(self) -> Links:
         """Real mail's links are signed by the secret alone, so that they open for ever."""
+        from runner.links import Links
+
         simulated = self.has_store and self.remembered("clock") == "simulated"
         return Links(self.settings.public_url, self.settings.secrets, world=self.epoch if simulated else "")
 
     @cached_property
     def templates(self) -> Templates:
+        from runner.render import Templates
+
         return Templates(self.folder / "templates", self.links, self.settings.sender, self.settings.language)
 
     @cached_property
     def lease(self) -> Lease:
+        from runner.deliver.lease import Lease
+
         return Lease(self.folder / PRIVATE)
 
     def fields(self) -> Fields:
         """The fields a playbook may name today; the same object for as long as they are the same."""
+        from runner.conditions.fields import known_fields
+
         with self.store.read() as connection:
             found = known_fields(connection, self.settings.currency)
         if self._known_fields is None or self._known_fields.signature != found.signature:
@@ -155,6 +171,10 @@ class App:
 
     def readings(self, fields: Fields) -> list[Reading]:
         """Every playbook, with all that keeps it from running; read again when a file or the fields have changed."""
+        from runner.app.purpose import with_purpose
+        from runner.app.soundness import with_templates
+        from runner.playbook import read_playbooks
+
         seen = (_stamps(self.folder / "playbooks", self.folder / "templates"), fields.signature)
         if self._read is None or self._read[0] != seen:
             read = read_playbooks(self.folder, fields)
@@ -169,6 +189,9 @@ class App:
             return dict(connection.execute(_SALTS).all())
 
     def office(self, running: list[Playbook], fields: Fields) -> Office:
+        from runner.circumstances import zones_in_use
+        from runner.deliver import Office, Versions
+
         with self.store.read() as connection:
             zones = zones_in_use(connection)
         return Office(

@@ -18,8 +18,8 @@ from runner.app.app import App
 from runner.app.clockwork import BEGAN, last_moment
 from runner.app.entering import windows
 from runner.app.looking import contact_called, must_be_known, person
+from runner.app.private import PRIVATE
 from runner.app.rewarding import FOLLOWED_AT, TOLD_AT
-from runner.app.verdicts import PRIVATE
 from runner.brake import Released, braked_plan, release, turn_away
 from runner.circumstances import ALL_PAUSED
 from runner.collect.consent import PAGE

@@ -19,11 +19,10 @@ from typing import Any
 
 import jinja2
 
+from runner.app.private import PRIVATE
 from runner.app.starters import starters
 from runner.errors import Fault
 
-#: The workspace's own business: leases, the daemon's pid, verdicts.
-PRIVATE = ".regulars"
 _FILE = "verdicts.json"
 #: More than any workspace's mails; beyond it is begun anew.
 _AT_MOST = 2_000

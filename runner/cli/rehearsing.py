@@ -85,7 +85,7 @@ def _serve(where: Path) -> None:
 
     from runner.app import logins
     from runner.app.clockwork import last_moment
-    from runner.app.verdicts import PRIVATE
+    from runner.app.private import PRIVATE
     from runner.rehearsal import MARK
     from runner.store import rollups
     from runner.web import Desk, create_app

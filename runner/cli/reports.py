@@ -19,9 +19,9 @@ from runner.cli.tables import blank_table, log_table, plain
 from runner.log import LogRow
 
 if TYPE_CHECKING:
-    from runner.app import Ticked
     from runner.app.doctor import Examined
     from runner.app.forecast import Foreseen
+    from runner.app.tick import Ticked
     from runner.difference import Difference, Mover
     from runner.explain import Explained
     from runner.sync import Synced

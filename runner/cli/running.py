@@ -23,7 +23,7 @@ from runner.cli.options import (
 from runner.errors import ExitCode, WrongUsage
 
 if TYPE_CHECKING:
-    from runner.app import Ticked
+    from runner.app.tick import Ticked
 
 
 def sync(
@@ -34,8 +34,9 @@ def sync(
     as_json: AsJson = False,
 ) -> None:
     """Pull contacts, deals and everything else from the connectors."""
-    from runner.app import clockwork, sync_all
+    from runner.app import clockwork
     from runner.app.forecast import foresee
+    from runner.app.tick import sync_all
     from runner.cli.progress import Progress
     from runner.cli.reports import sync_table
 
@@ -129,7 +130,8 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Do one tick: sync, let people in, send what is due. What came back is taken in as well."""
-    from runner.app import clockwork, tick
+    from runner.app import clockwork
+    from runner.app.tick import tick
 
     if copy is not None and at is None:
         raise WrongUsage("--copy goes with --at")

@@ -59,7 +59,7 @@ def _consent(given: str | None) -> str:
 
 def check(folder: Folder = None, as_json: AsJson = False) -> None:
     """Name every mistake in settings, playbooks and templates."""
-    from runner.app import check as check_all
+    from runner.app.check import check as check_all
 
     with workspace(folder) as app:
         checked = check_all(app)

@@ -14,9 +14,10 @@ from tempfile import TemporaryDirectory
 import sqlalchemy as sa
 
 from runner import clock
-from runner.app import App, tick
+from runner.app import App
 from runner.app.clockwork import SIMULATED
 from runner.app.entering import enroll_all
+from runner.app.tick import tick
 from runner.enroll import register
 from runner.errors import WrongUsage
 from runner.playbook import Playbook

@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 
 from connectors.records import Event, Ticket
-from runner.app import App, check
+from runner.app import App
 from runner.app.advice.effects import holdout_needed
 from runner.app.advice.variables import bare_fields
+from runner.app.check import check
 from tests.conftest import REPOSITORY
 from tests.core.world import TEMPLATE, World, utc
 

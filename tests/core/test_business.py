@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner import clock
-from runner.app import App, check
+from runner.app import App
+from runner.app.check import check
 from runner.business import Calendar, Holidays, days_of, hours_of, office_hours
 from runner.settings import Settings, load_settings
 from runner.store.tables import tasks

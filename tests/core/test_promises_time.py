@@ -18,8 +18,9 @@ import pytest
 
 from connectors.records import Contact
 from runner import clock
-from runner.app import App, tick
+from runner.app import App
 from runner.app.doctor import examine
+from runner.app.tick import tick
 from tests.core.test_triggers_date import renewing
 from tests.core.world import Postbox, World, utc
 from tests.core.zones import changes, zones

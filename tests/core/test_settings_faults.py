@@ -8,7 +8,8 @@ from textwrap import dedent
 import pytest
 
 from connectors import SOURCES
-from runner.app import App, check
+from runner.app import App
+from runner.app.check import check
 from runner.app.doctor import Health, examine
 from runner.errors import Faults
 from runner.settings import Settings, load_settings

@@ -14,8 +14,10 @@ import sqlalchemy as sa
 
 from connectors.base import ConnectorSettings, Mailer, Mailing, Outcome, Verdict
 from connectors.records import Company, Contact, FieldType, Order, Record, Survey
-from runner.app import App, Checked, Ticked, check, tick
+from runner.app import App
+from runner.app.check import Checked, check
 from runner.app.looking import explained, planned
+from runner.app.tick import Ticked, tick
 from runner.explain import Explained
 from runner.log import LogRow, rows
 from runner.store import Store

@@ -15,7 +15,8 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from runner.app import App, tick
+from runner.app import App
+from runner.app.tick import tick
 from runner.daemon import Daemon, claim_run
 from runner.store.tables import runs, sends
 from tests.daemon.given import workspace

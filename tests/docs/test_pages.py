@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from ruamel.yaml import YAML
 
-from runner.app import App, check
+from runner.app import App
+from runner.app.check import check
 from runner.app.connections import faults_of
 from runner.conditions.fields import known_fields
 from runner.playbook import PlaybookKeys, read_playbook

@@ -15,7 +15,8 @@ import pytest
 
 from connectors.base import Mailing, Outcome, Verdict
 from runner import clock
-from runner.app import App, tick
+from runner.app import App
+from runner.app.tick import tick
 from runner.deliver import Office, sweep
 from tests.core.world import Postbox, World, all_of
 

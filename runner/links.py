@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 import re
+from binascii import b2a_base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -86,10 +87,9 @@ class Links:
         # itsdangerous signs with the last key of its list.
         keys = list(reversed(secrets))
         self._signers = {kind: _signer(keys, f"regulars.{kind}{world and f'.{world}'}") for kind in Kind}
-        #: What a link of each kind begins with, and what signs it, its key taken in already.
+        #: What a link of each kind begins with, and the key that signs it.
         self._begin = {
-            kind: (f"{self.public_url}/{PATHS[kind]}/", hmac.new(signer.secret_key, digestmod="sha1"))
-            for kind, signer in self._signers.items()
+            kind: (f"{self.public_url}/{PATHS[kind]}/", signer.secret_key) for kind, signer in self._signers.items()
         }
         # A letter has the link to unsubscribe in its headers and at its foot.
         self._url = lru_cache(4096)(self._made)
@@ -138,18 +138,20 @@ class Links:
 
     def _made(self, kind: Kind, send_id: str, contact_id: int, what: object = "") -> str:
         said = f"{contact_id}~{what}~{send_id}"
-        begin, keyed = self._begin[kind]
+        begin, key = self._begin[kind]
         # What the signer would write, without its objects: a mail has a dozen links.
-        signing = keyed.copy()
-        signing.update(said.encode())
-        signature = base64.urlsafe_b64encode(signing.digest()).decode().rstrip("=")
-        return f"{begin}{said}.{signature}"
+        signature = b2a_base64(hmac.digest(key, said.encode(), "sha1"), newline=False)
+        return f"{begin}{said}.{signature.translate(_URL_SAFE, b'=').decode()}"
 
     def _verified(self, kind: Kind, token: str) -> str | None:
         try:
             return self._signers[kind].unsign(token).decode()
         except (BadSignature, UnicodeError):
             return None
+
+
+#: Base64 as addresses have it.
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 def _in_path(target: str) -> str:

@@ -31,6 +31,10 @@ def passages(
     asked = _asked(connection, due) if playbook.asks else {}
     rivals = _rivals(connection, playbook, due)
     waited = _waited(connection, due) if _tells_of_waits(step) else {}
+    if not (goals or came or asked or rivals or waited) and all(
+        one.asked_until is None and one.happened is None for one in due
+    ):
+        return dict.fromkeys((one.id for one in due), Passage())
     return {
         one.id: Passage(
             goal_at=goals.get(one.id),

@@ -193,8 +193,10 @@ def _claim_sends(office: Office, connection: sa.Connection, book: ledger.Book, c
     """The claims that are ours now; where a step has its send already, that one decides how it goes on."""
     if not claims:
         return []
-    until = office.machine_now() + LASTS
-    rows = [_row(office, book.playbook, book.step, claim, book.now, until) for claim in claims]
+    mail = book.step.action
+    assert isinstance(mail, MailAction)
+    alike = _alike(office, book, mail)
+    rows = [_row(alike, mail, claim, book.now) for claim in claims]
     ours = _inserted(connection, rows)
     if len(ours) < len(claims):
         _take_up(connection, book, [claim for claim in claims if claim.send_id not in ours])
@@ -239,29 +241,32 @@ def _take_up(connection: sa.Connection, book: ledger.Book, claims: Sequence[Clai
                 book.unsure(one, send.reason or "nobody knows whether it went out", send.id)
 
 
-def _row(
-    office: Office, playbook: Playbook, step: Step, claim: Claim, now: datetime, until: datetime
-) -> dict[str, Any]:
-    mail = step.action
-    assert isinstance(mail, MailAction)
+def _alike(office: Office, book: ledger.Book, mail: MailAction) -> dict[str, Any]:
+    """What all sends of a step have in common."""
     return {
-        "id": claim.send_id,
-        "enrollment_id": claim.due.id,
-        "playbook": playbook.id,
-        "step": step.id,
+        "playbook": book.playbook.id,
+        "step": book.step.id,
         "part": 0,
-        "attempt": claim.due.attempt,
         "action": mail.name,
-        "about": claim.facts.site or mail.about,
-        "contact_id": claim.due.contact_id,
-        "address": claim.facts.address,
         "mailer": office.mailer_of(mail),
         "topic": mail.topic,
         "purpose": mail.purpose,
         "state": "claimed",
         "lease_owner": office.lease.owner,
-        "lease_until": until,
-        "claimed_at": now,
+        "lease_until": office.machine_now() + LASTS,
+        "claimed_at": book.now,
+    }
+
+
+def _row(alike: dict[str, Any], mail: MailAction, claim: Claim, now: datetime) -> dict[str, Any]:
+    return {
+        **alike,
+        "id": claim.send_id,
+        "enrollment_id": claim.due.id,
+        "attempt": claim.due.attempt,
+        "about": claim.facts.site or mail.about,
+        "contact_id": claim.due.contact_id,
+        "address": claim.facts.address,
         "closes_at": _closes_at(mail, claim, now),
         "reminds": claim.facts.passage.asked if isinstance(mail, Reminder) else None,
         "local_day": local_day(now, claim.facts.zone),

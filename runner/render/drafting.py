@@ -78,7 +78,7 @@ class Drafting:
         """All that a template may name, Jinja's globals included: a render copies nothing."""
         context = {
             **(shared or self._shared(ready)),
-            **dict(fields(person.context)),
+            **fields(person.context),
             **links_of(self._links, person.send_id, person.context["contact"]["id"]),
         }
         context["preheader"] = "" if ready.preheader is None else _one_line(_print(ready.preheader, context))

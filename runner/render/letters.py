@@ -155,4 +155,4 @@ class Templates:
         return self.wordings.value(text, self._named(context))
 
     def _named(self, context: Mapping[str, Any]) -> dict[str, Any]:
-        return {"sender": self._sender, **dict(fields(context))}
+        return {"sender": self._sender, **fields(context)}

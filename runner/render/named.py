@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from jinja2 import StrictUndefined
@@ -49,7 +50,12 @@ def unknown_field(called: str, name: str, known: Iterable[str]) -> str:
     return f"{called} has no {name!r}" + (f"; {near}" if near else "")
 
 
-def fields(context: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def fields(context: Mapping[str, Any]) -> dict[str, Any]:
     """A person's context with each mapping wrapped, so that a template reads fields and never methods."""
-    for name, value in context.items():
-        yield name, Fields(name, value) if isinstance(value, Mapping) else value
+    return {name: Fields(name, value) if _is_mapping(value.__class__) else value for name, value in context.items()}
+
+
+@lru_cache(256)
+def _is_mapping(kind: Hashable) -> bool:
+    """Asked of each kind once: there are a dozen, and a letter has as many values."""
+    return isinstance(kind, type) and issubclass(kind, Mapping)

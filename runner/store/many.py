@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -37,8 +38,11 @@ class Many:
 def _column(place: _Place, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
     """What all rows have at one place, as the database takes it."""
     name, usual, form = place
-    column = [row.get(name, usual) for row in rows]
-    return column if form is None else [form(value) for value in column]
+    try:
+        column = list(map(itemgetter(name), rows))
+    except KeyError:
+        column = [row.get(name, usual) for row in rows]
+    return column if form is None else list(map(form, column))
 
 
 def _made_ready(statement: Any, dialect: Dialect, names: list[str]) -> tuple[str, list[_Place]]:

@@ -297,6 +297,26 @@ def test_text_that_contains_a_key_is_not_taken_for_one(tmp_path: Path) -> None:
         assert not any(key in own for group in rendered.groups for _, own in group.letters)
 
 
+TREE = "{% for part in event.parts recursive %}<b>{{ part.name }}{{ loop(part.parts) }}</b>{% endfor %}"
+INCLUDED = "<b>{{ event.name }}</b>{% for event in event.parts %}{% include 'email/_part.html' %}{% endfor %}"
+EITHER = (
+    "{% if event.name %}{% filter upper %}a{% endfilter %}{% endif %}<hr>"
+    "{% if not event.name %}{% filter upper %}a{% endfilter %}{% endif %}"
+)
+
+
+@pytest.mark.parametrize("body", [TREE, "{% include 'email/_part.html' %}", EITHER])
+def test_two_ways_with_the_same_values_are_two_texts(tmp_path: Path, body: str) -> None:
+    templates = written(tmp_path, a_html=f"<html><body>{body}</body></html>", _part_html=INCLUDED + "<i>.</i>")
+    leaf = {"name": "c", "parts": []}
+    nested = {"name": "a", "parts": [{"name": "b", "parts": [leaf]}]}
+    flat = {"name": "", "parts": [{"name": "b", "parts": []}, leaf]}
+    batch = [person(n)._replace(context={**person(n).context, "event": (nested, flat)[n % 2]}) for n in range(4)]
+    mails = received(mailings(templates, batch))
+    for one in batch:
+        assert mails[one.send_id] == templates.preview("email/a", "Hello", one)
+
+
 def test_the_same_wording_has_the_same_skeleton_tomorrow(tmp_path: Path) -> None:
     templates = written(tmp_path, a_mjml=mjml(text="{{ contact.first_name }}"))
     today = shared(mailings(templates, [person(1), person(2, first_name="Bo")]))

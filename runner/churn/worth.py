@@ -16,8 +16,8 @@ from runner.churn.mbg_nbd import SAMPLE, Fit
 from runner.churn.mbg_nbd import fitted as fitted_orders
 from runner.churn.scale import CUSTOMERS, HISTORY, REPEAT_BUYERS, YEAR
 from runner.kpis.ahead import MOST_ALIKE, YEAR_AHEAD, Worth, WorthProof
+from runner.kpis.asked import Asked, Period
 from runner.kpis.days import local_days
-from runner.kpis.measure import Asked, Period
 from runner.kpis.orders import Orders, instant, orders
 from runner.settings import Settings
 from runner.store.arrays import Floats

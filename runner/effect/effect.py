@@ -14,10 +14,10 @@ from runner.effect.rails import Rail, rails
 from runner.effect.soon import Soon, how_soon
 from runner.effect.statistics import better, p_of, people_needed, standing, z_of
 from runner.effect.verdict import Judged, Plan, Verdict, judged
+from runner.kpis.asked import Asked, default_period
 from runner.kpis.contrasts import Arm, Contrast, Together
 from runner.kpis.customers import all_priced
 from runner.kpis.intervals import Interval
-from runner.kpis.measure import Asked, default_period
 from runner.kpis.outcome import Outcome
 from runner.kpis.tried import HOLDOUT, TREATED, Aim, aims, tried
 from runner.kpis.winsorised import Winsorised, winsorised

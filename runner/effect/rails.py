@@ -9,9 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from runner.effect.verdict import PEOPLE
+from runner.kpis.asked import Asked
 from runner.kpis.contrasts import Contrast, means
 from runner.kpis.intervals import ONE_SIDED, at_least
-from runner.kpis.measure import Asked
 from runner.kpis.rows import delivered, one, total, with_people
 from runner.store.tables import sends
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from runner.effect.effect import Effect, Effects
 from runner.kpis.intervals import Interval
-from runner.kpis.measure import Status
+from runner.kpis.targets import Status
 from runner.kpis.tried import HOLDOUT
 from runner.kpis.words import STATUS_WORDS
 

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from runner import clock
-from runner.kpis.measure import Asked
+from runner.kpis.asked import Asked
 from runner.store.tables import meta
 
 #: Days ahead.

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
+from runner.kpis.asked import Asked
 from runner.kpis.contrasts import Arm
-from runner.kpis.measure import Asked
 from runner.kpis.orders import Orders, by_customer, every_order, instant, instant_of, whose
 from runner.kpis.outcome import Outcome
 from runner.store.activity import ORDER, activity

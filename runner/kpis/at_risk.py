@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import sqlalchemy as sa
 
+from runner.kpis.asked import Asked
 from runner.kpis.customers import window_before
-from runner.kpis.measure import Asked
 from runner.kpis.orders import instant, orders
 from runner.kpis.scored import with_risk
 from runner.store.arrays import Floats, Ints, arrays

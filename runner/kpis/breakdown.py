@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from runner.conditions import Kind
 from runner.conditions.fields import known_fields
 from runner.errors import WrongUsage
-from runner.kpis.measure import Kpi, Period
+from runner.kpis.asked import Period
 from runner.kpis.segment import segment_of
 from runner.kpis.set import compute
+from runner.kpis.told import Kpi
 from runner.settings import Settings
 from runner.store.tables import contacts
 from runner.yaml_file import closest

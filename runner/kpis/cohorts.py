@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from runner.kpis import intervals
-from runner.kpis.measure import Asked, Period, Segment
+from runner.kpis.asked import Asked, Period, Segment
 from runner.kpis.periods import Step, periods_before
 from runner.settings import Settings
 from runner.store.engine import mapped

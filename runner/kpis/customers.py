@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from runner import clock
 from runner.duration import Duration
-from runner.kpis.measure import Asked
+from runner.kpis.asked import Asked
 from runner.store.tables import purchases
 
 

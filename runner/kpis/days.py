@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from runner import clock
-from runner.kpis.measure import Asked
+from runner.kpis.asked import Asked
 
 if TYPE_CHECKING:
     from runner.store.arrays import Ints

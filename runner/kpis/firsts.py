@@ -8,8 +8,8 @@ from decimal import Decimal
 import numpy as np
 import sqlalchemy as sa
 
+from runner.kpis.asked import Asked
 from runner.kpis.customers import counting
-from runner.kpis.measure import Asked
 from runner.kpis.orders import Orders, instant, orders
 from runner.kpis.rows import total, with_customers
 from runner.store.arrays import Yes

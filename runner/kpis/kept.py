@@ -13,9 +13,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from runner.kpis.measure import Asked, Figure, Kpi, Measure, Period, Reason, Segment, default_period
+from runner.kpis.asked import Asked, Period, Segment, default_period
+from runner.kpis.measure import Figure, Measure, Reason
 from runner.kpis.periods import Step, periods_before
-from runner.kpis.set import KPIS, compute_each, named_figure
+from runner.kpis.set import KPIS, compute_each
+from runner.kpis.told import Kpi, named_figure
 from runner.settings import Settings
 from runner.store import Store
 from runner.store.tables import cursors, kpi_values

@@ -13,9 +13,10 @@ import sqlalchemy as sa
 
 from runner import clock
 from runner.kpis import intervals, paying
+from runner.kpis.asked import Asked
 from runner.kpis.customers import window_before
 from runner.kpis.days import EPOCH, local_days
-from runner.kpis.measure import Asked, Direction, Figure, Part, Reason, Unit, count, kpi, nothing, rate
+from runner.kpis.measure import Direction, Figure, Part, Reason, Unit, count, kpi, nothing, rate
 from runner.kpis.retention import by_subscription, movement
 from runner.kpis.rows import delivered, one, there, total, with_accounts, with_people
 from runner.store.functions import days_between

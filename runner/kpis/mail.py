@@ -8,7 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from runner.kpis.measure import Asked, Direction, Figure, Part, Unit, kpi, rate
+from runner.kpis.asked import Asked
+from runner.kpis.measure import Direction, Figure, Part, Unit, kpi, rate
 from runner.kpis.rows import delivered, one, there, total, with_facts, with_people
 from runner.store.tables import facts, sends
 

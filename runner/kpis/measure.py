@@ -1,34 +1,17 @@
-"""What a KPI is: a definition, the question it answers, and the figure with n, interval and status that comes out."""
+"""What a KPI is: a definition, and the function that computes its figures with n and interval."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 
-from runner import clock
-from runner.errors import WrongUsage
 from runner.kpis import intervals
-from runner.settings import Settings
-
-#: Full local days that are looked at unless a period is given.
-DEFAULT_DAYS = 90
-
-Told = TypeVar("Told")
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """Some of the people: the condition as it was written, and their ids as a SELECT."""
-
-    text: str
-    people: sa.Select[Any]
+from runner.kpis.asked import Asked
 
 
 class Unit(StrEnum):
@@ -69,119 +52,6 @@ class Reason(StrEnum):
     NON_STANDARD_SCALE = "non_standard_scale"
     #: There are amounts in a currency of which no rate is known on that day or before.
     MISSING_RATE = "missing_rate"
-
-
-class Status(StrEnum):
-    """How a value stands against its target."""
-
-    MET = "met"
-    MISSED = "missed"
-    #: It falls short of the target, but the interval contains it: perhaps by chance.
-    UNCLEAR = "unclear"
-    #: Too few cases for any judgement; no alert may rest on it.
-    TOO_FEW = "too_few"
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """Local days of the account's zone, the last one not included. Raises WrongUsage when it ends before it begins."""
-
-    start: date
-    end: date
-
-    def __post_init__(self) -> None:
-        if self.start >= self.end:
-            raise WrongUsage(
-                f"the period ends before it begins: from {self.start} to {self.end}; "
-                "the second day is the first one that no longer counts"
-            )
-
-    @property
-    def days(self) -> int:
-        return (self.end - self.start).days
-
-    @property
-    def last_day(self) -> date:
-        return self.end - timedelta(days=1)
-
-
-def default_period(as_of: datetime, zone: str) -> Period:
-    """The last 90 full local days before the instant."""
-    today = clock.local(as_of, zone).date()
-    return Period(today - timedelta(days=DEFAULT_DAYS), today)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One look at the store: which period, as known when, under which settings."""
-
-    connection: sa.Connection
-    period: Period
-    as_of: datetime
-    settings: Settings
-    #: Only of these people; None: of all.
-    segment: Segment | None = None
-    _told: dict[Callable[[Asked], Any], Any] = field(default_factory=dict, repr=False)
-    _always: dict[Callable[[Asked], Any], Any] = field(default_factory=dict, repr=False)
-
-    @cached_property
-    def start(self) -> datetime:
-        return clock.midnight(self.period.start, self.settings.timezone)
-
-    @cached_property
-    def end(self) -> datetime:
-        """The end of the period, or the as-of instant where that comes first."""
-        return min(clock.midnight(self.period.end, self.settings.timezone), self.as_of)
-
-    @property
-    def zone(self) -> str:
-        return self.settings.timezone
-
-    @cached_property
-    def last_instant(self) -> date:
-        """The local day whose beginning is the period's end, or the day of the as-of instant where that comes first."""
-        return min(self.period.end, clock.local(self.as_of, self.zone).date())
-
-    def midnight(self, day: date) -> datetime:
-        return clock.midnight(day, self.zone)
-
-    def on_a_day(self, column: sa.ColumnElement[date]) -> sa.ColumnElement[bool]:
-        """A day of the period that was not in the future at the as-of instant."""
-        today = clock.local(self.as_of, self.zone).date()
-        return sa.and_(column >= self.period.start, column < self.period.end, column <= today)
-
-    def before(self, column: sa.ColumnElement[datetime]) -> sa.ColumnElement[bool]:
-        """Happened before the period's end, and was not in the future at the as-of instant."""
-        over = clock.midnight(self.period.end, self.settings.timezone)
-        return column < over if over <= self.as_of else column <= self.as_of
-
-    def within(self, column: sa.ColumnElement[datetime]) -> sa.ColumnElement[bool]:
-        return sa.and_(column >= self.start, self.before(column))
-
-    def known(self, column: sa.ColumnElement[datetime]) -> sa.ColumnElement[bool]:
-        """Was there at the as-of instant."""
-        return column <= self.as_of
-
-    def alive(self, deleted_at: sa.ColumnElement[datetime]) -> sa.ColumnElement[bool]:
-        return sa.or_(deleted_at.is_(None), deleted_at > self.as_of)
-
-    def once(self, query: Callable[[Asked], Told]) -> Told:
-        """What the query tells; KPIs that read the same rows share it."""
-        if query not in self._told:
-            self._told[query] = query(self)
-        told: Told = self._told[query]
-        return told
-
-    def always(self, query: Callable[[Asked], Told]) -> Told:
-        """The same of what does not go by the period: all periods that are asked of one after another share it."""
-        if query not in self._always:
-            self._always[query] = query(self)
-        told: Told = self._always[query]
-        return told
-
-    def of(self, period: Period) -> Asked:
-        """Another period, at the same instant and of the same people."""
-        return replace(self, period=period, _told={})
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,123 +155,3 @@ class Measure:
 def kpi(**definition: Any) -> Callable[[Callable[[Asked], Mapping[str, Figure]]], Measure]:
     """Makes a function a KPI by giving it its definition."""
     return lambda compute: Measure(compute=compute, **definition)
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What the account wants a figure to be."""
-
-    at_least: float | None = None
-    at_most: float | None = None
-    #: Beyond this it is time to act: below it where a lot is wanted, above it where little is.
-    warn_at: float | None = None
-
-    def document(self) -> dict[str, float]:
-        told = {"at_least": self.at_least, "at_most": self.at_most}
-        return {name: bound for name, bound in told.items() if bound is not None}
-
-    @property
-    def aims(self) -> bool:
-        """Whether it says what to reach, not only when to act."""
-        return self.at_least is not None or self.at_most is not None
-
-    def judge(self, figure: Figure) -> Status:
-        """Whether the value reaches the target; falling short within the interval is not called a miss."""
-        assert figure.value is not None
-        if self._reached(figure.value, figure.value):
-            return Status.MET
-        surely = figure.low is None or figure.high is None or not self._reached(figure.low, figure.high)
-        return Status.MISSED if surely else Status.UNCLEAR
-
-    def _reached(self, low: float, high: float) -> bool:
-        """Whether some value between the two reaches the target."""
-        return (self.at_least is None or high >= self.at_least) and (self.at_most is None or low <= self.at_most)
-
-
-class Alarm(StrEnum):
-    """How a value stands against its warning threshold."""
-
-    CLEAR = "clear"
-    #: Beyond it, and the interval contains it: perhaps by chance. It alarms nobody before it is so twice.
-    PERHAPS = "perhaps"
-    #: Beyond it with its whole interval.
-    CROSSED = "crossed"
-    #: Too few cases: nobody is alarmed.
-    TOO_FEW = "too_few"
-
-
-@dataclass(frozen=True, slots=True)
-class Warned:
-    """The threshold beyond which it is time to act, and whether the value is there."""
-
-    at: float
-    #: None without a value.
-    state: Alarm | None
-
-    def document(self) -> dict[str, Any]:
-        return {"at": self.at, "state": self.state and self.state.value}
-
-
-@dataclass(frozen=True, slots=True)
-class Kpi:
-    """One figure, ready to be shown."""
-
-    key: str
-    name: str
-    unit: Unit
-    direction: Direction
-    value: float | None
-    n: int
-    #: The 95 % interval; None where a figure has none.
-    low: float | None
-    high: float | None
-    reason: Reason | None
-    #: `reason` as a sentence.
-    why: str
-    needs: tuple[str, ...]
-    period: Period
-    as_of: datetime
-    definition: str
-    #: The part of the definition that settings and the history decide; it stands beside the number.
-    note: str
-    target: Target | None
-    status: Status | None
-    version: int = 1
-    warning: Warned | None = None
-    #: The condition on the people counted; empty for all.
-    segment: str = ""
-    #: Of an amount of money.
-    currency: str = ""
-    benchmark: str = ""
-    vanity: str = ""
-
-    @property
-    def part_of(self) -> str:
-        """The key of the KPI beside which this figure stands; empty of a KPI itself."""
-        return self.key.rpartition(".")[0]
-
-    def document(self) -> dict[str, Any]:
-        """The figure as `kpis --json` prints it; `to` is the first day that no longer counts."""
-        return {
-            "key": self.key,
-            "name": self.name,
-            "value": self.value,
-            "unit": self.unit.value,
-            "currency": self.currency or None,
-            "direction": self.direction.value,
-            "n": self.n,
-            "low": self.low,
-            "high": self.high,
-            "reason": self.reason and self.reason.value,
-            "needs": list(self.needs),
-            "period": {"from": self.period.start.isoformat(), "to": self.period.end.isoformat()},
-            "as_of": self.as_of.isoformat(),
-            "segment": self.segment or None,
-            "definition": self.definition,
-            "definition_version": self.version,
-            "benchmark": self.benchmark or None,
-            "vanity": self.vanity or None,
-            "target": self.target and self.target.document(),
-            "warning": self.warning and self.warning.document(),
-            "status": self.status and self.status.value,
-        }

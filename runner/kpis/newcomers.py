@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from runner.kpis.asked import Asked, Period
 from runner.kpis.days import local_days
-from runner.kpis.measure import Asked, Period
 from runner.kpis.orders import Orders, instant, orders
 from runner.store.arrays import Ints, Yes
 

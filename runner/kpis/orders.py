@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import sqlalchemy as sa
 
+from runner.kpis.asked import Asked
 from runner.kpis.days import local_days
-from runner.kpis.measure import Asked
 from runner.kpis.rows import not_counted
 from runner.store.arrays import NOTHING, Ints, Yes, arrays, numbers
 from runner.store.tables import companies, contacts, purchases

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
+from runner.kpis.asked import Asked
 from runner.kpis.days import EPOCH
-from runner.kpis.measure import Asked
 from runner.kpis.paying import MONTHS, Paying, subscriptions
 from runner.kpis.rows import plain, there, with_accounts
 from runner.kpis.sums import money_of, product_of

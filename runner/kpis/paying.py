@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from runner.kpis.measure import Asked
+from runner.kpis.asked import Asked
 from runner.kpis.rows import plain
 from runner.store.tables import facts
 

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from runner import clock
-from runner.kpis.measure import Period
+from runner.kpis.asked import Period
 
 
 class Step(StrEnum):

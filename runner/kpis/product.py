@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from runner.duration import Duration
+from runner.kpis.asked import Asked
 from runner.kpis.customers import window_before
 from runner.kpis.lifespan import named
-from runner.kpis.measure import Asked, Direction, Figure, Part, Unit, count, kpi, nothing, quotient, rate
+from runner.kpis.measure import Direction, Figure, Part, Unit, count, kpi, nothing, quotient, rate
 from runner.kpis.rows import there, total, with_accounts
 from runner.store.tables import facts
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from runner.kpis import customers
+from runner.kpis.asked import Asked
 from runner.kpis.lifespan import named
-from runner.kpis.measure import Asked, Direction, Figure, Part, Unit, kpi, nothing, quotient, rate
+from runner.kpis.measure import Direction, Figure, Part, Unit, kpi, nothing, quotient, rate
 from runner.kpis.retention import by_subscription
 from runner.kpis.rows import one, there, total, with_customers, with_people, with_sources
 from runner.store.tables import contact_sources, contacts, facts, points

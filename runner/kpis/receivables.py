@@ -9,7 +9,8 @@ from decimal import Decimal
 import sqlalchemy as sa
 
 from runner import clock
-from runner.kpis.measure import Asked, Direction, Figure, Part, Unit, kpi, nothing, quotient
+from runner.kpis.asked import Asked
+from runner.kpis.measure import Direction, Figure, Part, Unit, kpi, nothing, quotient
 from runner.kpis.rows import money, one, plain, there, total, with_accounts, with_people, with_sources
 from runner.store.functions import days_between
 from runner.store.tables import contact_sources, facts, orders, refunds

@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-import sqlalchemy as sa
-
 from runner.kpis import intervals
+from runner.kpis.asked import Asked
 from runner.kpis.customers import bought
-from runner.kpis.measure import Asked, Direction, Figure, Part, Reason, Unit, kpi, nothing, quotient, rate
-from runner.kpis.paying import Paying, has_subscriptions, live, paying, subscriptions
+from runner.kpis.measure import Direction, Figure, Part, Reason, Unit, kpi, nothing, quotient
+from runner.kpis.paying import Paying, has_subscriptions, paying, subscriptions
 from runner.kpis.repeat import unpriced
-from runner.kpis.rows import one, plain, there, total, with_accounts
 from runner.store.tables import purchases
 
 NOBODY_PAID = "no customer paid for a subscription when the period began"
@@ -215,43 +213,6 @@ def quick_ratio(asked: Asked) -> Mapping[str, Figure]:
     pays = asked.once(paying)
     gained = pays.new_amount + pays.reactivation + pays.expansion
     return {"": quotient(gained, pays.contraction + pays.churned, pays.starting + pays.new + pays.reactivated)}
-
-
-@kpi(
-    **_COMMON,
-    key="addon_adoption_cancellation",
-    name="Add-on adoption",
-    unit=Unit.RATIO,
-    direction=Direction.HIGHER,
-    formula="Of the customers who pay at the period's end, the share that pays for an add-on.",
-    nothing="no subscription was paid for when the period ended",
-    entry=46,
-    parts={
-        "cancellation": Part(
-            "Add-on cancellation",
-            Unit.RATIO,
-            "Of the add-ons paid for when the period began, the share no longer paid for when it ended.",
-            Direction.LOWER,
-        ),
-    },
-)
-def addon_adoption_cancellation(asked: Asked) -> Mapping[str, Figure]:
-    rows, customer = with_accounts(asked, subscriptions)
-    addon = plain(subscriptions.c.kind, ("addon", "plan")) == "addon"
-    start, end = (sa.func.max(one(live(day))) for day in (asked.period.start, asked.last_instant))
-    product = (
-        sa.select(customer.label("customer"), start.label("s"), end.label("e"))
-        .select_from(rows)
-        .where(addon, there(asked, subscriptions))
-        .group_by(customer, subscriptions.c.product)
-        .subquery()
-    )
-    c = product.c
-    sums = total(c.s).label("s"), total(c.s * (1 - c.e)).label("gone"), sa.func.max(c.e).label("e")
-    each = sa.select(*sums).group_by(c.customer).subquery().c
-    told = asked.connection.execute(sa.select(total(each.s), total(each.gone), total(each.e))).one()
-    at_start, gone, attached = map(int, told)
-    return {"": rate(attached, asked.once(paying).ending), "cancellation": rate(gone, at_start)}
 
 
 def _amount(pays: Paying, amount: Decimal) -> Figure:

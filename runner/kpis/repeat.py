@@ -7,9 +7,10 @@ from typing import Any
 
 from runner import clock
 from runner.kpis import intervals
+from runner.kpis.asked import Asked
 from runner.kpis.customers import Bought, bought, currencies_without_rate, first_net
 from runner.kpis.days import EPOCH
-from runner.kpis.measure import Asked, Direction, Figure, Part, Reason, Unit, average, kpi, nothing, quotient, rate
+from runner.kpis.measure import Direction, Figure, Part, Reason, Unit, average, kpi, nothing, quotient, rate
 from runner.kpis.spread import Spread
 from runner.store.tables import purchases
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from runner import clock
+from runner.kpis.asked import Asked
 from runner.kpis.customers import Bought, bought, has_orders
-from runner.kpis.measure import Asked, Direction, Figure, Part, Unit, count, kpi, quotient, rate
+from runner.kpis.measure import Direction, Figure, Part, Unit, count, kpi, quotient, rate
 from runner.kpis.paying import Paying, has_subscriptions, paying, subscriptions
 from runner.store.tables import purchases
 

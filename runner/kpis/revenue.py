@@ -10,9 +10,10 @@ import sqlalchemy as sa
 
 from runner.kpis import intervals
 from runner.kpis.ahead import worth
+from runner.kpis.asked import Asked
 from runner.kpis.customers import Bought, bought, counting, first_net
 from runner.kpis.lifespan import lifetimes
-from runner.kpis.measure import Asked, Direction, Figure, Part, Reason, Unit, average, kpi, nothing, quotient, rate
+from runner.kpis.measure import Direction, Figure, Part, Reason, Unit, average, kpi, nothing, quotient, rate
 from runner.kpis.paying import Paying, paying, subscriptions
 from runner.kpis.repeat import NO_ORDER, unpriced
 from runner.kpis.retention import by_subscription

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from runner.kpis.measure import Asked, Direction, Figure, Part, Unit, kpi, nothing, rate
+from runner.kpis.asked import Asked
+from runner.kpis.measure import Direction, Figure, Part, Unit, kpi, nothing, rate
 from runner.kpis.scored import known_since
 from runner.store.tables import purchases
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from runner.kpis.measure import Asked, Segment
+from runner.kpis.asked import Asked, Segment
 from runner.store.functions import numbers_in, unindexed
 from runner.store.tables import companies, company_sources, contact_sources, contacts, sends
 from runner.store.types import Exact

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from runner.kpis import intervals
-from runner.kpis.measure import Asked, Direction, Figure, Part, Reason, Unit, count, kpi, rate
+from runner.kpis.asked import Asked
+from runner.kpis.measure import Direction, Figure, Part, Reason, Unit, count, kpi, rate
 from runner.kpis.rows import delivered, one, there, with_facts, with_people
 from runner.kpis.scales import CSAT, NPS, Scale, kind_of_survey, scales_of
 from runner.store.tables import answers, sends, surveys

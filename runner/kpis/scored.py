@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from runner import clock
-from runner.kpis.measure import Asked
+from runner.kpis.asked import Asked
 from runner.store.functions import json_text
 from runner.store.tables import contact_changes
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from runner.kpis.measure import Asked
+from runner.kpis.asked import Asked
 from runner.kpis.rows import there, with_people, with_sources
 from runner.kpis.scales import Scale, kind_of_survey, scale_of_survey, scales_of
 from runner.store.arrays import Floats, Ints, Yes, numbers

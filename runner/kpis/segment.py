@@ -10,7 +10,7 @@ from runner.circumstances import zones_in_use
 from runner.conditions import Condition, ConditionFault, today_in
 from runner.conditions.fields import known_fields
 from runner.errors import WrongUsage
-from runner.kpis.measure import Segment
+from runner.kpis.asked import Segment
 from runner.kpis.then import is_past, those_then, without_history
 from runner.settings import Settings
 from runner.store.tables import companies, contacts

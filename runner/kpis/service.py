@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from runner import clock
-from runner.kpis.measure import Asked, Direction, Figure, Part, Unit, count, kpi, nothing, rate
+from runner.kpis.asked import Asked
+from runner.kpis.measure import Direction, Figure, Part, Unit, count, kpi, nothing, rate
 from runner.kpis.rows import one, there, total, with_accounts, with_facts
 from runner.kpis.spread import Spread
 from runner.store.functions import days_between

@@ -10,29 +10,15 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from runner.kpis.addons import addon_adoption_cancellation
+from runner.kpis.asked import Asked, Period, Segment
 from runner.kpis.lifespan import customer_lifespan, exit_reasons, renewal_rate
 from runner.kpis.mail import complaint_rate, email_click_rate, email_open_rate, unsubscribe_rate
-from runner.kpis.measure import (
-    Alarm,
-    Asked,
-    Direction,
-    Figure,
-    Kpi,
-    Measure,
-    Part,
-    Period,
-    Reason,
-    Segment,
-    Status,
-    Target,
-    Unit,
-    Warned,
-)
+from runner.kpis.measure import Figure, Measure, Reason
 from runner.kpis.product import active_users, feature_usage_rate, licence_utilisation
 from runner.kpis.programmes import loyalty_participation_rate, referral_rate, review_request_conversion
 from runner.kpis.receivables import dso, product_return_rate
 from runner.kpis.recurring import (
-    addon_adoption_cancellation,
     arr,
     grr,
     mrr,
@@ -75,6 +61,8 @@ from runner.kpis.site import (
     site_returning_visitor_rate,
     wishlist_conversion_rate,
 )
+from runner.kpis.targets import BOUNDS
+from runner.kpis.told import Kpi, named_figure
 from runner.kpis.uplift import incremental_effect
 from runner.settings import KpiSettings, Settings
 from runner.store.engine import mapped
@@ -101,8 +89,6 @@ KPIS: tuple[Measure, ...] = (
     # What the playbooks brought.
     incremental_effect,
 )  # fmt: skip
-#: What a target may say.
-BOUNDS = ("at_least", "at_most", "warn_at")
 #: The keys of all figures, parts included.
 KEYS: tuple[str, ...] = tuple(key for measure in KPIS for key in measure.keys)
 
@@ -177,85 +163,3 @@ def _has_any(measure: Measure, asked: Asked) -> bool:
     """Whether any row of what the KPI reads was known at the as-of instant."""
     queries = (sa.select(sa.exists().where(asked.known(since))) for since in measure.reads)
     return any(asked.connection.scalar(query) for query in queries)
-
-
-def named_figure(measure: Measure, part: str, figure: Figure, asked: Asked) -> Kpi:
-    """A figure with its definition, judged against its target."""
-    about = measure.about(part)
-    key = f"{measure.key}.{part}" if part else measure.key
-    target, minimum_n = _target(asked.settings.kpis, key), asked.settings.kpis.minimum_n
-    return Kpi(
-        key=key,
-        name=about.name,
-        unit=about.unit,
-        direction=about.direction,
-        value=figure.value,
-        n=figure.n,
-        low=figure.low,
-        high=figure.high,
-        reason=figure.reason,
-        why=_why(measure, figure, asked),
-        needs=measure.needs,
-        period=asked.period,
-        as_of=asked.as_of,
-        definition=f"{about.formula} {figure.note}".strip(),
-        note=figure.note,
-        target=target if target is not None and target.aims else None,
-        status=_status(figure, about, target, minimum_n),
-        version=measure.version,
-        warning=None if target is None else _warned(figure, about, target, minimum_n),
-        segment=asked.segment.text if asked.segment else "",
-        currency=asked.settings.currency if about.unit is Unit.MONEY else "",
-        benchmark="" if part else measure.benchmark,
-        vanity="" if part else measure.vanity,
-    )
-
-
-def _target(settings: KpiSettings, key: str) -> Target | None:
-    bounds = settings.targets.get(key)
-    return None if bounds is None else Target(**{name: bounds.get(name) for name in BOUNDS})
-
-
-def _status(figure: Figure, about: Part, target: Target | None, minimum_n: int) -> Status | None:
-    if figure.value is None:
-        return None
-    if not about.certain and about.unit is not Unit.COUNT and figure.n < minimum_n:
-        return Status.TOO_FEW
-    return None if target is None or not target.aims else target.judge(figure)
-
-
-def _warned(figure: Figure, about: Part, target: Target, minimum_n: int) -> Warned | None:
-    """The threshold is passed downwards where the target says `at_least` or, without one, where higher is better."""
-    if target.warn_at is None:
-        return None
-    downwards = target.at_least is not None if target.aims else about.direction is not Direction.LOWER
-    return Warned(target.warn_at, _alarm(figure, about, target.warn_at, downwards, minimum_n))
-
-
-def _alarm(figure: Figure, about: Part, at: float, downwards: bool, minimum_n: int) -> Alarm | None:
-    if figure.value is None:
-        return None
-    if not about.certain and about.unit is not Unit.COUNT and figure.n < minimum_n:
-        return Alarm.TOO_FEW
-    beyond = (figure.value < at) if downwards else (figure.value > at)
-    if not beyond:
-        return Alarm.CLEAR
-    near = figure.high if downwards else figure.low
-    surely = near is None or ((near < at) if downwards else (near > at))
-    return Alarm.CROSSED if surely else Alarm.PERHAPS
-
-
-def _why(measure: Measure, figure: Figure, asked: Asked) -> str:
-    match figure.reason:
-        case None:
-            return ""
-        case Reason.NO_DATA:
-            return f"needs {' and '.join(measure.needs)}: none have come in"
-        case Reason.NO_DENOMINATOR:
-            return measure.nothing
-        case Reason.NOT_REACHED:
-            return "the period has not begun" if asked.start >= asked.as_of else "not reached yet"
-        case Reason.NON_STANDARD_SCALE:
-            return "answers on other scales only"
-        case Reason.MISSING_RATE:
-            return "amounts without an exchange rate"

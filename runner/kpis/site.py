@@ -9,8 +9,9 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from runner import clock
+from runner.kpis.asked import Asked
 from runner.kpis.lifespan import named
-from runner.kpis.measure import Asked, Direction, Figure, Part, Unit, count, kpi, nothing, quotient, rate
+from runner.kpis.measure import Direction, Figure, Part, Unit, count, kpi, nothing, quotient, rate
 from runner.kpis.rows import one, there, total, with_anybody, with_people, with_sources
 from runner.store.functions import days_between
 from runner.store.tables import contact_sources, facts

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from runner.kpis.asked import Asked
 from runner.kpis.lifespan import tenures
-from runner.kpis.measure import Asked, Figure, Reason, nothing
+from runner.kpis.measure import Figure, Reason, nothing
 from runner.kpis.paying import paying
 
 if TYPE_CHECKING:

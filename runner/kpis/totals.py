@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from runner.kpis.asked import Asked
 from runner.kpis.customers import Bought, prior_start, window_before
-from runner.kpis.measure import Asked
 from runner.kpis.orders import Orders, instant, instant_of, orders
 from runner.kpis.sums import money_of, product_of
 from runner.store.arrays import Ints, Yes

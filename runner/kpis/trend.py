@@ -9,10 +9,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from runner.kpis.asked import Period, Segment
 from runner.kpis.kept import kept
-from runner.kpis.measure import Kpi, Period, Segment
 from runner.kpis.periods import Step, name_of, periods_before
 from runner.kpis.set import compute_each
+from runner.kpis.told import Kpi
 from runner.settings import Settings
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from runner.kpis.asked import Asked
 from runner.kpis.contrasts import Contrast, is_broken
 from runner.kpis.customers import all_priced
-from runner.kpis.measure import Asked
 from runner.kpis.outcome import Outcome
 from runner.playbook import Goal, Holdout
 from runner.store.tables import enrollments, playbook_versions, playbooks

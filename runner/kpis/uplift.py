@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 import sqlalchemy as sa
 
 from runner.kpis import intervals
+from runner.kpis.asked import Asked
 from runner.kpis.contrasts import Arm, Contrast, Together, together
 from runner.kpis.customers import all_priced
 from runner.kpis.intervals import Interval
-from runner.kpis.measure import Asked, Direction, Figure, Part, Unit, kpi, nothing
+from runner.kpis.measure import Direction, Figure, Part, Unit, kpi, nothing
 from runner.kpis.repeat import unpriced
 from runner.kpis.tried import HOLDOUT, aims, tried
 from runner.store.functions import unindexed

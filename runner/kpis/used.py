@@ -8,8 +8,8 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 
+from runner.kpis.asked import Asked
 from runner.kpis.days import EPOCH, local_days
-from runner.kpis.measure import Asked
 from runner.kpis.orders import instant
 from runner.kpis.rows import there, with_accounts, with_facts
 from runner.store.arrays import Ints, Yes, texts

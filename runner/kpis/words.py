@@ -7,7 +7,9 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
 from runner import clock
-from runner.kpis.measure import Alarm, Kpi, Reason, Status, Unit
+from runner.kpis.measure import Reason, Unit
+from runner.kpis.targets import Alarm, Status
+from runner.kpis.told import Kpi
 
 STATUS_WORDS = {
     Status.MET: "met",

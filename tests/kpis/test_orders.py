@@ -10,8 +10,8 @@ from random import Random
 import pytest
 
 from runner.kpis import Period
+from runner.kpis.asked import Asked, Segment
 from runner.kpis.customers import bought, first_net
-from runner.kpis.measure import Asked, Segment
 from runner.kpis.segment import segment_of
 from runner.store.tables import contacts
 from tests.kpis.shop import JANUARY, LATER, Shop, on, settings

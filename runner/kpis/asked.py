@@ -69,6 +69,7 @@ class Asked:
     segment: Segment | None = None
     _told: dict[Callable[[Asked], Any], Any] = field(default_factory=dict, repr=False)
     _always: dict[Callable[[Asked], Any], Any] = field(default_factory=dict, repr=False)
+    _anybody: dict[Callable[[Asked], Any], Any] = field(default_factory=dict, repr=False)
 
     @cached_property
     def start(self) -> datetime:
@@ -125,6 +126,17 @@ class Asked:
         told: Told = self._always[query]
         return told
 
+    def of_anybody(self, query: Callable[[Asked], Told]) -> Told:
+        """The same of what goes neither by the period nor by the people: segments side by side share it."""
+        if query not in self._anybody:
+            self._anybody[query] = query(self)
+        told: Told = self._anybody[query]
+        return told
+
     def of(self, period: Period) -> Asked:
         """Another period, at the same instant and of the same people."""
         return replace(self, period=period, _told={})
+
+    def among(self, segment: Segment) -> Asked:
+        """Other people, in the same period and at the same instant."""
+        return replace(self, segment=segment, _told={}, _always={})

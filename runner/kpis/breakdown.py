@@ -12,7 +12,7 @@ from runner.conditions.fields import known_fields
 from runner.errors import WrongUsage
 from runner.kpis.asked import Period
 from runner.kpis.segment import segment_of
-from runner.kpis.set import compute
+from runner.kpis.set import compute_among
 from runner.kpis.told import Kpi
 from runner.settings import Settings
 from runner.store.tables import contacts
@@ -35,14 +35,10 @@ def breakdown(
 
     Raises WrongUsage for a field that there is not or that holds no words.
     """
-    wanted = tuple(keys)
-    found: dict[str, list[Kpi]] = {}
-    for value in _values(connection, field, settings):
-        segment = segment_of(connection, f"{field} == {_written(value)}", as_of, settings)
-        found[str(value)] = compute(
-            connection, period=period, as_of=as_of, settings=settings, keys=wanted, segment=segment
-        )
-    return found
+    values = _values(connection, field, settings)
+    segments = [segment_of(connection, f"{field} == {_written(value)}", as_of, settings) for value in values]
+    told = compute_among(connection, period=period, as_of=as_of, settings=settings, keys=tuple(keys), segments=segments)
+    return dict(zip(map(str, values), told, strict=True))
 
 
 def _values(connection: sa.Connection, name: str, settings: Settings) -> list[str | bool]:

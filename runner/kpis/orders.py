@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -112,10 +113,14 @@ def orders(asked: Asked) -> Orders:
 
 def every_order(asked: Asked) -> Orders:
     """All orders known at the as-of instant, of whatever time before it: read once for any number of periods."""
+    return by_customer(asked, *asked.of_anybody(_rows))
+
+
+def _rows(asked: Asked) -> Sequence[Ints]:
+    """Contact, instant and value of each order of anybody."""
     p = purchases.c
     counting = p.at <= asked.as_of, asked.known(p.seen_at), p.net > 0
-    bought = sa.select(p.contact_id, p.at, p.value).where(*counting)
-    return by_customer(asked, *arrays(asked.connection, bought, by=p.contact_id))
+    return arrays(asked.connection, sa.select(p.contact_id, p.at, p.value).where(*counting), by=p.contact_id)
 
 
 def by_customer(asked: Asked, contact: Ints, at: Ints, value: Ints) -> Orders:

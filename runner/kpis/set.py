@@ -122,11 +122,30 @@ def compute_each(
     """The same of several periods: what does not go by the period, all orders above all, is read once for them."""
     if not periods:
         return []
+    first = Asked(connection, periods[0], as_of, settings, segment)
+    return _of_all([first.of(period) for period in periods], keys)
+
+
+def compute_among(
+    connection: sa.Connection,
+    *,
+    period: Period,
+    as_of: datetime,
+    settings: Settings,
+    keys: Iterable[str] | None = None,
+    segments: Sequence[Segment],
+) -> list[list[Kpi]]:
+    """The same of several segments: what does not go by the people is read once for them."""
+    anybody = Asked(connection, period, as_of, settings)
+    return _of_all([anybody.among(segment) for segment in segments], keys)
+
+
+def _of_all(looks: Sequence[Asked], keys: Iterable[str] | None) -> list[list[Kpi]]:
     wanted = None if keys is None else {key.partition(".")[0] for key in keys}
     chosen = [measure for measure in KPIS if wanted is None or measure.key in wanted]
-    first = Asked(connection, periods[0], as_of, settings, segment)
-    looks = [first.of(period) for period in periods]
-    with mapped(connection):
+    if not looks:
+        return []
+    with mapped(looks[0].connection):
         return [[kpi for measure in chosen for kpi in _figures(measure, asked)] for asked in looks]
 
 

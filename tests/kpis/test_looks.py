@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from runner import kpis
 from runner.app.review import review_of_figures
@@ -109,6 +110,20 @@ def test_figures_stand_side_by_side_for_each_value_of_a_field(shop: Shop) -> Non
     assert {value: found[0].value for value, found in told.items()} == {"PL": 10, 'say "hi"': 20}
     with pytest.raises(WrongUsage, match=r"there is no field .*did you mean"):
         kpis.breakdown(shop.connection, "contact.cuntry", period=JANUARY, as_of=AT, settings=settings(), keys=["aov"])
+
+
+def test_figures_side_by_side_read_the_orders_once(shop: Shop) -> None:
+    for country in ("PL", "DE", "FR"):
+        shop.orders(shop.people(2, country=country), "2026-01-05")
+    reads: list[str] = []
+
+    @sa.event.listens_for(shop.connection, "before_cursor_execute")
+    def _told(_: Any, __: Any, statement: str, *___: Any) -> None:
+        reads.append(statement)
+
+    asked: Any = {"period": JANUARY, "as_of": AT, "settings": settings(), "keys": ["aov", "crr"]}
+    assert len(kpis.breakdown(shop.connection, "contact.country", **asked)) == 3
+    assert sum("(SELECT purchases.contact_id" in statement for statement in reads) == 1
 
 
 def test_cohorts_follow_those_whose_first_order_lies_in_a_month(shop: Shop) -> None:

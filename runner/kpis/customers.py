@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -12,6 +13,9 @@ from runner import clock
 from runner.duration import Duration
 from runner.kpis.asked import Asked
 from runner.store.tables import purchases
+
+if TYPE_CHECKING:
+    from runner.kpis.firsts import Firsts
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +106,11 @@ def prior_start(asked: Asked) -> datetime:
     return asked.midnight(asked.period.start - timedelta(days=days))
 
 
-def first_net(asked: Asked) -> Decimal:
-    """Revenue of the orders of the period that are their customers' first ever."""
-    from runner.kpis.firsts import first_net_of
+def firsts(asked: Asked) -> Firsts:
+    """Of the orders of the period that are their customers' first ever: what they brought."""
+    from runner.kpis.firsts import firsts_of
 
-    return first_net_of(asked)
+    return firsts_of(asked)
 
 
 def all_priced(asked: Asked) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from typing import NamedTuple
 
 import numpy as np
 import sqlalchemy as sa
@@ -11,19 +12,29 @@ import sqlalchemy as sa
 from runner.kpis.asked import Asked
 from runner.kpis.customers import counting
 from runner.kpis.orders import Orders, instant, orders
-from runner.kpis.rows import total, with_customers
-from runner.store.arrays import Yes
+from runner.kpis.rows import with_customers
+from runner.kpis.sums import money_of, product_of
+from runner.store.arrays import NOTHING, Ints, Yes, numbers
 from runner.store.functions import numbers_in
 from runner.store.tables import purchases
 
 
-def first_net_of(asked: Asked) -> Decimal:
-    """Revenue of the orders of the period that are their customers' first ever."""
+class Firsts(NamedTuple):
+    """Net revenue, and the squares of it by order."""
+
+    net: Decimal
+    squares: float
+
+
+def firsts_of(asked: Asked) -> Firsts:
+    """Of the orders of the period that are their customers' first ever."""
     told = asked.once(orders)
     came = told.first >= instant(asked.start)
     tied = came & _tied(told)
-    net = Decimal(int(told.value[told.begins[:-1]][came & ~tied].sum())) / 10_000
-    return net + _of_tied(asked, told, tied) if tied.any() else net
+    each = told.value[told.begins[:-1]][came & ~tied]
+    if tied.any():
+        each = np.concatenate([each, _of_tied(asked, told, tied)])
+    return Firsts(money_of(each), product_of(each, each))
 
 
 def _tied(told: Orders) -> Yes:
@@ -33,7 +44,7 @@ def _tied(told: Orders) -> Yes:
     return same
 
 
-def _of_tied(asked: Asked, told: Orders, tied: Yes) -> Decimal:
+def _of_tied(asked: Asked, told: Orders, tied: Yes) -> Ints:
     rows, customer = with_customers(asked, purchases, purchases.c.contact_id)
     place = sa.func.row_number().over(partition_by=customer, order_by=(purchases.c.at, purchases.c.order_key))
     some = json.dumps(told.customers[tied].tolist())
@@ -43,4 +54,6 @@ def _of_tied(asked: Asked, told: Orders, tied: Yes) -> Decimal:
         .where(counting(asked), customer.in_(numbers_in(some)))
         .subquery()
     )
-    return asked.connection.scalar(sa.select(total(ranked.c.value)).where(ranked.c.place == 1)) or Decimal(0)
+    (value,) = numbers(asked.connection, sa.select(ranked.c.value).where(ranked.c.place == 1))
+    without_rate: Ints = np.where(value == NOTHING, 0, value)
+    return without_rate

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from itertools import pairwise
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,46 +17,13 @@ from runner.kpis.days import EPOCH, local_days
 from runner.kpis.measure import Direction, Figure, Part, Reason, Unit, count, kpi, nothing, rate
 from runner.kpis.retention import by_subscription, movement
 from runner.kpis.rows import delivered, one, there, total, with_accounts, with_people
+from runner.kpis.survival import Lifetimes, kaplan_meier
 from runner.store.functions import days_between
 from runner.store.tables import answers, facts, purchases, sends
 
 contracts, exits = facts["contracts"], facts["exits"]
 #: What stands in the table where somebody gave no reason.
 _NO_ANSWER = ("", "no answer", "none", "unknown", "n/a")
-
-
-@dataclass(frozen=True, slots=True)
-class Lifetimes:
-    """Tenures in days: when half of the customers have gone, and how long they stay on average as far as is known."""
-
-    n: int
-    #: None where fewer than half have gone.
-    median: float | None
-    #: Up to the longest tenure observed; None without customers.
-    restricted_mean: float | None
-    #: Of those who have not left.
-    current_mean: float | None
-    longest: float
-
-
-def kaplan_meier(tenures: Iterable[tuple[float, bool, int]]) -> Lifetimes:
-    """From tenures, whether each has ended, and how many there are of it (Kaplan and Meier 1958)."""
-    ended: dict[float, int] = defaultdict(int)
-    censored: dict[float, int] = defaultdict(int)
-    for tenure, has_ended, many in tenures:
-        (ended if has_ended else censored)[tenure] += many
-    here = n = sum(ended.values()) + sum(censored.values())
-    survival, median, steps = 1.0, None, [(0.0, 1.0)]
-    for tenure in sorted({*ended, *censored}):
-        survival *= 1 - ended[tenure] / here
-        here -= ended[tenure] + censored[tenure]
-        steps.append((tenure, survival))
-        if median is None and survival <= 0.5:
-            median = tenure
-    area = sum((after - before) * share for (before, share), (after, _) in pairwise(steps))
-    still = sum(censored.values())
-    current = sum(tenure * many for tenure, many in censored.items()) / still if still else None
-    return Lifetimes(n, median, area if n else None, current, steps[-1][0])
 
 
 def lifetimes(asked: Asked) -> Lifetimes:
@@ -112,7 +77,9 @@ def customer_lifespan(asked: Asked) -> Mapping[str, Figure]:
         return {name: nothing() for name in ("", "restricted_mean", "current_mean", "by_churn")}
     longer = f"More than {life.longest:.0f} days: fewer than half have left."
     return {
-        "": nothing(Reason.NOT_REACHED, n=life.n, note=longer) if life.median is None else Figure(life.median, life.n),
+        "": nothing(Reason.NOT_REACHED, n=life.n, note=longer)
+        if life.median is None
+        else Figure(life.median, life.n, *(life.around_median or (None, None))),
         "restricted_mean": Figure(life.restricted_mean, life.n),
         "current_mean": nothing() if life.current_mean is None else Figure(life.current_mean, life.n),
         "by_churn": by_churn,

@@ -24,7 +24,8 @@ _INTERVALS = {
 #: Figures whose interval is another one than is usual for their unit.
 _OWN_INTERVALS = {
     **dict.fromkeys(("nrr", "grr", "revenue_churn_rate", "existing_customer_revenue_growth"), "ratio estimator"),
-    **dict.fromkeys(("aov", "arpu", "purchase_frequency"), "Student's t"),
+    **dict.fromkeys(("aov", "arov", "arpu", "purchase_frequency"), "Student's t"),
+    "customer_lifespan": "Brookmeyer and Crowley, where its upper end has been observed",
     **dict.fromkeys(("time_between_purchases", "first_response_time", "resolution_time", "client_response_time"),
                     "by order statistics, whatever the distribution"),
     "incremental_effect": "Newcombe",

@@ -8,7 +8,7 @@ from typing import Any
 from runner import clock
 from runner.kpis import intervals
 from runner.kpis.asked import Asked
-from runner.kpis.customers import Bought, bought, currencies_without_rate, first_net
+from runner.kpis.customers import Bought, bought, currencies_without_rate, firsts
 from runner.kpis.days import EPOCH
 from runner.kpis.measure import Direction, Figure, Part, Reason, Unit, average, kpi, nothing, quotient, rate
 from runner.kpis.spread import Spread
@@ -69,7 +69,7 @@ def returning_order_share(asked: Asked) -> Mapping[str, Figure]:
     told = asked.once(bought)
     by_revenue = unpriced(asked, told.unpriced, told.orders)
     if by_revenue is None:
-        by_revenue = quotient(told.net - asked.once(first_net), told.net, told.orders)
+        by_revenue = quotient(told.net - asked.once(firsts).net, told.net, told.orders)
     return {"": rate(told.orders - told.first_buyers, told.orders, note=_since(asked, told)), "revenue": by_revenue}
 
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from runner.kpis import intervals
 from runner.kpis.ahead import worth
 from runner.kpis.asked import Asked
-from runner.kpis.customers import Bought, bought, counting, first_net
+from runner.kpis.customers import Bought, bought, counting, firsts
 from runner.kpis.lifespan import lifetimes
 from runner.kpis.measure import Direction, Figure, Part, Reason, Unit, average, kpi, nothing, quotient, rate
 from runner.kpis.paying import Paying, paying, subscriptions
@@ -56,7 +56,8 @@ def arov(asked: Asked) -> Mapping[str, Figure]:
     repeats = told.orders - told.first_buyers
     if missing := unpriced(asked, told.unpriced, repeats):
         return {"": missing}
-    return {"": quotient(told.net - asked.once(first_net), repeats, repeats)}
+    first = asked.once(firsts)
+    return {"": _mean(told.net - first.net, repeats, told.net_squared_by_order - first.squares)}
 
 
 @kpi(

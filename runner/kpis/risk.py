@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from runner.kpis.asked import Asked
-from runner.kpis.measure import Direction, Figure, Part, Unit, kpi, nothing, rate
+from runner.kpis.measure import Direction, Figure, Part, Unit, average, kpi, nothing, rate
 from runner.kpis.scored import known_since
 from runner.store.tables import purchases
 
@@ -47,6 +47,6 @@ def churn_risk(asked: Asked) -> Mapping[str, Figure]:
         revenue = Figure(float(told.risk @ told.brought) * share, len(told))
     return {
         "": rate(told.high, len(told)),
-        "mean": Figure(float(told.risk.mean()), len(told)),
+        "mean": average(float(told.risk.mean()), len(told), float(told.risk.std(ddof=1)) if len(told) > 1 else 0.0),
         "revenue": revenue,
     }

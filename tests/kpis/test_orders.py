@@ -11,7 +11,7 @@ import pytest
 
 from runner.kpis import Period
 from runner.kpis.asked import Asked, Segment
-from runner.kpis.customers import bought, first_net
+from runner.kpis.customers import bought, firsts
 from runner.kpis.segment import segment_of
 from runner.store.tables import contacts
 from tests.kpis.shop import JANUARY, LATER, Shop, on, settings
@@ -41,9 +41,10 @@ def test_all_orders_come_to_what_each_customers_own_come_to(shop: Shop, conditio
     assert (came.year_buyers, came.year_repeaters) == (sum(n > 0 for n in year), sum(n > 1 for n in year))
     prior = [sum((net for at, _, net in own if START - PRIOR <= at < START), Decimal(0)) for own in theirs]
     assert (came.prior_buyers, came.x) == (sum(map(bool, prior)), sum(prior))
-    firsts = [own for own in theirs if own and own[0][0] >= START]
-    assert first_net(asked) == sum(own[0][2] for own in firsts)
-    assert any(own[0][0] == own[1][0] for own in firsts if own[1:])
+    new = [own for own in theirs if own and own[0][0] >= START]
+    assert firsts(asked).net == sum(own[0][2] for own in new)
+    assert firsts(asked).squares == pytest.approx(sum(float(own[0][2]) ** 2 for own in new))
+    assert any(own[0][0] == own[1][0] for own in new if own[1:])
 
 
 def _active(own: list[tuple[datetime, str, Decimal]], at: datetime) -> bool:

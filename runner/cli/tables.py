@@ -183,13 +183,25 @@ def _reasons(playbooks: Sequence[PlaybookSummary]) -> Table:
 
 
 class _Sheet(Table):
-    """As wide as what stands in it, unless a column takes the room that is left, or words below it need the room."""
+    """As wide as what stands in it, unless a column takes the room that is left, or words below it need the room.
+
+    Where nobody looks at a terminal no room is filled: each column is as wide as what stands in it, and the words below
+    are lines of their own.
+    """
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        self.expand = any(column.ratio is not None for column in self.columns)
-        if self.caption is not None and not self.expand:
-            self.columns[0].ratio, self.expand = 1, True
+        below = self.caption
+        if console.is_terminal:
+            self.expand = any(column.ratio is not None for column in self.columns)
+            if below is not None and not self.expand:
+                self.columns[0].ratio, self.expand = 1, True
+            yield from super().__rich_console__(console, options)
+            return
+        self.caption = None
         yield from super().__rich_console__(console, options)
+        self.caption = below
+        if below is not None:
+            yield Text(below) if isinstance(below, str) else below
 
 
 def blank_table(*, show_header: bool = True) -> Table:

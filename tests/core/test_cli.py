@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from runner.cli.main import main
+from runner.cli.options import PIPED_WIDTH
 from runner.settings import load_settings
 from tests.conftest import REPOSITORY
 
@@ -155,6 +156,14 @@ def test_what_is_piped_on_is_not_cut(call: Call, monkeypatch: pytest.MonkeyPatch
     monkeypatch.delenv("COLUMNS")
     call("run", "--at", AT)
     assert "ada@x.example" in call("log").out
+
+
+def test_what_is_piped_on_is_no_wider_than_what_it_says(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS")
+    synced, found = call("sync", "--full").out.splitlines(), call("doctor").out.splitlines()
+    assert max(map(len, synced[:-2])) < 80
+    assert max(map(len, found)) <= PIPED_WIDTH
+    assert not [line for line in (*synced, *found) if line.endswith(" ")]
 
 
 def test_a_sync_that_failed_is_told_in_json_and_by_doctor_until_one_succeeds(call: Call, folder: Path) -> None:

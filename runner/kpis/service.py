@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from runner import clock
 from runner.kpis.asked import Asked
 from runner.kpis.measure import Direction, Figure, Part, Unit, count, kpi, nothing, rate
-from runner.kpis.rows import one, there, total, with_accounts, with_facts
+from runner.kpis.rows import as_they_lie, one, there, total, with_accounts, with_facts
 from runner.kpis.spread import Spread
 from runner.store.functions import days_between
 from runner.store.tables import facts, tickets
@@ -205,7 +205,8 @@ def project_completion_rate(asked: Asked) -> Mapping[str, Figure]:
 
 def _tickets(asked: Asked) -> Sequence[Ints]:
     """When each ticket of the period came, was first replied to and solved; what came later is not known yet."""
-    rows, t = with_facts(asked, tickets), tickets.c
+    t = tickets.c
+    rows = as_they_lie(asked, with_facts(asked, tickets), tickets, asked.within(t.created_at))
     replied, solved = (sa.case((asked.known(at), at)).label(at.name) for at in (t.first_reply_at, t.solved_at))
     of_period = asked.within(t.created_at), there(asked, tickets)
     return _instants(asked, sa.select(t.created_at, replied, solved).select_from(rows).where(*of_period))

@@ -12,7 +12,7 @@ from runner import clock
 from runner.kpis.asked import Asked
 from runner.kpis.lifespan import named
 from runner.kpis.measure import Direction, Figure, Part, Unit, count, kpi, nothing, quotient, rate
-from runner.kpis.rows import one, there, total, with_anybody, with_people, with_sources
+from runner.kpis.rows import as_they_lie, one, there, total, with_anybody, with_people, with_sources
 from runner.store.functions import days_between
 from runner.store.tables import contact_sources, facts
 
@@ -85,7 +85,7 @@ def _visits(asked: Asked) -> Visits:
     s, earlier = seen.c if isinstance(seen, sa.Subquery) else sessions.c, sessions.alias()
     visitors = (
         sa.select(s.visitor_id.label("visitor"), sa.func.count().label("many"), total(one(s.purchased)).label("bought"))
-        .select_from(seen)
+        .select_from(as_they_lie(asked, seen, sessions, asked.within(sessions.c.started_at)))
         .where(asked.within(s.started_at), asked.known(s.seen_at), asked.alive(s.deleted_at))
         .group_by(s.visitor_id)
         .subquery()

@@ -11,7 +11,7 @@ import numpy as np
 from runner.kpis.asked import Asked
 from runner.kpis.days import EPOCH, local_days
 from runner.kpis.orders import instant
-from runner.kpis.rows import there, with_accounts, with_facts
+from runner.kpis.rows import as_they_lie, there, with_accounts, with_facts
 from runner.store.arrays import Ints, Yes, texts
 from runner.store.tables import facts
 
@@ -62,7 +62,8 @@ def used_of(asked: Asked) -> Used:
     u = usage.c
     rows = with_facts(asked, usage) if asked.settings.customers == "contact" else with_accounts(asked, usage)[0]
     since = min(asked.start, asked.midnight(asked.last_instant - timedelta(days=_LATELY)))
-    wanted = u.at >= since, asked.before(u.at), there(asked, usage)
+    span = u.at >= since, asked.before(u.at)
+    wanted, rows = (*span, there(asked, usage)), as_they_lie(asked, rows, usage, *span)
     at, ((user, _), (feature, features)) = texts(asked.connection, rows, u.at, u.user_id, u.feature, where=wanted)
     order = np.argsort(user, kind="stable")
     at = at[order]

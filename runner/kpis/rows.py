@@ -166,8 +166,8 @@ def with_anybody(asked: Asked, facts: sa.Table) -> sa.FromClause:
 def as_they_lie(asked: Asked, rows: sa.FromClause, facts: sa.Table, *which: sa.ColumnElement[bool]) -> sa.FromClause:
     """The same rows, of which an index finds `which`, in the order in which they lie in the file.
 
-    In the index's own order SQLite goes back and forth between pages, which takes twice as long; PostgreSQL sorts them
-    by itself. A segment's rows are found by its people.
+    In the index's own order SQLite goes back and forth between pages, which takes up to twice as long where they do not
+    lie by time; PostgreSQL sorts them by itself. A segment's rows are found by its people.
     """
     if asked.segment is not None or asked.connection.dialect.name != "sqlite":
         return rows

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from runner.app import clockwork
 from runner.app.app import App
+from runner.app.called import contact_called, must_be_known
 from runner.app.clockwork import last_moment
 from runner.app.entering import brakes_of, windows
 from runner.circumstances import suppressed
@@ -18,10 +19,10 @@ from runner.decide import NOES
 from runner.effect import Effects, effects
 from runner.enroll import register, unregistered
 from runner.errors import Fault, NeedsPerson, WrongUsage
-from runner.explain import Explained, explain, find_contact
+from runner.explain import Explained, explain
 from runner.log import LogRow
 from runner.plan import plan
-from runner.store.tables import contact_sources, contacts, friends, playbooks, tasks
+from runner.store.tables import contact_sources, contacts, friends, tasks
 from runner.sync import advance, out_of_date
 from runner.yaml_file import closest
 
@@ -66,24 +67,6 @@ def left_out(app: App, now: datetime, playbook: str | None) -> list[str]:
         for id, count in counted
         if count
     ]
-
-
-def contact_called(connection: sa.Connection, called: str | int) -> int:
-    """Our id of whom a source id, our id or an address means; a number is our id already."""
-    if isinstance(called, int):
-        return called
-    found = find_contact(connection, called)
-    if found is None:
-        raise WrongUsage(f"there is no contact {called!r}: give a source id, our id or an address")
-    return found
-
-
-def must_be_known(app: App, connection: sa.Connection, playbook: str) -> None:
-    """Raises WrongUsage where no file and no past of a playbook has that id."""
-    known = {path.stem for path in (app.folder / "playbooks").glob("*.yaml")}
-    known |= set(connection.scalars(sa.select(playbooks.c.id)))
-    if playbook not in known:
-        raise WrongUsage(f"there is no playbook {playbook!r}; {closest(playbook, known)}".rstrip("; "))
 
 
 def explained(

@@ -53,7 +53,9 @@ def _show(app: App, where: Path, days: int, took: float) -> None:
     from runner import log
     from runner.app.figuring import Question, figures
     from runner.app.looking import open_tasks
-    from runner.cli.tables import kpi_table, log_table, summary_table
+    from runner.cli.log_tables import log_table
+    from runner.cli.summary_tables import summary_table
+    from runner.cli.tables import kpi_table
 
     zone, screen = app.settings.timezone, console()
     with app.store.read() as connection:

@@ -347,17 +347,32 @@ def test_help_lists_the_commands_that_are_there_and_no_others(call: Call) -> Non
         assert call(command, "--help").code == 0
 
 
+def imported_by(words: list[str], *names: str) -> list[str]:
+    """Those of the libraries and packages that a process has imported at the end of that command."""
+    call = f"import sys\nsys.argv = {['regulars', *words]}\nfrom runner.cli.main import main\n"
+    code = f"{call}try: main()\nexcept SystemExit as ended: assert not ended.code\n"
+    code += f"print('imported:', *(name for name in {names} if name in sys.modules))"
+    told = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    return told.stdout.splitlines()[-1].split()[1:]
+
+
+HEAVY = ("alembic", "fastapi", "hubspot", "jinja2", "mjml", "numpy", "scipy", "sendgrid", "urllib3")
+
+
 def test_help_needs_neither_the_database_nor_a_connector() -> None:
-    look = "import sys\nsys.argv = ['regulars', '--help']\nfrom runner.cli.main import main\n"
-    look += "try: main()\nexcept SystemExit: pass\n"
-    heavy = (
-        "('sqlalchemy', 'hubspot', 'sendgrid', 'fastapi', 'jinja2', 'pydantic', 'rich', 'alembic', 'scipy', 'numpy')"
+    assert imported_by(["--help"], *HEAVY, "sqlalchemy", "pydantic", "rich", "runner.store", "runner.app") == []
+
+
+def test_the_log_is_read_without_what_makes_it(folder: Path, sqlite_url: str) -> None:
+    making = (
+        "runner.app.tick",
+        "runner.conditions",
+        "runner.deliver",
+        "runner.kpis",
+        "runner.playbook",
+        "runner.render",
     )
-    code = f"{look}print('heavy:', [name for name in {heavy} if name in sys.modules])"
-    told = subprocess.run(
-        [sys.executable, "-c", code], cwd=REPOSITORY, env=os.environ, capture_output=True, text=True, check=True
-    )
-    assert told.stdout.splitlines()[-1] == "heavy: []"
+    assert imported_by(["-C", str(folder), "log"], *HEAVY, *making) == []
 
 
 def test_what_is_piped_on_has_no_blanks_at_the_ends_of_its_lines(call: Call) -> None:

@@ -17,17 +17,10 @@ from tests.kill.process import (
     Nursery,
     SendGridProcess,
     running_hooks,
-    running_nursery,
     running_sendgrid,
 )
 
 Fresh = Callable[..., AbstractContextManager[Company]]
-
-
-@pytest.fixture(scope="session")
-def nursery() -> Iterator[Nursery]:
-    with running_nursery() as running:
-        yield running
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ answers {"pid": …} at once. {"wait": pid} is answered {"code": …} when that 
 `die` names what the process counts (`begin`, `commit`, `statement`, `request`) and at which of them it kills itself
 with SIGKILL, or after how many `seconds`; `pages` is what SQLite's file may have before the disk is full, `patience`
 how many seconds it waits for another writer. A process that lives writes its counts beside FILE, as FILE.counts.
+What it writes to standard error goes into FILE too, or into the file that `err` names.
 """
 
 from __future__ import annotations
@@ -97,8 +98,9 @@ def _called(args: list[str]) -> int:
 
 def _live(order: dict[str, Any]) -> None:
     out = os.open(order["out"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    for stream in (0, 1, 2):
-        os.dup2(out if stream else os.open(os.devnull, os.O_RDONLY), stream)
+    err = os.open(order["err"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC) if order.get("err") else out
+    for stream, file in enumerate((os.open(os.devnull, os.O_RDONLY), out, err)):
+        os.dup2(file, stream)
     counts = _count(order.get("die"))
     _straiten(order.get("die") or {})
     code = 70

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from typing import Any
@@ -22,7 +22,7 @@ from runner.errors import Fault, NeedsPerson, WrongUsage
 from runner.explain import Explained, explain
 from runner.log import LogRow
 from runner.plan import plan
-from runner.store.tables import contact_sources, contacts, friends, tasks
+from runner.store.tables import contact_sources, contacts, friends
 from runner.sync import advance, out_of_date
 from runner.yaml_file import closest
 
@@ -125,32 +125,3 @@ def measured(app: App, playbook: str | None, as_of: datetime | None) -> Effects:
         if playbook is not None:
             must_be_known(app, connection, playbook)
         return effects(connection, running, app.settings, as_of=as_of or last_moment(app), only=playbook)
-
-
-def finish_task(app: App, id: int) -> bool:
-    """Somebody has done it; False where it was done, or never there."""
-    with app.store.write() as connection:
-        mine = tasks.update().where(tasks.c.id == id, tasks.c.done_at.is_(None))
-        return connection.execute(mine.values(done_at=last_moment(app))).rowcount == 1
-
-
-def open_tasks(app: App) -> Sequence[dict[str, Any]]:
-    with app.store.read() as connection:
-        rows = connection.execute(
-            sa.select(tasks, contacts.c.email, contacts.c.first_name, contacts.c.last_name)
-            .join_from(tasks, contacts, contacts.c.id == tasks.c.contact_id)
-            .where(tasks.c.done_at.is_(None))
-            .order_by(tasks.c.due_at, tasks.c.id)
-        ).mappings()
-        return [
-            {
-                "id": row["id"],
-                "subject": row["subject"],
-                "body": row["body"],
-                "contact": {"id": row["contact_id"], "email": row["email"]},
-                "owner": row["owner"],
-                "priority": row["priority"],
-                "due_at": row["due_at"],
-            }
-            for row in rows
-        ]

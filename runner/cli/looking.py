@@ -125,7 +125,7 @@ def doctor(folder: Folder = None, as_json: AsJson = False) -> None:
 
 def tasks(folder: Folder = None, as_json: AsJson = False) -> None:
     """List what playbooks gave people to do, the most urgent first."""
-    from runner.app.looking import open_tasks
+    from runner.app.tasks import open_tasks
     from runner.cli.reports import task_table
 
     with workspace(folder) as app:

@@ -269,7 +269,8 @@ def _coupons(
         return {}
     if len(left) < len(wanted):
         short = len(wanted) - len(left)
-        followed.waiting.append(f"referrals: {pool.file.name} has no coupon left, {short} rewards wait for one")
+        wait = "1 reward waits" if short == 1 else f"{short} rewards wait"
+        followed.waiting.append(f"referrals: {pool.file.name} has no coupon left, {wait} for one")
     return draw(connection, store, left, wanted, now)
 
 

@@ -147,7 +147,7 @@ def test_coupons_are_given_once_each_and_an_empty_pool_is_told(world: World) -> 
         bought(world, who, "2026-02-10 12:00", code=code)
     world.tick("2026-02-10 13:00")
     waiting = world.tick("2026-03-01 09:00").waiting
-    assert waiting == ["referrals: coupons.txt has no coupon left, 1 rewards wait for one"]
+    assert waiting == ["referrals: coupons.txt has no coupon left, 1 reward waits for one"]
     world.write("coupons.txt", "TEN-1\nTEN-2, twenty euros\n")
     world.tick("2026-03-01 09:05")
     said = {finding.name: finding.message for finding in examine(world.app).checks}

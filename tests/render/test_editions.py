@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -106,7 +105,7 @@ def _links(html: str) -> list[str]:
 )
 def test_a_single_point_is_told_as_one(language: str, title: str, words: str) -> None:
     somebody = person(language=language)
-    reader = replace(somebody, context={**somebody.context, "event": {**EVENT, "points": 1.0}})
+    reader = somebody._replace(context={**somebody.context, "event": {**EVENT, "points": 1.0}})
     text = STARTERS.preview("email/points_expiring", "x", reader)[2]
     assert title in text.splitlines()
     assert words in text

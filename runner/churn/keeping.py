@@ -14,8 +14,8 @@ from runner import clock
 from runner.settings import Settings
 from runner.store import Store
 from runner.store.functions import json_of
-from runner.store.memory import recall
-from runner.store.tables import contact_changes, contacts, facts, meta
+from runner.store.memory import recall, remember
+from runner.store.tables import contact_changes, contacts, facts
 from runner.store.types import Id, Instant
 from runner.sync import risk_is_told
 
@@ -89,7 +89,7 @@ def reckoned(store: Store, settings: Settings, day: date, now: datetime) -> tupl
     monday = number_of(day - timedelta(days=day.weekday()))
     model = model_called(name)
     with store.read() as connection:
-        kept = connection.scalar(sa.select(meta.c.value).where(meta.c.key == SCALE))
+        kept = recall(connection, SCALE)
         history = histories(connection, settings, day, now)
     if kept and (kept["day"], kept["model"], kept["horizon"]) == (monday, name, horizon):
         return Scale.read(kept), history, model
@@ -181,7 +181,6 @@ def _write(store: Store, whose: Ints, scores: Floats, now: datetime) -> None:
 
 
 def _remember(store: Store, told: Mapping[str, Any]) -> None:
-    upsert = store.insert(meta)
-    upsert = upsert.on_conflict_do_update(index_elements=["key"], set_={"value": upsert.excluded.value})
     with store.write() as connection:
-        connection.execute(upsert, [{"key": key, "value": value} for key, value in told.items()])
+        for key, value in told.items():
+            remember(connection, store, key, value)

@@ -9,7 +9,9 @@ import sqlalchemy as sa
 
 from runner import clock
 from runner.settings import MailLimits
-from runner.store.tables import meta, sends
+from runner.store import Store
+from runner.store.memory import recall, remember
+from runner.store.tables import sends
 
 #: What has gone out, or may have.
 OUT = ("claimed", "accepted", "unsure")
@@ -34,7 +36,7 @@ class Pace:
         self._now, self._today = now, clock.local(now, self.zone).date()
         self._hour, self._first = self._sent(connection, now - HOUR)
         self._day, _ = self._sent(connection, clock.midnight(self._today, self.zone) - timedelta(microseconds=1))
-        kept: dict[str, Any] = connection.scalar(sa.select(meta.c.value).where(meta.c.key == self._key)) or {}
+        kept: dict[str, Any] = recall(connection, self._key) or {}
         self._number = int(kept.get("number", 0)) + (kept.get("day") != self._today.isoformat())
 
     def _sent(self, connection: sa.Connection, since: datetime) -> tuple[int, datetime | None]:
@@ -72,14 +74,10 @@ class Pace:
         self._hour += 1
         self._day += 1
 
-    def keep(self, connection: sa.Connection, insert: Any) -> None:
+    def keep(self, connection: sa.Connection, store: Store) -> None:
         """Writes down which day of the warm-up today is: only days with mail count."""
         if self.limits.warm_up:
-            today = {"day": self._today.isoformat(), "number": self._number}
-            upsert = insert(meta).values(key=self._key, value=today)
-            connection.execute(
-                upsert.on_conflict_do_update(index_elements=["key"], set_={"value": upsert.excluded.value})
-            )
+            remember(connection, store, self._key, {"day": self._today.isoformat(), "number": self._number})
 
 
 _SENT = sa.select(sa.func.count(), sa.func.min(sends.c.claimed_at)).where(

@@ -135,7 +135,7 @@ def judge(
 def _keep_pace(office: Office, connection: sa.Connection, mail: MailAction, now: datetime) -> None:
     pace = office.paces(now).get(office.mailer_of(mail))
     if pace is not None:
-        pace.keep(connection, office.store.insert)
+        pace.keep(connection, office.store)
 
 
 def _turn(review: RequestReview, facts: Circumstances, mailed: Mailed) -> str:

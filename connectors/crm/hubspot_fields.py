@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -103,25 +103,24 @@ class Fields:
 
     def __post_init__(self) -> None:
         read = [name for name, _, _ in (*self.columns, *self.custom)]
-        object.__setattr__(self, "properties", tuple(dict.fromkeys([*read, *self._besides])))
+        object.__setattr__(self, "properties", tuple(dict.fromkeys([*read, *ALSO_READ[self.table], *self.also])))
 
     @property
-    def _besides(self) -> Sequence[str]:
-        return [*ALSO_READ[self.table], *self.also]
+    def _besides(self) -> Sequence[Reading]:
+        return [(name, name, None) for name in (*ALSO_READ[self.table], *self.also)]
 
-    def read(self, rows: Rows) -> tuple[list[Read], list[SetAside]]:
+    def read(self, rows: Rows) -> tuple[Iterable[Read], list[SetAside]]:
         """The rows, each with those of its fields that have a value, and those whose value makes no sense."""
-        values: list[Values] = [{} for _ in rows.ids]
-        custom: list[Custom] = [{} for _ in rows.ids]
-        besides: list[Texts] = [{} for _ in rows.ids]
         aside: list[SetAside] = []
-        for reading in self.columns:
-            self._fill(values, rows, reading, aside)
-        for reading in self.custom:
-            self._fill(custom, rows, reading, aside)
-        for name in self._besides:
-            self._fill(besides, rows, (name, name, None), aside)
-        return list(zip(rows.ids, values, custom, besides, strict=True)), aside
+        kept: list[Sequence[dict[str, Any]]] = [[{} for _ in rows.ids]]
+        for readings in (self.custom, self._besides):
+            # What nobody has is one for all: a thousand empty ones would be gone through in search of garbage.
+            some = any(any(rows.properties[name]) for name, _, _ in readings)
+            kept.append([{} for _ in rows.ids] if some else [{}] * len(rows.ids))
+        for fields, readings in zip(kept, (self.columns, self.custom, self._besides), strict=True):
+            for reading in readings:
+                self._fill(fields, rows, reading, aside)
+        return zip(rows.ids, *kept, strict=True), aside
 
     def _fill(self, kept: Sequence[dict[str, Any]], rows: Rows, reading: Reading, aside: list[SetAside]) -> None:
         """One field of all rows: a page is read column by column, at half of what row by row would cost."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import ceil
@@ -204,7 +204,7 @@ class TablePages:
             overdue=frozenset(id for id, at in touched if at <= self._certain),
         )
 
-    def _whole(self, told: Sequence[Read], created: Sequence[str | None], aside: list[SetAside]) -> Iterator[Read]:
+    def _whole(self, told: Iterable[Read], created: Sequence[str | None], aside: list[SetAside]) -> Iterator[Read]:
         """The rows that are records; of the others, why they are none."""
         for read, at in zip(told, created, strict=True):
             missing = self._missing(read[0], read[1], at or "")

@@ -12,6 +12,7 @@ models, contacts alone and without their companies, and with `--airbyte` the sou
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import resource
@@ -174,6 +175,7 @@ def regulars(url: str, _: str) -> Iterator[Measure]:
     from connectors.crm.hubspot import HubSpotSettings, HubSpotSource
 
     source = HubSpotSource(HubSpotSettings(token=TOKEN, base_url=url))
+    gc.freeze()  # as `regulars sync` does
     cursor: Any = None
     for full in (True, False):
         with Measure() as measure:

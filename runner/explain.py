@@ -18,8 +18,7 @@ from runner.log import LogRow
 from runner.playbook import Playbook, Reading
 from runner.settings import Settings
 from runner.store import Store
-from runner.store.distinct import distinct_values
-from runner.store.tables import contact_sources, contacts, decisions, enrollments, meta, playbooks
+from runner.store.tables import decisions, enrollments, meta, playbooks
 from runner.triggers import Window
 
 NOTHING_DECIDED: tuple[Clause, ...] = ()
@@ -52,24 +51,6 @@ class Explained:
             "clauses": [asdict(clause) for clause in self.clauses],
             "decisions": [row.document() for row in self.decisions],
         }
-
-
-def find_contact(connection: sa.Connection, called: str) -> int | None:
-    """The contact that a source id, our id or an address means, tried in that order; mergers followed."""
-    s = contact_sources.c
-    # The index begins with the connector.
-    of_all = s.connector.in_(distinct_values(s.connector))
-    by_source = sa.select(s.contact_id).where(of_all, s.source_id == called, s.contact_id.is_not(None))
-    queries = [by_source]
-    if called.isdigit() and len(called) < 19:
-        queries.append(sa.select(contacts.c.id).where(contacts.c.id == int(called)))
-    queries.append(sa.select(contacts.c.id).where(contacts.c.address == called.lower()).order_by(contacts.c.id))
-    for query in queries:
-        found = connection.scalar(query.limit(1))
-        if found is not None:
-            survivor = connection.scalar(sa.select(contacts.c.merged_into).where(contacts.c.id == found))
-            return int(survivor or found)
-    return None
 
 
 def explain(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
     from tests.core.world import World
+    from tests.kill.process import Nursery
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED = REPOSITORY.parent / "shared"
@@ -169,6 +170,15 @@ def _with_tables(url: str) -> None:
 def _postgres() -> Iterator[PostgresServer]:
     with running_server() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    """Where processes of `regulars` are born that need not import it."""
+    from tests.kill.process import running_nursery
+
+    with running_nursery() as running:
+        yield running
 
 
 @pytest.fixture

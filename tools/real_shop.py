@@ -48,7 +48,7 @@ def main(orders: Path, folder: Path) -> None:
     from rich.console import Console
 
     from runner import log
-    from runner.cli.tables import summary_table
+    from runner.cli.summary_tables import summary_table
 
     make_workspace(folder, orders)
     with App(folder) as app:

@@ -7,12 +7,13 @@ AttributeError where it makes no sense.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 import msgspec
+from msgspec import structs
 
 
 class Wire(msgspec.Struct, frozen=True, gc=False, rename="camel"):
@@ -141,9 +142,7 @@ class Columns(msgspec.Struct, frozen=True, gc=False):
     properties: Mapping[str, Sequence[str | None]]
 
 
-#: What an entry is taken apart into, before its properties.
-ENTRY = ("id", "created_at", "updated_at", "archived_at", "associations")
-
+_apart = attrgetter("id", "created_at", "updated_at", "archived_at", "associations")
 _OBJECTS = msgspec.json.Decoder(Objects[Row])
 _ASSOCIATIONS = msgspec.json.Decoder(Associations)
 
@@ -162,31 +161,26 @@ def associations(raw: bytes) -> Associations:
 
 def page(raw: bytes, names: tuple[str, ...]) -> tuple[Objects[Any], Columns, int]:
     """A page, its columns of these properties, and how many entries on it have no id."""
-    decode, taken_apart = _of(names)
-    parts: Iterable[tuple[Any, ...]]
+    texts: Iterable[tuple[str | None, ...]]
     try:
-        told, unreadable = decode(raw), 0
-        parts = map(taken_apart, told.results)
+        told, unreadable = _decoder(names).decode(raw), 0
+        texts = map(structs.astuple, [row.properties for row in told.results])
     except msgspec.ValidationError:
         told, unreadable = _entry_by_entry(raw)
-        entry = attrgetter(*ENTRY)
-        parts = ((*entry(row), *map(row.properties.get, names)) for row in told.results)
-    columns = list(zip(*parts, strict=True)) or [()] * (len(ENTRY) + len(names))
-    ids, created, updated, archived, associations, *texts = columns
-    return (
-        told,
-        Columns(ids, created, updated, archived, associations, dict(zip(names, texts, strict=True))),
-        unreadable,
-    )
+        texts = [tuple(map(row.properties.get, names)) for row in told.results]
+    ids, created, updated, archived, linked = zip(*map(_apart, told.results), strict=True) if told.results else [()] * 5
+    columns = list(zip(*texts, strict=True)) or [()] * len(names)
+    properties = dict(zip(names, columns, strict=True))
+    return told, Columns(ids, created, updated, archived, linked, properties), unreadable
 
 
 @lru_cache(64)
-def _of(names: tuple[str, ...]) -> tuple[Callable[[bytes], Objects[Any]], Callable[[Entry], tuple[Any, ...]]]:
-    """Decodes a page with these properties and nothing else, and takes one of its entries apart."""
+def _decoder(names: tuple[str, ...]) -> msgspec.json.Decoder[Objects[Any]]:
+    """Of a page with these properties and nothing else."""
     fields = {f"p{at}": name for at, name in enumerate(names)}
     texts = msgspec.defstruct("Texts", [(field, str | None, None) for field in fields], rename=fields, gc=False)
-    entry = msgspec.defstruct("EntryWithTexts", [("properties", texts)], bases=(Entry,), kw_only=True, gc=False)
-    return msgspec.json.Decoder(Objects[entry]).decode, attrgetter(*ENTRY, *(f"properties.{one}" for one in fields))  # type: ignore[valid-type]
+    entry: Any = msgspec.defstruct("EntryWithTexts", [("properties", texts)], bases=(Entry,), kw_only=True, gc=False)
+    return msgspec.json.Decoder(Objects[entry])
 
 
 def _entry_by_entry(raw: bytes) -> tuple[Objects[Row], int]:

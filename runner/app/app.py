@@ -181,12 +181,19 @@ class App:
             made = with_templates(read, self.folder, self.settings, fields, disabled=False)
             self._read = (seen, with_purpose(made, self.folder, self.settings, fields))
         salts = self._salts()
-        return [_salted(reading, salts) for reading in self._read[1]]
+        return [_salted(reading, salts, self._has_begun) for reading in self._read[1]]
 
     def _salts(self) -> dict[str, str | None]:
         """By what the people of each playbook were drawn first, where that is not its id."""
         with self.store.read() as connection:
             return dict(connection.execute(_SALTS).all())
+
+    def _has_begun(self, playbook: str) -> bool:
+        """Whether anybody has entered under this id."""
+        from runner.enroll.registering import has_begun
+
+        with self.store.read() as connection:
+            return has_begun(connection, playbook)
 
     def office(self, running: list[Playbook], fields: Fields) -> Office:
         from runner.circumstances import zones_in_use
@@ -308,13 +315,13 @@ def recalled(connection: sa.Connection, *keys: str) -> dict[str, Any]:
     return dict(connection.execute(sa.select(meta.c.key, meta.c.value).where(meta.c.key.in_(keys))).all())
 
 
-def _salted(reading: Reading, salts: Mapping[str, str | None]) -> Reading:
+def _salted(reading: Reading, salts: Mapping[str, str | None], has_begun: Callable[[str], bool]) -> Reading:
     """The playbook as it draws its people: after a rename, also one that has not run yet, as before."""
     playbook = reading.playbook
     if playbook is None:
         return reading
     was = playbook.keys.was
-    if playbook.id in salts or was is None or was not in salts:
+    if was is None or was not in salts or (playbook.id in salts and has_begun(playbook.id)):
         salt = salts.get(playbook.id)
     else:
         salt = salts[was] or was

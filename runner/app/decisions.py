@@ -15,9 +15,10 @@ import sqlalchemy as sa
 
 from runner import breakers, log
 from runner.app.app import App
+from runner.app.called import contact_called, must_be_known
 from runner.app.clockwork import BEGAN, last_moment
 from runner.app.entering import windows
-from runner.app.looking import contact_called, must_be_known, person
+from runner.app.looking import person
 from runner.app.private import PRIVATE
 from runner.app.rewarding import FOLLOWED_AT, TOLD_AT
 from runner.brake import Released, braked_plan, release, turn_away

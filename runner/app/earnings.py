@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from runner import clock
 from runner.app.app import App
-from runner.app.looking import contact_called
+from runner.app.called import contact_called
 from runner.circumstances.people import once_known_as
 from runner.errors import NeedsPerson, WrongUsage
 from runner.reward import grant

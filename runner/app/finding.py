@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from runner.explain import find_contact
+from runner.app.called import find_contact
 from runner.store import Store
 from runner.store.tables import contacts
 

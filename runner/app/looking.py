@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from runner.app import clockwork
 from runner.app.app import App
+from runner.app.called import contact_called, must_be_known
 from runner.app.clockwork import last_moment
 from runner.app.entering import brakes_of, windows
 from runner.circumstances import suppressed
@@ -18,10 +19,10 @@ from runner.decide import NOES
 from runner.effect import Effects, effects
 from runner.enroll import register, unregistered
 from runner.errors import Fault, NeedsPerson, WrongUsage
-from runner.explain import Explained, explain, find_contact
+from runner.explain import Explained, explain
 from runner.log import LogRow
 from runner.plan import plan
-from runner.store.tables import contact_sources, contacts, friends, playbooks, tasks
+from runner.store.tables import contact_sources, contacts, friends
 from runner.sync import advance, out_of_date
 from runner.yaml_file import closest
 
@@ -66,24 +67,6 @@ def left_out(app: App, now: datetime, playbook: str | None) -> list[str]:
         for id, count in counted
         if count
     ]
-
-
-def contact_called(connection: sa.Connection, called: str | int) -> int:
-    """Our id of whom a source id, our id or an address means; a number is our id already."""
-    if isinstance(called, int):
-        return called
-    found = find_contact(connection, called)
-    if found is None:
-        raise WrongUsage(f"there is no contact {called!r}: give a source id, our id or an address")
-    return found
-
-
-def must_be_known(app: App, connection: sa.Connection, playbook: str) -> None:
-    """Raises WrongUsage where no file and no past of a playbook has that id."""
-    known = {path.stem for path in (app.folder / "playbooks").glob("*.yaml")}
-    known |= set(connection.scalars(sa.select(playbooks.c.id)))
-    if playbook not in known:
-        raise WrongUsage(f"there is no playbook {playbook!r}; {closest(playbook, known)}".rstrip("; "))
 
 
 def explained(
@@ -142,32 +125,3 @@ def measured(app: App, playbook: str | None, as_of: datetime | None) -> Effects:
         if playbook is not None:
             must_be_known(app, connection, playbook)
         return effects(connection, running, app.settings, as_of=as_of or last_moment(app), only=playbook)
-
-
-def finish_task(app: App, id: int) -> bool:
-    """Somebody has done it; False where it was done, or never there."""
-    with app.store.write() as connection:
-        mine = tasks.update().where(tasks.c.id == id, tasks.c.done_at.is_(None))
-        return connection.execute(mine.values(done_at=last_moment(app))).rowcount == 1
-
-
-def open_tasks(app: App) -> Sequence[dict[str, Any]]:
-    with app.store.read() as connection:
-        rows = connection.execute(
-            sa.select(tasks, contacts.c.email, contacts.c.first_name, contacts.c.last_name)
-            .join_from(tasks, contacts, contacts.c.id == tasks.c.contact_id)
-            .where(tasks.c.done_at.is_(None))
-            .order_by(tasks.c.due_at, tasks.c.id)
-        ).mappings()
-        return [
-            {
-                "id": row["id"],
-                "subject": row["subject"],
-                "body": row["body"],
-                "contact": {"id": row["contact_id"], "email": row["email"]},
-                "owner": row["owner"],
-                "priority": row["priority"],
-                "due_at": row["due_at"],
-            }
-            for row in rows
-        ]

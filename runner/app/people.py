@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from runner import collect, log
 from runner.app.app import App
+from runner.app.called import contact_called
 from runner.app.clockwork import last_moment
-from runner.app.looking import contact_called
 from runner.store import rollups
 from runner.store.functions import place_in_bytes
 from runner.store.personal import ERASED, GOES, about, left_of, personal_tables

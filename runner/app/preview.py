@@ -15,9 +15,9 @@ from connectors.base import Address, Letter, Mailing, Outcome
 from runner import clock
 from runner.actions import MailAction, Reminder
 from runner.app.app import App
+from runner.app.called import contact_called
 from runner.app.check import fields_of_store
 from runner.app.clockwork import last_moment
-from runner.app.looking import contact_called
 from runner.app.soundness import sample_person, with_templates
 from runner.circumstances import Circumstances, Due, as_due, look_at, people_of, zones_in_use
 from runner.conditions import Fields

@@ -48,7 +48,8 @@ def stuck(store: Store, readings: Sequence[Reading], versions: Versions) -> list
 def _why(id: str, version: str, known: Mapping[str, Reading], versions: Versions) -> tuple[str, bool] | None:
     reading = known.get(id)
     if reading is None:
-        return "its file is not there any more: they go on when it is back", False
+        again = f"they go on when it is back, or with was: {id} in the file that came in its place"
+        return f"its file is not there any more: {again}", False
     if not reading.enabled:
         return "it is disabled: they go on when it is enabled", False
     if reading.playbook is None:

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from runner import clock, kpis
 from runner.actions import Survey
 from runner.app.app import App
+from runner.app.called import contact_called
 from runner.app.clockwork import last_moment
 from runner.app.keywords import Keyword, Text, keywords
-from runner.app.looking import contact_called
 from runner.circumstances.people import source_ids
 from runner.kpis import Kpi, Period
 from runner.store.tables import answers, contact_sources, contacts, sends, surveys

@@ -101,7 +101,8 @@ def record_of(table: str, row: Row, number: int, scene: Scene, *, before: Record
     custom = {name: value for name, value in told.items() if name not in known}
     if custom and not kind.takes_custom:
         name = next(iter(custom))
-        raise Mistake(name, f"{table} have no {name!r}", closest(name, [*known, "at"]))
+        there = sorted({*known, "at"} - {_AT[table]})
+        raise Mistake(name, f"{table} have no {name!r}", closest(name, there) or f"there are {', '.join(there)}")
     if kind.takes_custom:
         values["custom"] = {name: _own(name, value, None, scene)[0] for name, value in custom.items()}
     if before is not None:

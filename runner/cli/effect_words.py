@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from runner.cli.tables import blank_table, plain
+from runner.cli.sheets import blank_table, plain
 from runner.effect.words import (
     doubt_words,
     few_words,

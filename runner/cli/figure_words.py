@@ -8,7 +8,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from runner.cli.tables import blank_table, plain, value_of
+from runner.cli.sheets import blank_table, plain
+from runner.cli.tables import value_of
 from runner.kpis import NAMES, Calculated, Cohort, Kpi, TableQuality, Trend, name_of
 from runner.kpis.words import between_words, number_words
 

@@ -39,8 +39,8 @@ def log(
 ) -> None:
     """Show every decision, done or not, with its reason. Oldest first."""
     from runner import log as action_log
-    from runner.app.looking import contact_called, must_be_known
-    from runner.cli.tables import log_pages
+    from runner.app.called import contact_called, must_be_known
+    from runner.cli.log_tables import log_pages
 
     if status is not None and status not in action_log.STATUSES:
         raise WrongUsage(f"there is no status {status!r}; there are {', '.join(action_log.STATUSES)}")
@@ -75,7 +75,7 @@ def log(
 
 def _summary(folder: Path | None, since: str | None, *, narrowed: bool, as_json: bool) -> None:
     from runner import log as action_log
-    from runner.cli.tables import mail_table, summary_table
+    from runner.cli.summary_tables import mail_table, summary_table
 
     if narrowed:
         raise WrongUsage("--summary tells of all playbooks; only --since narrows it")
@@ -125,7 +125,7 @@ def doctor(folder: Folder = None, as_json: AsJson = False) -> None:
 
 def tasks(folder: Folder = None, as_json: AsJson = False) -> None:
     """List what playbooks gave people to do, the most urgent first."""
-    from runner.app.looking import open_tasks
+    from runner.app.tasks import open_tasks
     from runner.cli.reports import task_table
 
     with workspace(folder) as app:

@@ -25,7 +25,7 @@ def churn(
     as_json: AsJson = False,
 ) -> None:
     """Tell how likely customers are to leave, what that rests on, and whether it held when it was tested."""
-    from runner.app.looking import contact_called
+    from runner.app.called import contact_called
     from runner.churn import overview
     from runner.cli.churn_words import explained_lines, overview_lines
 

@@ -131,8 +131,8 @@ class _Trimmed(io.TextIOBase):
 
 _FILLING = re.compile(r" +\n")
 
-#: Columns of what is piped on: nothing is cut that another program may look for.
-PIPED_WIDTH = 200
+#: Columns of what is piped on, at the most: nothing is cut that another program may look for.
+PIPED_WIDTH = 160
 
 
 def console() -> Console:

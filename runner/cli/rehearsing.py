@@ -52,8 +52,10 @@ def _show(app: App, where: Path, days: int, took: float) -> None:
     """What was sent to whom and why, what it brought, and where to look next."""
     from runner import log
     from runner.app.figuring import Question, figures
-    from runner.app.looking import open_tasks
-    from runner.cli.tables import kpi_table, log_table, summary_table
+    from runner.app.tasks import open_tasks
+    from runner.cli.log_tables import log_table
+    from runner.cli.summary_tables import summary_table
+    from runner.cli.tables import kpi_table
 
     zone, screen = app.settings.timezone, console()
     with app.store.read() as connection:

@@ -15,7 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from runner import clock
-from runner.cli.tables import blank_table, log_table, plain
+from runner.cli.log_tables import log_table
+from runner.cli.sheets import blank_table, plain
 from runner.log import LogRow
 
 if TYPE_CHECKING:

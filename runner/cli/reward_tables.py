@@ -11,7 +11,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from runner import clock
-from runner.cli.tables import blank_table, plain
+from runner.cli.sheets import blank_table, plain
 from runner.settings.review_sites import label_of
 
 _COLOURS = {"due": "yellow", "rewarded": "green", "refused": "dim", "lapsed": "dim"}

@@ -56,7 +56,8 @@ def _shown(found: Heard, zone: str) -> Iterator[RenderableType]:
     from rich.text import Text
 
     from runner import clock
-    from runner.cli.tables import blank_table, kpi_table, plain
+    from runner.cli.sheets import blank_table, plain
+    from runner.cli.tables import kpi_table
 
     if found.figures:
         yield kpi_table(found.figures, zone=zone)
@@ -83,7 +84,7 @@ def _shown(found: Heard, zone: str) -> Iterator[RenderableType]:
 
 def _words_table(found: Heard) -> RenderableType:
     """What comes up in several answers: how often, and by how many it could."""
-    from runner.cli.tables import blank_table, plain
+    from runner.cli.sheets import blank_table, plain
 
     table = blank_table()
     table.add_column("Words that return", overflow="fold")

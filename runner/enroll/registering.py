@@ -70,12 +70,18 @@ def _write_down(store: Store, connection: sa.Connection, playbook: Playbook, now
 
 
 def _take_over(connection: sa.Connection, playbook: Playbook) -> None:
-    """Whoever is inside under the older id `was:` goes on under the new one, with all its past."""
+    """Whoever is inside under the older id `was:` goes on under the new one, with all its past.
+
+    `was:` may come after the rename, as long as nobody has entered under the new id.
+    """
     was = playbook.keys.was
     if was is None or connection.scalar(sa.select(playbooks.c.id).where(playbooks.c.id == was)) is None:
         return
-    if connection.scalar(sa.select(playbooks.c.id).where(playbooks.c.id == playbook.id)) is not None:
+    if has_begun(connection, playbook.id):
         return
+    connection.execute(playbooks.delete().where(playbooks.c.id == playbook.id))
+    for table in (playbook_versions, decisions, trigger_states):
+        connection.execute(table.delete().where(table.c.playbook == playbook.id))
     connection.execute(
         playbooks.update()
         .where(playbooks.c.id == was)
@@ -83,6 +89,11 @@ def _take_over(connection: sa.Connection, playbook: Playbook) -> None:
     )
     for table in (playbook_versions, enrollments, decisions, sends, trigger_states):
         connection.execute(table.update().where(table.c.playbook == was).values(playbook=playbook.id))
+
+
+def has_begun(connection: sa.Connection, playbook: str) -> bool:
+    """Whether anybody has entered under this id: it takes over no other any more."""
+    return connection.scalar(sa.select(enrollments.c.id).where(enrollments.c.playbook == playbook).limit(1)) is not None
 
 
 def _move_inside(connection: sa.Connection, playbook: Playbook, now: datetime) -> None:

@@ -6,16 +6,15 @@ import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 from jinja2 import Template, TemplateSyntaxError
-from jinja2.meta import find_referenced_templates
 
 from runner.render.environment import Environment
 from runner.render.languages import Languages, Words, in_language
 from runner.render.readers import Person
+from runner.render.sources import read
 from runner.render.versions import Versions
 from runner.render.wordings import Wordings
 from runner.yaml_types import Wording
@@ -118,11 +117,6 @@ class Editions:
         if self._references.get(file, (None, ()))[0] != changed:
             names: Sequence[str] = ()
             with suppress(TemplateSyntaxError, UnicodeDecodeError):
-                names = _named_in(self._environment, file, path.read_text(encoding="utf-8"))
+                names = read(self._environment, file, path.read_text(encoding="utf-8")).named
             self._references[file] = changed, names
         return self._references[file][1]
-
-
-@lru_cache(maxsize=1024)
-def _named_in(environment: Environment, file: str, source: str) -> Sequence[str]:
-    return [name for name in find_referenced_templates(environment.parse(source, file)) if name]

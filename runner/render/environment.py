@@ -75,6 +75,8 @@ class Environment(ImmutableSandboxedEnvironment):
         )
         self.files = files
         self.outlines = outlines
+        #: What was read and is compiled next, by its text and name.
+        self._read: dict[tuple[str, str | None], nodes.Template] = {}
         #: How a render of it prints, or notes, its values.
         self.recording: Callable[[Context], Any] = outlining if outlines else recording
         #: Numbers of an outline's pieces, no two alike in any of its templates.
@@ -128,7 +130,17 @@ class Environment(ImmutableSandboxedEnvironment):
         except KeyError:
             return self.undefined(obj=obj, name=name)
 
+    def compile_read(self, tree: nodes.Template, source: str, file: str) -> None:
+        """Has the template ready for whoever renders it, made of what was read of it: the tree is used up."""
+        self._read[source, file] = tree
+        try:
+            self.get_template(file)
+        finally:
+            self._read.pop((source, file), None)
+
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        if (read := self._read.pop((source, name), None)) is not None:
+            return read
         template = super()._parse(source, name, filename)
         rewriting.rewrite(template, self._marks)
         template.set_environment(self)

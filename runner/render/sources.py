@@ -9,8 +9,9 @@ from functools import lru_cache
 
 import jinja2
 from jinja2 import TemplateError, TemplateSyntaxError, nodes
-from jinja2.meta import find_undeclared_variables
+from jinja2.meta import find_referenced_templates, find_undeclared_variables
 
+from runner.render.environment import Environment
 from runner.yaml_file import closest
 
 _OUTPUT = re.compile(r"\{\{.*?\}\}")
@@ -35,6 +36,8 @@ class Source:
     """A template as far as it can be read."""
 
     used: Used
+    #: Templates that it extends, includes or imports by name.
+    named: tuple[str, ...] = ()
     #: Filters and tests that there are not: kind, name, line, advice.
     words: tuple[tuple[str, str, int, str], ...] = ()
     #: What Jinja cannot read: line, message, advice.
@@ -42,18 +45,19 @@ class Source:
 
 
 @lru_cache(maxsize=1024)
-def read(environment: jinja2.Environment, file: str, source: str) -> Source:
+def read(environment: Environment, file: str, source: str) -> Source:
     """What cannot be read is left out, and the rest read on."""
     readable, broken = source, list[tuple[int, str, str]]()
     while True:
         try:
             tree = environment.parse(readable, file)
             words = unknown_words(environment, tree)
+            used, named = used_in(tree), tuple(name for name in find_referenced_templates(tree) if name)
             if not words and readable is source:
-                environment.get_template(file)  # compiled, it is there for who renders it
+                environment.compile_read(tree, source, file)
             elif not words:
-                environment.compile(readable, file)
-            return Source(used_in(tree), tuple(words), tuple(broken))
+                environment.compile(tree, file)
+            return Source(used, named, tuple(words), tuple(broken))
         except TemplateSyntaxError as error:
             broken.append((error.lineno, *in_words(error)))
             rest = without_outputs(source, {line for line, *_ in broken})

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from runner.cli.main import main
+from runner.cli.options import PIPED_WIDTH
 from runner.settings import load_settings
 from tests.conftest import REPOSITORY
 
@@ -155,6 +156,14 @@ def test_what_is_piped_on_is_not_cut(call: Call, monkeypatch: pytest.MonkeyPatch
     monkeypatch.delenv("COLUMNS")
     call("run", "--at", AT)
     assert "ada@x.example" in call("log").out
+
+
+def test_what_is_piped_on_is_no_wider_than_what_it_says(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS")
+    synced, found = call("sync", "--full").out.splitlines(), call("doctor").out.splitlines()
+    assert max(map(len, synced[:-2])) < 80
+    assert max(map(len, found)) <= PIPED_WIDTH
+    assert not [line for line in (*synced, *found) if line.endswith(" ")]
 
 
 def test_a_sync_that_failed_is_told_in_json_and_by_doctor_until_one_succeeds(call: Call, folder: Path) -> None:
@@ -338,17 +347,32 @@ def test_help_lists_the_commands_that_are_there_and_no_others(call: Call) -> Non
         assert call(command, "--help").code == 0
 
 
+def imported_by(words: list[str], *names: str) -> list[str]:
+    """Those of the libraries and packages that a process has imported at the end of that command."""
+    call = f"import sys\nsys.argv = {['regulars', *words]}\nfrom runner.cli.main import main\n"
+    code = f"{call}try: main()\nexcept SystemExit as ended: assert not ended.code\n"
+    code += f"print('imported:', *(name for name in {names} if name in sys.modules))"
+    told = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    return told.stdout.splitlines()[-1].split()[1:]
+
+
+HEAVY = ("alembic", "fastapi", "hubspot", "jinja2", "mjml", "numpy", "scipy", "sendgrid", "urllib3")
+
+
 def test_help_needs_neither_the_database_nor_a_connector() -> None:
-    look = "import sys\nsys.argv = ['regulars', '--help']\nfrom runner.cli.main import main\n"
-    look += "try: main()\nexcept SystemExit: pass\n"
-    heavy = (
-        "('sqlalchemy', 'hubspot', 'sendgrid', 'fastapi', 'jinja2', 'pydantic', 'rich', 'alembic', 'scipy', 'numpy')"
+    assert imported_by(["--help"], *HEAVY, "sqlalchemy", "pydantic", "rich", "runner.store", "runner.app") == []
+
+
+def test_the_log_is_read_without_what_makes_it(folder: Path, sqlite_url: str) -> None:
+    making = (
+        "runner.app.tick",
+        "runner.conditions",
+        "runner.deliver",
+        "runner.kpis",
+        "runner.playbook",
+        "runner.render",
     )
-    code = f"{look}print('heavy:', [name for name in {heavy} if name in sys.modules])"
-    told = subprocess.run(
-        [sys.executable, "-c", code], cwd=REPOSITORY, env=os.environ, capture_output=True, text=True, check=True
-    )
-    assert told.stdout.splitlines()[-1] == "heavy: []"
+    assert imported_by(["-C", str(folder), "log"], *HEAVY, *making) == []
 
 
 def test_what_is_piped_on_has_no_blanks_at_the_ends_of_its_lines(call: Call) -> None:

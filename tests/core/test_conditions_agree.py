@@ -116,7 +116,7 @@ def test_random_conditions_hold_for_the_same_people_in_sql_in_python_and_in_jinj
         fields, people = known_fields(connection), people_of(connection)
         twin = Twin(people, facts_by_person(connection))
 
-        @settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
         @given(conditions, st.sampled_from(MOMENTS))
         @example("contact.revenue > 2.4", NOW)
         @example("contact.revenue == 0.1 or contact.revenue <= 2.50001", NOW)

@@ -503,7 +503,11 @@ def test_people_inside_a_broken_playbook_are_counted_at_every_run(world: World) 
 @pytest.mark.parametrize(
     ("leave", "why"),
     [
-        (lambda world: world.delete("wish"), "its file is not there any more: they go on when it is back"),
+        (
+            lambda world: world.delete("wish"),
+            "its file is not there any more: they go on when it is "
+            "back, or with was: wish in the file that came in its place",
+        ),
         (
             lambda world: world.playbook("wish", f"enabled: false\n{TWO}"),
             "it is disabled: they go on when it is enabled",

@@ -8,10 +8,12 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from runner.app import decisions
 from runner.enroll import BEGAN_ANEW
 from runner.errors import ExitCode, NeedsPerson
+from runner.store.tables import enrollments
 from tests.core.world import HELLO, World, utc
 
 WISH = "trigger: {anniversary: {of: contact.birthday, catch_up: 3 days}}"
@@ -398,6 +400,22 @@ def test_a_rename_draws_nobody_anew(each_world: World) -> None:
     again = {who.partition(" ")[0] for who, state in each_world.inside().items() if state == "holdout"}
     assert 0 < len(held_out) < 30
     assert planned == held_out == again
+
+
+@pytest.mark.parametrize("entered", [False, True])
+def test_was_may_be_added_later_as_long_as_nobody_has_entered_under_the_new_name(world: World, entered: bool) -> None:
+    text = f"{WISH}\nactions:\n  - wait: 1 day\n{HELLO}"
+    world.person("ada", **BORN)
+    world.playbook("wish", text)
+    world.tick("2026-05-04 09:00")
+    world.delete("wish")
+    world.playbook("greeting", text if entered else f"{text}\naudience: contact.is_test")
+    world.tick("2026-05-04 10:00")
+    world.playbook("greeting", f"{text}\nwas: wish")
+    assert world.ticks("2026-05-05 10:00")
+    assert [letter.playbook for letter in world.got()] == ["greeting"]
+    waiting = {row.playbook for row in world.rows(sa.select(enrollments).where(enrollments.c.state == "active"))}
+    assert waiting == ({"wish"} if entered else set())
 
 
 def test_a_rename_splits_nobody_anew(world: World) -> None:

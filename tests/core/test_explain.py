@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 from runner.app import decisions
+from runner.app.called import find_contact
 from runner.app.entering import windows
 from runner.app.looking import explained
 from runner.enroll.door import door_of
-from runner.explain import find_contact
 from tests.core.world import World, utc
 
 WISH = "trigger: {anniversary: {of: contact.birthday}}"

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from connectors.records import Cart, Contact, Event, FieldType, Invoice
 from connectors.records import Ticket as Request
 from runner import collect
-from runner.app.looking import open_tasks
+from runner.app.tasks import open_tasks
 from runner.links import Kind, Ticket
 from runner.store.tables import sends
 from tests.conftest import REPOSITORY

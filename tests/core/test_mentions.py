@@ -7,7 +7,7 @@ from threading import Thread
 
 import pytest
 
-from runner.app.looking import open_tasks
+from runner.app.tasks import open_tasks
 from tests.connectors.test_rss import RSS, Feeds
 from tests.core.world import World, utc
 

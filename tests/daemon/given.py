@@ -17,7 +17,7 @@ from urllib.error import HTTPError
 from urllib.parse import urlencode, urlsplit
 from urllib.request import Request, urlopen
 
-from tests.kill.process import PATIENCE, until
+from tests.kill.process import PATIENCE, Nursery, until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 REGULARS = (sys.executable, "-c", "from runner.cli import main; main()")
@@ -71,10 +71,13 @@ def born_today() -> date:
     return datetime.now(UTC).date().replace(year=1992)
 
 
+#: Where commands are born that end; `conftest.py` brings it.
+NURSERY: list[Nursery] = []
+
+
 def regulars(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
     """One command, to its end."""
-    command = [*REGULARS, args[0], "-C", str(folder), *args[1:]]
-    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    return NURSERY[0].ended([args[0], "-C", str(folder), *args[1:]])
 
 
 def log(folder: Path) -> list[dict[str, Any]]:

@@ -81,6 +81,11 @@ class Company:
         """`regulars run`; the exit code, -9 when it died."""
         return self.regulars("run", "--at", at, "--yes", die=die)
 
+    def rehearse(self) -> None:
+        """A run and a look at its log, in the nursery itself."""
+        for args in (("run", "--at", AT, "--yes"), ("log", "--json")):
+            assert self.nursery.rehearse([args[0], "-C", str(self.folder), *args[1:]]) == 0
+
     def regulars(self, *args: str, die: dict[str, float] | None = None) -> int:
         return self.nursery.wait(self.begin(*args, die=die))
 

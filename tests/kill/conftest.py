@@ -17,17 +17,10 @@ from tests.kill.process import (
     Nursery,
     SendGridProcess,
     running_hooks,
-    running_nursery,
     running_sendgrid,
 )
 
 Fresh = Callable[..., AbstractContextManager[Company]]
-
-
-@pytest.fixture(scope="session")
-def nursery() -> Iterator[Nursery]:
-    with running_nursery() as running:
-        yield running
 
 
 @pytest.fixture(scope="session")
@@ -55,9 +48,15 @@ def fresh(
             yield found(folder, url, nursery=nursery, sendgrid=receiver, hooks=hooks, **how)
         shutil.rmtree(folder)
 
+    if request.param not in _REHEARSED:
+        _REHEARSED.add(request.param)
+        with one() as company:
+            company.rehearse()
     return one
 
 
+#: The databases whose SQL the nursery knows.
+_REHEARSED: set[str] = set()
 _WHOLE: dict[str, dict[str, int]] = {}
 
 

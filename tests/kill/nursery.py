@@ -4,19 +4,24 @@
 
 imports the product once and forks a process for each line of standard input, {"args": […], "out": FILE, "die": {…}}; it
 answers {"pid": …} at once. {"wait": pid} is answered {"code": …} when that process has ended: -9 for a killed one.
+{"rehearse": […]} is lived here and not in a child, and answered {"code": …}: whoever is born later knows its SQL.
 `die` names what the process counts (`begin`, `commit`, `statement`, `request`) and at which of them it kills itself
 with SIGKILL, or after how many `seconds`; `pages` is what SQLite's file may have before the disk is full, `patience`
 how many seconds it waits for another writer. A process that lives writes its counts beside FILE, as FILE.counts.
+What it writes to standard error goes into FILE too, or into the file that `err` names.
 """
 
 from __future__ import annotations
 
+import gc
+import io
 import json
 import os
 import signal
 import sys
 import threading
 from collections import Counter
+from contextlib import redirect_stderr, redirect_stdout
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -44,8 +49,13 @@ _PRODUCT = (
 def main() -> None:
     _import_everything()
     for line in sys.stdin:
-        order = json.loads(line)
-        print(json.dumps(_ended(order["wait"]) if "wait" in order else {"pid": _born(order)}), flush=True)
+        print(json.dumps(_done(json.loads(line))), flush=True)
+
+
+def _done(order: dict[str, Any]) -> dict[str, int]:
+    if "wait" in order:
+        return _ended(order["wait"])
+    return {"code": _rehearsed(order["rehearse"])} if "rehearse" in order else {"pid": _born(order)}
 
 
 def _import_everything() -> None:
@@ -65,28 +75,44 @@ def _ended(pid: int) -> dict[str, int]:
     return {"code": os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])}
 
 
-def _live(order: dict[str, Any]) -> None:
+def _rehearsed(args: list[str]) -> int:
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        code = _called(args)
+    assert threading.active_count() == 1, "who forks must be alone"
+    gc.collect()
+    gc.freeze()
+    return code
+
+
+def _called(args: list[str]) -> int:
+    """The exit code of `regulars` with these words."""
     from runner.cli.main import main
 
-    out = os.open(order["out"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    for stream in (0, 1, 2):
-        os.dup2(out if stream else os.open(os.devnull, os.O_RDONLY), stream)
-    counts = _count(order.get("die"))
-    _straiten(order.get("die") or {})
-    sys.argv = ["regulars", *order["args"]]
-    code: Any = 70
+    sys.argv = ["regulars", *args]
     try:
         main()
-        code = 0
     except SystemExit as ending:
-        code = ending.code or 0
+        return int(ending.code or 0)
+    return 0
+
+
+def _live(order: dict[str, Any]) -> None:
+    out = os.open(order["out"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    err = os.open(order["err"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC) if order.get("err") else out
+    for stream, file in enumerate((os.open(os.devnull, os.O_RDONLY), out, err)):
+        os.dup2(file, stream)
+    counts = _count(order.get("die"))
+    _straiten(order.get("die") or {})
+    code = 70
+    try:
+        code = _called(order["args"])
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
         Path(order["out"] + ".counts").write_text(json.dumps(counts), encoding="utf-8")
-        os._exit(int(code))
+        os._exit(code)
 
 
 def _straiten(die: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,7 @@ from urllib.request import Request, urlopen
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 #: Seconds after which a condition is taken for one that never comes.
-PATIENCE = 60.0
+PATIENCE = 180.0
 
 #: Never set: a pause between two looks.
 _BETWEEN = threading.Event()
@@ -42,6 +43,18 @@ class Nursery:
 
     def start(self, args: Sequence[str], out: Path, die: dict[str, float] | None = None) -> int:
         return int(self._asked({"args": [*args], "out": str(out), "die": die})["pid"])
+
+    def ended(self, args: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        """A command, to its end."""
+        with tempfile.TemporaryDirectory() as folder:
+            out, err = Path(folder, "out"), Path(folder, "err")
+            pid = int(self._asked({"args": [*args], "out": str(out), "err": str(err)})["pid"])
+            code = self.wait(pid)
+            return subprocess.CompletedProcess([*args], code, out.read_text("utf-8"), err.read_text("utf-8"))
+
+    def rehearse(self, args: Sequence[str]) -> int:
+        """Lives a command itself, so that its children need not learn how."""
+        return int(self._asked({"rehearse": [*args]})["code"])
 
     def wait(self, pid: int) -> int:
         return int(self._asked({"wait": pid})["code"])

@@ -19,6 +19,7 @@ from runner.app import App
 from runner.app.tick import tick
 from runner.deliver import Office, sweep
 from tests.core.world import Postbox, World, all_of
+from tests.kill.process import PATIENCE
 
 BIRTHDAY = "2026-05-04 09:00"
 
@@ -109,7 +110,7 @@ class Machine:
         while self._asked.acquire(blocking=False):
             pass
         for _ in range(3):
-            assert self._asked.acquire(timeout=30)
+            assert self._asked.acquire(timeout=PATIENCE)
 
 
 def office_on(machine: Machine, app: App, *args: Any) -> Office:

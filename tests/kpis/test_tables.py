@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from runner.cli.tables import kpi_table, log_pages, log_table, summary_table
+from runner.cli.log_tables import log_pages, log_table
+from runner.cli.summary_tables import summary_table
+from runner.cli.tables import kpi_table
 from runner.kpis import Direction, Kpi, Period, Reason, Status, Target, Unit
 from runner.log import LoggedContact, LoggedSend, LoggedWrite, LogRow, MailCounts, PlaybookSummary, ReasonCount
 

@@ -134,8 +134,8 @@ class _Controller(Controller):
     """aiosmtpd's tries its server out on port 0 and with a server's certificate; any connection will do."""
 
     def _trigger_server(self) -> None:
-        with socket.create_connection(self.server.sockets[0].getsockname(), timeout=5):
-            self._factory_invoked.wait(5)
+        with socket.create_connection(self.server.sockets[0].getsockname(), timeout=60):
+            self._factory_invoked.wait(60)
 
 
 def self_signed(folder: Path, *, host: str | None = None) -> Path:

@@ -15,7 +15,7 @@ from runner.errors import NeedsPerson
 from runner.store import Store, migrate, notes
 from runner.store.migrate import HEAD, LOCK, alembic_config
 from runner.store.tables import KEPT, REHEARSED, inbox, inbox_metadata, metadata
-from tests.kill.process import until
+from tests.kill.process import PATIENCE, until
 
 
 def test_migrations_make_the_tables_that_the_code_reads(empty_database: str) -> None:
@@ -62,7 +62,7 @@ def test_who_waited_for_another_one_to_migrate_touches_no_table_in_use(empty_pos
         connection.commit()
         connection.execute(sa.text("SELECT * FROM contacts"))
         connection.execute(sa.select(sa.func.pg_advisory_unlock(LOCK)))
-        waits.result(timeout=30)
+        waits.result(timeout=PATIENCE)
 
 
 WAITING = sa.text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")

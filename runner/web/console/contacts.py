@@ -10,11 +10,11 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from runner.app import decisions
+from runner.app.called import find_contact
 from runner.app.finding import MOST, people_called
 from runner.app.life import life
 from runner.app.looking import explained
 from runner.app.roster import names_of
-from runner.explain import find_contact
 from runner.store.tables import contact_sources, contacts
 from runner.web.console.confirming import Question
 from runner.web.console.entrance import Missing, TheLogin, TheRoom, back_to, show

@@ -13,8 +13,8 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from runner import clock
+from runner.app.called import contact_called
 from runner.app.log_pages import Mark, Wanted, page, reasons
-from runner.app.looking import contact_called
 from runner.app.roster import names_of
 from runner.errors import WrongUsage
 from runner.log import STATUSES

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from runner.app.looking import finish_task, open_tasks
+from runner.app.tasks import finish_task, open_tasks
 from runner.web.console.entrance import Missing, TheRoom, back_to, show
 from runner.web.public import SHOWN
 

@@ -192,10 +192,13 @@ def _rows(contacts: int) -> list[tuple[int, str, dict[str, str]]]:
             67867967, message_id="n", contact_id="''", sent_at=at(982451653), bounced="n % 50 = 0",
             machine_open="n % 4 = 0", human_open="n % 5 = 0", clicked="n % 25 = 0", unsubscribed="n % 500 = 0",
             complained="n % 5000 = 0")),
+        (20, "playbook_versions", {
+            "playbook": "'p' || (n % 20)", "version": "'v'", "body": """'{"holdout": 0.1}'""", "at": seen,
+        }),
         (contacts, "enrollments", {
             "id": "n", "playbook": "'p' || (n % 20)", "version": "'v'", "contact_id": "n", "occasion": "n",
-            "facts": "'{}'", "arm": "CASE WHEN n % 10 = 3 THEN 'holdout' ELSE 'treated' END", "state": "'done'",
-            "step": "'a'", "attempt": "0", "occurred_at": at(179424673), "step_since": at(179424673),
+            "facts": "'{}'", "arm": f"CASE WHEN {draw(256203161)} < 0.1 THEN 'holdout' ELSE 'treated' END",
+            "state": "'done'", "step": "'a'", "attempt": "0", "occurred_at": at(179424673), "step_since": at(179424673),
             "due_at": at(179424673), "entered_at": at(179424673),
         }),
         (contacts, "sends", {

@@ -120,7 +120,7 @@ def found(raw: bytes, names: tuple[str, ...]) -> Rows:
     ids = list(map(int, columns.ids))
     if ids != sorted(ids):
         raise ValueError("a search that is not in the order of ids")
-    more = ids and (told.after is not None or told.total > len(ids))
+    more = ids and (told.after is not None or int(told.total) > len(ids))
     after = columns.ids[-1] if more else None
     return Rows(columns.ids, columns.properties, after, columns.created_at, unreadable=unreadable)
 

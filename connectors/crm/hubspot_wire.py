@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 from msgspec import structs
@@ -73,11 +73,11 @@ class Inline(Told, frozen=True, gc=False):
 class Entry(Wire, frozen=True, gc=False):
     """One object, but for its properties."""
 
-    id: str
+    id: Annotated[str, msgspec.Meta(min_length=1)]
     created_at: str | None = None
     updated_at: str | None = None
     archived_at: str | None = None
-    associations: Mapping[str, Inline] | None = None
+    associations: Mapping[str, Inline | None] | None = None
 
 
 class Row(Entry, frozen=True, gc=False, kw_only=True):
@@ -93,7 +93,8 @@ class Objects(Told, Generic[R], frozen=True, gc=False, kw_only=True):
     """A page of a listing or a search, or a batch."""
 
     results: Sequence[R]
-    total: int = 0
+    #: Of a search alone.
+    total: Any = 0
     errors: Sequence[Failure] | None = None
 
 
@@ -137,7 +138,7 @@ class Columns(msgspec.Struct, frozen=True, gc=False):
     created_at: Sequence[str | None]
     updated_at: Sequence[str | None]
     archived_at: Sequence[str | None]
-    associations: Sequence[Mapping[str, Inline] | None]
+    associations: Sequence[Mapping[str, Inline | None] | None]
     #: By the property's name.
     properties: Mapping[str, Sequence[str | None]]
 

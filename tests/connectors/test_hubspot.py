@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from structlog.testing import capture_logs
 
 from connectors.base import Cursor, Page
+from connectors.crm import hubspot_answers as answers
 from connectors.crm.hubspot import HubSpotSettings, HubSpotSource
 from connectors.errors import AuthFailed, Permanent, Temporary
 from connectors.records import Company, Contact, Deal, FieldType, Link, OrderLine, Ticket
@@ -626,6 +627,16 @@ def test_values_are_read_by_their_type(
     hubspot.define("contacts", "it", kind)
     hubspot.add("contacts", it=text)
     assert only_contact(source).custom.get("it") == value
+
+
+def test_entries_are_read_that_depart_from_what_hubspot_documents() -> None:
+    """An id that is empty, a list of others that is null, a total as text."""
+    of = (
+        b'{"total": "3", "results": [{"id": ""}, {"id": "7", "properties": null, "associations": {"companies": null}}]}'
+    )
+    read = answers.rows(of, ("email",), ("companies",))
+    assert (read.ids, read.unreadable, read.linked["companies"].links) == (("7",), 1, {})
+    assert answers.found(of, ("email",)).after == "7"
 
 
 def test_a_number_that_is_no_text_is_read_all_the_same(hubspot: LoopbackHubSpot, source: HubSpotSource) -> None:

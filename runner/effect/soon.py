@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from runner.effect.verdict import HITS, PEOPLE
+from runner.kpis.survival import HALF
 
 if TYPE_CHECKING:
     from scipy.stats import CensoredData
@@ -69,7 +70,7 @@ def _curve(sample: CensoredData, longest: float, within_days: int) -> Curve:
 
     still = ecdf(sample).sf
     marks = {round(within_days * part / _MARKS) for part in range(1, _MARKS + 1)} - {0}
-    gone = np.flatnonzero(still.probabilities <= 0.5)
+    gone = np.flatnonzero(still.probabilities <= HALF)
     return Curve(
         {day: 1 - float(still.evaluate(day)) for day in sorted(marks) if day <= longest + 1e-9},
         float(still.quantiles[gone[0]]) if len(gone) else None,

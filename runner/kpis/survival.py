@@ -10,6 +10,9 @@ from math import exp, log, sqrt
 
 from runner.kpis.intervals import Interval, Z
 
+#: Half, and what products of fractions miss it by.
+HALF = 0.5 + 1e-9
+
 
 @dataclass(frozen=True, slots=True)
 class Lifetimes:
@@ -74,4 +77,4 @@ def _bounds(share: float, variance: float) -> Interval:
 
 def _first_below(steps: Sequence[_Step], bound: str) -> float | None:
     """The tenure at which half or fewer are still there, by the curve or a bound (Brookmeyer and Crowley 1982)."""
-    return next((step.tenure for step in steps if getattr(step, bound) <= 0.5), None)
+    return next((step.tenure for step in steps if getattr(step, bound) <= HALF), None)

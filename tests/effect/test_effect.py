@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from io import StringIO
 from types import SimpleNamespace
 from typing import Any
@@ -314,6 +314,20 @@ def test_how_soon_they_did_it_is_told_of_either_arm_with_a_log_rank_test(shop: S
     assert (found.soon.one.by_day[15], found.soon.other.by_day[15]) == (0.75, 0)
     assert found.soon.p < 0.001
     assert "half did it by day 5, of those held out by day 20 (log-rank p below 0.001)" in soon_words(found)
+
+
+def test_the_day_by_which_half_did_it_is_that_of_exactly_half(shop: Shop) -> None:
+    """22 of 44, one after another: floats multiply 43/44 × 42/43 × … to a little more than a half."""
+    begun(shop)
+    treated, held_out = shop.people(44), shop.people(40)
+    enter(shop, treated, "treated", "2026-01-01")
+    enter(shop, held_out, "holdout", "2026-01-01")
+    for days, person in enumerate(treated[:22], 1):
+        orders(shop, [person], str(date(2026, 1, 1) + timedelta(days=days)))
+    orders(shop, held_out[:20], "2026-01-25")
+    soon = one(shop).soon
+    assert soon is not None
+    assert (soon.one.median, soon.other.median) == (22, 24)
 
 
 def test_whose_days_are_not_over_count_as_far_as_they_have_come(shop: Shop) -> None:

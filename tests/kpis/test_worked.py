@@ -611,6 +611,12 @@ def test_members_take_part_who_earned_or_spent_points(shop: Shop) -> None:
     assert values(told, *expected) == expected
 
 
+@pytest.mark.parametrize("many", [24, 28, 46])
+def test_half_have_left_as_soon_as_exactly_half_have(many: int) -> None:
+    """Floats multiply 23/24 × 22/23 × … × 12/13 to a little more than a half."""
+    assert kaplan_meier((day, True, 1) for day in range(1, many + 1)).median == many // 2
+
+
 def test_half_a_life_has_its_interval_as_scipy_draws_it() -> None:
     """Freireich's trial (1963): of 21 patients with 6-MP half relapsed after 23 weeks, 12 of them still well; of 21
     without after 8, 4 to 11."""

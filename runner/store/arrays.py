@@ -102,10 +102,12 @@ def _read(texts: list[str | None], kind: sa.types.TypeEngine[Any]) -> NDArray[An
 
 
 def _parsed(text: str, kind: sa.types.TypeEngine[Any], wanted: type[Any]) -> NDArray[Any]:
-    if isinstance(kind, Instant) and text[4] == "-":
+    # Numbers may have their sign there as well, behind a comma: `0,0,-1`.
+    is_written = text[4:5] == "-" and "," not in text[:4]
+    if isinstance(kind, Instant) and is_written:
         told: Ints = np.frombuffer(text.encode("ascii"), _WRITTEN).astype("M8[us]").astype(np.int64)
         return np.where(told == _NEVER_READ, NOTHING, told)
-    if isinstance(kind, sa.Date) and text[4] == "-":
+    if isinstance(kind, sa.Date) and is_written:
         days: Ints = np.frombuffer(text.encode("ascii"), "S10").astype("M8[D]").astype(np.int64)
         return np.where(days == _NEVER_READ // _DAY, NOTHING, days)
     return np.fromstring(text, wanted, sep=",")

@@ -7,8 +7,8 @@ from itertools import count
 import sqlalchemy as sa
 
 from runner.store import Store
-from runner.store.arrays import NOTHING, arrays
-from runner.store.tables import contacts, purchases
+from runner.store.arrays import NOTHING, arrays, numbers
+from runner.store.tables import contacts, facts, purchases
 from tests.kpis.shop import Shop, on
 
 
@@ -35,3 +35,12 @@ def test_columns_of_rows_far_apart_are_read_whole_and_in_order(database: str) ->
 def test_no_rows_are_empty_arrays(database: str) -> None:
     with Store(database) as store, store.read() as connection:
         assert [len(column) for column in arrays(connection, sa.select(contacts.c.id), by=contacts.c.id)] == [0]
+
+
+def test_a_single_day_of_long_ago_is_read_too(database: str) -> None:
+    with Store(database) as store, store.write() as connection:
+        shop = Shop(connection)
+        plan = {"product": "pro", "kind": "plan", "interval": "month", "quantity": 1, "unit_amount": 10}
+        shop.facts("subscriptions", plan | {"of": shop.person(), "started_on": "1995-01-01"})
+        (day,) = numbers(connection, sa.select(facts["subscriptions"].c.started_on))
+    assert day.tolist() == [9131]

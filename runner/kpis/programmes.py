@@ -27,12 +27,13 @@ loyalty, referrals, review_requests = facts["loyalty"], facts["referrals"], fact
     name="Loyalty programme participation",
     unit=Unit.RATIO,
     direction=Direction.HIGHER,
-    formula="Of the customers active at the period's end, the share that is a member then. Members buy more partly "
-    "because good customers join: a difference is no effect.",
+    formula="Of the customers active at the period's end, the share that is a member then, of our own programme whoever "
+    "has had a point. Members buy more partly because good customers join: a difference is no effect.",
     needs=("orders", "loyalty"),
-    reads=(loyalty.c.seen_at,),
+    reads=(loyalty.c.seen_at, points.c.at),
     nothing="no customer was active when the period ended",
     entry=33,
+    version=2,
     parts={
         "active": Part(
             "Members who take part",
@@ -48,30 +49,39 @@ loyalty, referrals, review_requests = facts["loyalty"], facts["referrals"], fact
     },
 )
 def loyalty_participation_rate(asked: Asked) -> Mapping[str, Figure]:
-    rows, customer = with_customers(asked, with_sources(loyalty), contact_sources.c.contact_id)
-    left = loyalty.c.left_at
-    members = (
-        sa.select(customer)
-        .select_from(rows)
-        .where(there(asked, loyalty), asked.before(loyalty.c.joined_at), sa.or_(left.is_(None), left > asked.end))
-    )
+    members = _members(asked)
     return {"": _among_active(asked, members, end=True), **_points(asked, members)}
 
 
+def _members(asked: Asked) -> sa.Select[Any]:
+    """At the period's end: whom a source calls a member, and in our own programme whoever has had a point."""
+    rows, customer = with_customers(asked, with_sources(loyalty), contact_sources.c.contact_id)
+    left = loyalty.c.left_at
+    told = (
+        sa.select(customer.label("customer"))
+        .select_from(rows)
+        .where(there(asked, loyalty), asked.before(loyalty.c.joined_at), sa.or_(left.is_(None), left > asked.end))
+    )
+    rows, customer = with_customers(asked, points, points.c.contact_id)
+    own = sa.select(customer.label("customer")).select_from(rows).where(asked.before(points.c.at))
+    return sa.select(sa.union(told, own).subquery().c.customer)
+
+
 def _points(asked: Asked, members: sa.Select[Any]) -> Mapping[str, Figure]:
-    """What members do with points: earned by a rule, spent by one row below 0."""
+    """What members do with points: earned by a rule, spent by a row below 0 of the shop's or by hand."""
     p = points.c
     rows, customer = with_customers(asked, points, p.contact_id)
-    of_period = asked.within(p.at)
-    spent = p.rule == "spent"
+    of_period, raw = asked.within(p.at), sa.type_coerce(p.points, sa.BigInteger)
+    spent = sa.or_(p.rule == "spent", sa.and_(p.rule == "by_hand", raw < 0))
     earned = sa.and_(~spent, p.rule != "expired")
-    sums = sa.select(total(sa.case((spent, -p.points), else_=0)), total(sa.case((earned, p.points), else_=0)))
+    sums = sa.select(total(sa.case((spent, -raw), else_=0)), total(sa.case((earned, raw), else_=0)))
     gone, came = asked.connection.execute(sums.select_from(rows).where(of_period)).one()
     if not came and not gone:
         return dict.fromkeys(("active", "redemption"), nothing())
-    who = sa.select(customer).select_from(rows).where(of_period, p.rule != "expired")
+    # What a refund takes back nobody has done.
+    who = sa.select(customer).select_from(rows).where(of_period, sa.or_(spent, sa.and_(earned, raw > 0)))
     people = members.subquery()
-    person = next(iter(people.c))
+    person = people.c.customer
     hits, n = asked.connection.execute(
         sa.select(sa.func.count(sa.distinct(sa.case((person.in_(who), person)))), sa.func.count(sa.distinct(person)))
     ).one()

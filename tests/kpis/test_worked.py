@@ -602,13 +602,32 @@ def test_members_take_part_who_earned_or_spent_points(shop: Shop) -> None:
     """Of four members two did; of 200 points earned 50 were spent."""
     people = shop.people(4)
     shop.facts("loyalty", *({"of": who, "joined_at": "2025-06-01"} for who in people))
-    rows = ((people[0], "orders", 200), (people[1], "spent", -50), (people[2], "expired", -10))
-    for number, (who, rule, many) in enumerate(rows):
-        row = {"contact_id": who, "rule": rule, "key": str(number), "points": many, "day": date(2026, 1, 5)}
-        shop.connection.execute(points.insert().values(row | {"at": on("2026-01-05")}))
+    _points(shop, (people[0], "orders", 200), (people[1], "spent", -50), (people[2], "expired", -10))
     told = shop.figures(keys=["loyalty_participation_rate"])
     expected = {"loyalty_participation_rate.active": 0.5, "loyalty_participation_rate.redemption": 0.25}
     assert values(told, *expected) == expected
+
+
+def test_of_our_own_programme_they_are_members_who_have_had_points(shop: Shop) -> None:
+    """Of ten customers four; in January three, one of them a mug by hand: of 200 points earned 50 were spent."""
+    people = shop.people(10)
+    shop.orders(people, "2025-12-20")
+    _points(shop, (people[3], "orders", 10), day="2025-12-20")
+    _points(shop, (people[0], "orders", 120), (people[1], "by_hand", 90), (people[2], "by_hand", -50))
+    _points(shop, (people[3], "orders", -10))  # A refund took it back.
+    told = shop.figures(keys=["loyalty_participation_rate"])
+    expected = {
+        "loyalty_participation_rate": 0.4,
+        "loyalty_participation_rate.active": 0.75,
+        "loyalty_participation_rate.redemption": 0.25,
+    }
+    assert values(told, *expected) == expected
+
+
+def _points(shop: Shop, *rows: tuple[int, str, int], day: str = "2026-01-05") -> None:
+    for who, rule, many in rows:
+        row = {"contact_id": who, "rule": rule, "key": f"{day} {who} {rule}", "points": many, "at": on(day)}
+        shop.connection.execute(points.insert().values(row | {"day": on(day).date()}))
 
 
 @pytest.mark.parametrize("many", [24, 28, 46])

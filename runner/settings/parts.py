@@ -143,6 +143,8 @@ class KpiSettings(Part):
             lowest, highest = map(int, words.split("-"))
             if not lowest < top <= highest:
                 raise ValueError(f"{words}: must be above {lowest} and at most {highest}, is {top}")
+            if (lowest, highest) == (1, 5):
+                raise ValueError(f"{words}: is the usual scale, on which 4 and 5 count as satisfied")
         return scales
 
 

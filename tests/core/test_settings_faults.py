@@ -34,6 +34,11 @@ def loaded(folder: Path, text: str, **environment: str) -> Settings:
     return load_settings(folder, environment).settings
 
 
+def test_the_usual_scale_of_satisfaction_is_not_one_that_an_account_adds(tmp_path: Path) -> None:
+    (told,) = faults(tmp_path, GOOD + "kpis: {csat_scales: {1-7: 6, 1-5: 3}}\n")
+    assert told.endswith("1-5: is the usual scale, on which 4 and 5 count as satisfied")
+
+
 def test_every_fault_is_told_at_once_with_line_and_advice(tmp_path: Path) -> None:
     text = """\
         public_url: hello.acme.example

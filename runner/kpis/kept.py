@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -92,10 +92,12 @@ def standing_periods(as_of: datetime, zone: str) -> Sequence[Period]:
 
 
 def refresh(store: Store, settings: Settings, now: datetime) -> int:
-    """Computes and keeps what pages show: the latest periods anew, of older ones a few that were never computed."""
+    """Computes and keeps what pages show: the latest periods anew, of older ones a few that were never computed.
+
+    A period of which a figure was told by another definition than today's has not been computed.
+    """
     with store.read() as connection:
-        known = sa.select(kpi_values.c.first, kpi_values.c.behind).where(kpi_values.c.rules == rules(settings))
-        there = {(row.first, row.behind) for row in connection.execute(known.distinct())}
+        there = _there(connection, settings)
     standing = list(dict.fromkeys(standing_periods(now, settings.timezone)))
     open_still = (now - _STILL_OPEN).date()
     missing = [one for one in standing if (one.start, one.end) not in there]
@@ -104,6 +106,17 @@ def refresh(store: Store, settings: Settings, now: datetime) -> int:
     with store.read() as connection:
         counted = compute_each(connection, periods=periods, as_of=now, settings=settings)
     return keep(store, [kpi for figures in counted for kpi in figures], settings)
+
+
+def _there(connection: sa.Connection, settings: Settings) -> set[tuple[date, date]]:
+    """The periods of which every KPI was told, as it is defined now."""
+    v = kpi_values.c
+    told = sa.select(v.first, v.behind, v.key, v.definition).where(v.rules == rules(settings), v.segment == "")
+    found: dict[tuple[date, date], set[tuple[str, int]]] = {}
+    for row in connection.execute(told.where(v.key.in_([measure.key for measure in KPIS])).distinct()):
+        found.setdefault((row.first, row.behind), set()).add((row.key, row.definition))
+    now = {(measure.key, measure.version) for measure in KPIS}
+    return {period for period, figures in found.items() if now <= figures}
 
 
 def rules(settings: Settings) -> str:

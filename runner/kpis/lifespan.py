@@ -48,6 +48,7 @@ def tenures(asked: Asked) -> list[tuple[int, bool, int]]:
     reads=(purchases.c.seen_at, paying.subscriptions.c.seen_at),
     nothing="there are no customers yet",
     entry=9,
+    version=2,
     benchmark="70 % of the agencies on one reporting platform keep clients for more than 2 years on average",
     parts={
         "restricted_mean": Part(

@@ -27,8 +27,8 @@ loyalty, referrals, review_requests = facts["loyalty"], facts["referrals"], fact
     name="Loyalty programme participation",
     unit=Unit.RATIO,
     direction=Direction.HIGHER,
-    formula="Of the customers active at the period's end, the share that is a member then, of our own programme whoever "
-    "has had a point. Members buy more partly because good customers join: a difference is no effect.",
+    formula="Of the customers active at the period's end, the share that is a member then, of our own programme "
+    "whoever has had a point. Members buy more partly because good customers join: a difference is no effect.",
     needs=("orders", "loyalty"),
     reads=(loyalty.c.seen_at, points.c.at),
     nothing="no customer was active when the period ended",

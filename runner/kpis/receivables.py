@@ -33,6 +33,7 @@ _BOUGHT = ("paid", "fulfilled")
     reads=(invoices.c.seen_at,),
     nothing="nothing was invoiced in the period",
     entry=27,
+    version=2,
     parts={
         "count_back": Part(
             "Days outstanding, counted back",

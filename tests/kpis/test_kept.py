@@ -89,6 +89,21 @@ def test_at_night_the_latest_periods_are_counted_and_older_ones_a_few_at_a_time(
     assert len(periods) == 6
 
 
+def test_a_period_told_by_a_definition_of_before_is_counted_anew_at_night(sqlite_url: str) -> None:
+    with Store(sqlite_url) as store:
+        with store.write() as connection:
+            _history(Shop(connection))
+        for _ in range(2):
+            kpis.refresh(store, settings(), AT)
+        v = kpi_values.c
+        old = v.key == "revenue_churn_rate", v.first == date(2025, 11, 1), v.behind == date(2025, 12, 1)
+        with store.write() as connection:
+            assert connection.execute(kpi_values.update().where(*old).values(definition=1)).rowcount == 1
+        kpis.refresh(store, settings(), AT)
+        with store.read() as connection:
+            assert set(connection.scalars(sa.select(v.definition).where(*old))) == {1, 2}
+
+
 def test_several_periods_at_once_come_to_what_each_comes_to_alone(store: Store) -> None:
     with store.write() as connection:
         _history(Shop(connection))

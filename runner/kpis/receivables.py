@@ -82,7 +82,7 @@ def dso(asked: Asked) -> Mapping[str, Figure]:
     if not n:
         return dict.fromkeys(("", *dso.parts), nothing())
     return {
-        "": quotient(Decimal(receivable) * days, Decimal(sold), n),
+        "": quotient(Decimal(receivable) * days, max(Decimal(sold), Decimal(0)), n),
         "count_back": _count_back(asked, Decimal(receivable), n),
         "open": Figure(float(receivable), n),
         **{name: Figure(float(amount), n) for name, amount in zip(_AGES, ages, strict=True)},
@@ -90,6 +90,8 @@ def dso(asked: Asked) -> Mapping[str, Figure]:
 
 
 def _count_back(asked: Asked, receivable: Decimal, n: int) -> Figure:
+    if receivable <= 0:
+        return Figure(0.0, n)
     rows, _ = with_accounts(asked, invoices)
     c, end = invoices.c, asked.last_instant
     by_day = (

@@ -585,6 +585,14 @@ def test_a_credit_note_lowers_what_is_owed_until_it_is_settled(shop: Shop) -> No
     assert shop.figures(keys=["dso"])["dso.open"].value == 700
 
 
+def test_where_credit_notes_exceed_the_invoices_no_days_are_outstanding(shop: Shop) -> None:
+    """Of 1,000 minus 1,200 nothing can be a part, and no day's invoices are owed."""
+    person, bill = shop.person(), {"issued_on": "2026-01-10", "due_on": "2026-02-10"}
+    shop.facts("invoices", bill | {"amount": 1000}, bill | {"amount": -1200}, of=person)
+    told = shop.figures(keys=["dso"])
+    assert values(told, "dso", "dso.open", "dso.count_back") == {"dso": None, "dso.open": -200, "dso.count_back": 0}
+
+
 def test_tickets_still_open_count_as_longer_than_all_others(shop: Shop) -> None:
     """Answered after 4, 10 and 20 minutes and two not yet: the third of five took 20. With three more nobody knows."""
     at = on("2026-01-07T09:00:00+00:00")

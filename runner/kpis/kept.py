@@ -122,8 +122,10 @@ def _there(connection: sa.Connection, settings: Settings) -> set[tuple[date, dat
 def rules(settings: Settings) -> str:
     """A digest of what the account decides about counting: figures under other rules are other figures."""
     told = settings.kpis.model_dump(mode="json", exclude={"show", "goals", "targets", "reviewed", "minimum_n"})
+    # What adds nothing is as if there were no such key: with a new one all that was kept would be of other rules.
+    decided = {key: value for key, value in told.items() if value != {}}
     said = json.dumps(
-        [settings.timezone, settings.currency, settings.customers, settings.orders_from, told], default=str
+        [settings.timezone, settings.currency, settings.customers, settings.orders_from, decided], default=str
     )
     return hashlib.sha256(said.encode()).hexdigest()[:16]
 

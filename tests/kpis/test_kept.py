@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from runner import kpis
 from runner.kpis import Period, Step, periods_before
+from runner.kpis.kept import rules
 from runner.store import Store
 from runner.store.tables import kpi_values
 from tests.kpis.shop import JANUARY, Shop, on, settings
@@ -76,6 +77,12 @@ def test_figures_under_other_rules_are_other_figures(store: Store) -> None:
     assert _kept(store, kpis={"activity_window": "30 days"}) == []
     judged = _kept(store, kpis={"targets": {"crr": {"at_least": 0.9}}})[0]
     assert judged.target is not None
+
+
+def test_a_key_that_decides_nothing_leaves_the_rules_as_they_were_before_there_was_one() -> None:
+    """Else an update would hide all that was kept."""
+    assert rules(settings()) == "038326992be17452"
+    assert rules(settings(kpis={"csat_scales": {"1-7": 6}})) != rules(settings())
 
 
 def test_at_night_the_latest_periods_are_counted_and_older_ones_a_few_at_a_time(sqlite_url: str) -> None:

@@ -246,7 +246,7 @@ class HubSpotApi:
             return read(raw)
         except InPart as error:
             raise Temporary(f"{request}: {error}", system=SYSTEM, status=207) from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             # An edge's maintenance page comes with status 200, and the SDK would take it for an empty answer.
             said = raw[:60].decode("utf-8", "replace")
             words = f"answered with {kind or 'something'} that is not what was asked for: {said!r}"

@@ -546,9 +546,14 @@ def test_a_proxy_of_the_environment_is_not_used(
     assert len(ids(everything(sources()))) == 1
 
 
-def test_an_answer_that_is_no_json_is_quoted(hubspot: LoopbackHubSpot, source: HubSpotSource) -> None:
-    hubspot.inject("html", times=100)
-    with pytest.raises(Temporary, match=r"answered with text/html that is not what was asked for: .<!DOCTYPE html>"):
+@pytest.mark.parametrize(
+    ("fault", "said"), [("html", "text/html .*: .<!DOCTYPE html>"), ("nested", r"application/json .*\[\[")]
+)
+def test_an_answer_that_makes_no_sense_is_quoted(
+    hubspot: LoopbackHubSpot, source: HubSpotSource, fault: str, said: str
+) -> None:
+    hubspot.inject(fault, times=100, path=LIST)
+    with pytest.raises(Temporary, match=f"answered with {said}"):
         everything(source)
 
 

@@ -59,6 +59,7 @@ FAULTS = {
     "504": "a gateway's page that is not UTF-8",
     "302": "sent elsewhere",
     "html": "status 200 and a page of HTML",
+    "nested": "status 200 and lists in lists, more than anybody follows",
     "junk": "status 200 and JSON of another shape",
     "207": "a batch of which some failed",
     "drop": "the connection is closed once the request is read",
@@ -895,6 +896,7 @@ PAGES: Mapping[str | None, tuple[int, str, bytes]] = {
     "504": (504, "text/html", b"<html>Zeit\xfcberschreitung</html>"),
     "302": (302, "text/html", HTML),
     "html": (200, "text/html", HTML),
+    "nested": (200, "application/json", b'{"results": ' + 100_000 * b"["),
     "junk": (200, "application/json", b'{"results": {"ok": true}}'),
 }
 

@@ -11,14 +11,15 @@ from rich.text import Text
 class _Sheet(Table):
     """As wide as what stands in it, unless a column takes the room that is left, or words below it need the room.
 
-    Where nobody looks at a terminal no room is filled: each column is as wide as what stands in it, and the words below
-    are lines of their own.
+    Where nobody looks at a terminal no room is filled: each column is as wide as what stands in it, as long as all of
+    them have the room, and the words below are lines of their own.
     """
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         below = self.caption
-        if console.is_terminal:
+        if console.is_terminal or self.__rich_measure__(console, options).maximum > options.max_width:
             self.expand = any(column.ratio is not None for column in self.columns)
+        if console.is_terminal:
             if below is not None and not self.expand:
                 self.columns[0].ratio, self.expand = 1, True
             yield from super().__rich_console__(console, options)

@@ -135,7 +135,10 @@ class _Rewriting(NodeTransformer):
                 self.generic_visit(node)
                 if self.captured:
                     return [_not_exact_mark(node), node]
-                return node if self._marks is None else [node, _passes(next(self._marks), node)]
+                return node if self._marks is None else [*_named(node), node, _passes(next(self._marks), node)]
+            case nodes.Import() if self._marks is not None:
+                self.generic_visit(node)
+                return [*_named(node), node]
             case nodes.Call() if _is_inherited(node):
                 self.generic_visit(node)
                 return _filtered(node, "_not_exact")
@@ -226,6 +229,12 @@ def _sets_up(node: nodes.Node) -> bool:
 
 def _passes(mark: int, node: nodes.Node) -> nodes.ExprStmt:
     return nodes.ExprStmt(_filtered(nodes.Const(mark, lineno=node.lineno), "_passes"), lineno=node.lineno)
+
+
+def _named(node: nodes.Node) -> Iterator[nodes.ExprStmt]:
+    """What is read without the context, of which no piece is noted: by its name it is known what it prints."""
+    if isinstance(node, nodes.Include | nodes.Import) and not node.with_context:
+        yield nodes.ExprStmt(_filtered(node.template, "_prints"), lineno=node.lineno)
 
 
 def _printing(captured: nodes.Node) -> list[nodes.Node]:

@@ -14,7 +14,18 @@ from jinja2 import TemplateError
 
 from runner.render import Person, RenderFault, Templates
 from tests.render import random_templates
-from tests.render.given import LINKS, REPOSITORY, SENDER, mailings, mjml, person, received, shared, written
+from tests.render.given import (
+    LINKS,
+    REPOSITORY,
+    SENDER,
+    mailings,
+    mjml,
+    person,
+    received,
+    shared,
+    without_tags,
+    written,
+)
 
 STARTERS = Templates(REPOSITORY / "templates", LINKS, SENDER)
 
@@ -315,6 +326,21 @@ def test_two_ways_with_the_same_values_are_two_texts(tmp_path: Path, body: str) 
     mails = received(mailings(templates, batch))
     for one in batch:
         assert mails[one.send_id] == templates.preview("email/a", "Hello", one)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{% include 'email/_' ~ contact.country ~ '.html' without context %}",
+        "{% import 'email/_' ~ contact.country ~ '.html' as piece %}{{ piece }}",
+        "{% macro its() %}{% import 'email/_' ~ contact.country ~ '.html' as it %}{{ it }}{% endmacro %}{{ its() }}",
+    ],
+)
+def test_so_are_two_pieces_that_know_nothing_of_whom_they_are_for(tmp_path: Path, body: str) -> None:
+    templates = written(tmp_path, a_html=f"<p>{body}</p>", _pl_html="<b>Hej</b>", _us_html="<i>Hi</i>")
+    batch = [person(number, country=("pl", "us")[number % 2]) for number in range(4)]
+    mails = received(mailings(templates, batch))
+    assert [mails[one.send_id] for one in batch] == [templates.preview("email/a", "Hello", one) for one in batch]
 
 
 def test_the_same_wording_has_the_same_skeleton_tomorrow(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 from jinja2 import Template, TemplateError
@@ -25,6 +27,8 @@ from runner.render.recording import RECORDER, Keys, KeyTaken, Outline, Recorder,
 Printed = tuple[str, str | None]
 #: The way that a render took through a template.
 Way = tuple[int | tuple[int, str], ...]
+#: Names for the keys that are tried: that a text contains one of them by chance hardly happens even once.
+_ATTEMPTS = 3
 
 
 class Drafting:
@@ -40,21 +44,22 @@ class Drafting:
         self, ready: Ready, people: Sequence[Person], *, max_keys: int | None, max_bytes: int | None
     ) -> tuple[list[Draft], Batch, list[RenderFault]]:
         """A draft of everybody who has no fault, and what the drafts have in common."""
-        for nonce in _nonces(ready.template_hash):
-            try:
+        nonces = _nonces(ready.template_hash)
+        for nonce in islice(nonces, _ATTEMPTS):
+            with suppress(KeyTaken):
                 drafts, faults = self._with(Keys(nonce), ready, people)
-            except KeyTaken:
-                continue
-            return drafts, Batch(ready.mjml, ready.template_hash, nonce, max_keys, max_bytes), faults
-        raise AssertionError("there is always another nonce")
+                return drafts, Batch(ready.mjml, ready.template_hash, nonce, max_keys, max_bytes), faults
+        # The template itself puts a key out once more, and would any other.
+        drafts, faults = self._with(None, ready, people)
+        return drafts, Batch(ready.mjml, ready.template_hash, next(nonces), max_keys, max_bytes), faults
 
     def whole(self, ready: Ready, person: Person) -> tuple[str, str, str | None]:
         """Subject, body and text part of one person's letter as they are. Raises what the template raises."""
         context = self._context(person, ready)
         return (context["subject"], *_rendered(ready.files, context))
 
-    def _with(self, keys: Keys, ready: Ready, people: Sequence[Person]) -> tuple[list[Draft], list[RenderFault]]:
-        """Raises KeyTaken where somebody's text contains such a key."""
+    def _with(self, keys: Keys | None, ready: Ready, people: Sequence[Person]) -> tuple[list[Draft], list[RenderFault]]:
+        """Without keys each letter as it is. Raises KeyTaken where somebody's text contains such a key."""
         drafts, faults = [], []
         shared = self._shared(ready)
         # An outline pays where its text can be used again.
@@ -95,12 +100,14 @@ def _draft(
     send_id: str,
     context: dict[str, Any],
     files: Files,
-    keys: Keys,
+    keys: Keys | None,
     outlines: Files | None,
     known: dict[Way, Printed],
 ) -> Draft:
     """One person's letter with keys in it. `known` are the texts around the keys by the way to them."""
     subject = context["subject"]
+    if keys is None:
+        return Draft(send_id, subject, *_rendered(files, context), [])
     way, noted = _outlined(outlines, context, keys) if outlines is not None else (None, [])
     if way is not None and (printed := known.get(way)) is not None:
         if keys.nonce in subject:
@@ -134,7 +141,12 @@ def _rendered(files: Files, context: dict[str, Any], recorder: Recorder | None =
 def _outlined(files: Files, context: dict[str, Any], keys: Keys) -> tuple[Way | None, list[str]]:
     """The way that a render takes, None where keys cannot stand for all of its values, and the values that it meets."""
     outline = context[RECORDER] = Outline(keys)
-    printed = _rendered(files, context, outline)
+    try:
+        printed = _rendered(files, context, outline)
+    except KeyTaken:
+        raise
+    except Exception:  # of what is not printed, or else the letter itself tells
+        return None, []
     return tuple(outline.way) if outline.exact and not any(printed) else None, outline.values
 
 

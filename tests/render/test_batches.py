@@ -343,6 +343,29 @@ def test_so_are_two_pieces_that_know_nothing_of_whom_they_are_for(tmp_path: Path
     assert [mails[one.send_id] for one in batch] == [templates.preview("email/a", "Hello", one) for one in batch]
 
 
+@pytest.mark.parametrize(
+    "again",
+    [
+        "{{ self['hello']() }}",
+        "{% set again = self.hello %}{{ again() }}",
+        "{% import 'email/_line.html' as line with context %}{{ line }}",
+    ],
+)
+def test_a_key_that_a_template_puts_out_again_stops_nobody(tmp_path: Path, again: str) -> None:
+    hello = "<p>{% block hello %}{{ contact.first_name }}{% endblock %}"
+    templates = written(tmp_path, a_html=f"{hello}{again}</p>", _line_html="{{ contact.first_name }}")
+    assert_everybody_gets_their_own(templates, people([("Ada", "L", 9), ("Bob", "M", 3)]), "email/a")
+
+
+def test_what_stands_beside_the_blocks_is_not_printed_and_harms_nobody(tmp_path: Path) -> None:
+    child = "{% extends 'email/_frame.html' %}{{ 1 / (contact.id - 1) }}{% block hello %}Hi {{ super() }}{% endblock %}"
+    frame = "<p>{% block hello %}{{ contact.first_name }}{% endblock %}</p>"
+    templates = written(tmp_path, a_html=child, _frame_html=frame)
+    rendered = mailings(templates, [person(1), person(2, first_name="Bob")])
+    assert not rendered.faults
+    assert [without_tags(html) for _, html, _ in received(rendered).values()] == ["Hi Ada", "Hi Bob"]
+
+
 def test_the_same_wording_has_the_same_skeleton_tomorrow(tmp_path: Path) -> None:
     templates = written(tmp_path, a_mjml=mjml(text="{{ contact.first_name }}"))
     today = shared(mailings(templates, [person(1), person(2, first_name="Bo")]))

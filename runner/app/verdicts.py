@@ -76,8 +76,16 @@ def _keep(file: Path, of: str, kept: dict[str, list[list[Any]]]) -> None:
 def _state(workspace: Path) -> str:
     """A digest of every template, and of the product."""
     folder = workspace / "templates"
-    written = [[path.relative_to(folder).as_posix(), _digest(path.read_bytes())] for path in _files(folder)]
+    written = [[path.relative_to(folder).as_posix(), _written(path)] for path in _files(folder)]
     return _digest(json.dumps([_product(), written]).encode())
+
+
+def _written(path: Path) -> str:
+    """A digest of a file; of one that nobody can read, or that an editor has put away by now, nothing."""
+    try:
+        return _digest(path.read_bytes())
+    except OSError:
+        return ""
 
 
 @cache

@@ -72,3 +72,16 @@ def test_a_look_at_a_workspace_without_a_private_folder_leaves_none(tmp_path: Pa
     with verdicts(tmp_path) as known:
         assert known.on(("a mail",), lambda: [FAULT]) == [FAULT]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_nobody_can_read_is_a_state_of_its_own_and_no_fault(tmp_path: Path) -> None:
+    unread = tmp_path / "templates/email/hello.html"
+    unread.parent.mkdir(parents=True)
+    (tmp_path / PRIVATE).mkdir()
+    unread.symlink_to("/proc/self/mem")
+    with verdicts(tmp_path) as known:
+        assert known.on(("a mail",), lambda: [FAULT]) == [FAULT]
+    unread.unlink()
+    unread.write_text("Hello", encoding="utf-8")
+    with verdicts(tmp_path) as known:
+        assert known.on(("a mail",), list) == []

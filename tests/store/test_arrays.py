@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, time
 from itertools import count
 
+import pytest
 import sqlalchemy as sa
 
 from runner.store import Store
 from runner.store.arrays import NOTHING, arrays, numbers
-from runner.store.tables import contacts, facts, purchases
+from runner.store.tables import contacts, purchases
 from tests.kpis.shop import Shop, on
 
 
@@ -37,10 +39,19 @@ def test_no_rows_are_empty_arrays(database: str) -> None:
         assert [len(column) for column in arrays(connection, sa.select(contacts.c.id), by=contacts.c.id)] == [0]
 
 
-def test_a_single_day_of_long_ago_is_read_too(database: str) -> None:
+@pytest.mark.parametrize("days", [["1990-01-01"], ["1970-05-04", None], [None, "2026-11-22"], ["1969-12-20", None]])
+def test_days_and_instants_before_the_turn_of_the_century_are_read_as_they_are(
+    database: str, days: list[str | None]
+) -> None:
+    given = [day and date.fromisoformat(day) for day in days]
     with Store(database) as store, store.write() as connection:
         shop = Shop(connection)
-        plan = {"product": "pro", "kind": "plan", "interval": "month", "quantity": 1, "unit_amount": 10}
-        shop.facts("subscriptions", plan | {"of": shop.person(), "started_on": "1995-01-01"})
-        (day,) = numbers(connection, sa.select(facts["subscriptions"].c.started_on))
-    assert day.tolist() == [9131]
+        for day in given:
+            shop.person(birthday=day, first_order_at=day and datetime.combine(day, time(), UTC))
+        c = contacts.c
+        told = numbers(connection, sa.select(c.birthday, c.first_order_at).order_by(c.id))
+    since = [day and (day - date(1970, 1, 1)).days for day in given]
+    assert [column.tolist() for column in told] == [
+        [NOTHING if day is None else day for day in since],
+        [NOTHING if day is None else day * 86_400_000_000 for day in since],
+    ]

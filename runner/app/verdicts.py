@@ -98,7 +98,9 @@ def _product() -> str:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
+    """Those in folders that are elsewhere and linked to as well: Jinja reads them."""
+    found = (Path(at, name) for at, _, names in os.walk(folder, followlinks=True) for name in names)
+    return sorted(path for path in found if path.is_file())
 
 
 def _digest(text: bytes) -> str:

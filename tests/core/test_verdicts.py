@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.app.verdicts import PRIVATE, verdicts
+from runner.app.private import PRIVATE
+from runner.app.verdicts import verdicts
 from runner.errors import Fault
 from tests.core.world import TEMPLATE, World
 
@@ -85,3 +86,15 @@ def test_a_file_that_nobody_can_read_is_a_state_of_its_own_and_no_fault(tmp_path
     unread.write_text("Hello", encoding="utf-8")
     with verdicts(tmp_path) as known:
         assert known.on(("a mail",), list) == []
+
+
+def test_templates_in_a_folder_that_is_linked_to_are_looked_at_anew_as_well(tmp_path: Path) -> None:
+    for folder in (PRIVATE, "templates", "shared"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "templates/email").symlink_to("../shared")
+    (tmp_path / "shared/hello.html").write_text("Hello", encoding="utf-8")
+    with verdicts(tmp_path) as known:
+        assert known.on(("a mail",), list) == []
+    (tmp_path / "shared/hello.html").write_text("{{ contact.nmae }}", encoding="utf-8")
+    with verdicts(tmp_path) as known:
+        assert known.on(("a mail",), lambda: [FAULT]) == [FAULT]

@@ -304,7 +304,9 @@ def _stamps(*folders: str | Path) -> dict[str, tuple[int, int]]:
             for entry in entries:
                 if entry.is_dir():
                     left.append(entry.path)
-                else:
+                    continue
+                # An editor may have put it away by now, or have left a link to nowhere: the others are looked at still.
+                with suppress(FileNotFoundError):
                     stat = entry.stat()
                     found[entry.path] = stat.st_mtime_ns, stat.st_size
     return found

@@ -132,3 +132,13 @@ def test_a_mail_that_check_refuses_keeps_its_own_playbook_from_running_until_it_
     )
     world.write("templates/email/bare.html", "<p>Hi</p>{{ unsubscribe() }} {{ sender.address }}")
     assert [got.who for got in world.ticks("2026-05-04 10:00")] == [ada]
+
+
+def test_a_link_to_nowhere_hides_no_edit_of_the_files_beside_it(world: World) -> None:
+    world.playbook("wish", "trigger: {anniversary: {of: contact.birthday}}")
+    for number in range(20):
+        (world.folder / "playbooks" / f"nowhere{number}.txt").symlink_to("nowhere")
+    (before,) = world.app.readings(world.app.fields())
+    world.playbook("wish", "trigger: {aniversary: {of: contact.birthday}}")
+    (after,) = world.app.readings(world.app.fields())
+    assert (before.faults, len(after.faults)) == ((), 1)

@@ -130,17 +130,22 @@ def _at_once(questions: tuple[sa.SelectBase, ...]) -> sa.CompoundSelect[Any]:
     return sa.union_all(*(sa.select(sa.literal_column(str(number)), asked.c[0]) for number, asked in numbered))
 
 
+#: Playbooks of one question: SQLite knows how deep an expression may be.
+_SIFTED_AT_ONCE = 100
+
+
 def sifted(
     connection: sa.Connection, concerned: Mapping[str, set[int]], may_fire: Mapping[str, Any]
 ) -> dict[str, set[int]]:
     """Those of whom their own row says that they may fire: each person is read once for all playbooks."""
-    people = set().union(*(concerned[playbook] for playbook in may_fire))
     found: dict[str, set[int]] = {playbook: set() for playbook in may_fire}
-    if people:
-        rows = connection.execute(_sieve(tuple(may_fire.values())), {"people": json.dumps(sorted(people))})
-        for contact, *says in rows:
-            for playbook in compress(found, says):
-                found[playbook].add(contact)
+    asked = list(may_fire)
+    for some in (asked[start : start + _SIFTED_AT_ONCE] for start in range(0, len(asked), _SIFTED_AT_ONCE)):
+        if people := set().union(*(concerned[playbook] for playbook in some)):
+            sieve = _sieve(tuple(may_fire[playbook] for playbook in some))
+            for contact, *says in connection.execute(sieve, {"people": json.dumps(sorted(people))}):
+                for playbook in compress(some, says):
+                    found[playbook].add(contact)
     return {playbook: among & found.get(playbook, among) for playbook, among in concerned.items()}
 
 

@@ -39,6 +39,7 @@ from runner.app.alarms import stand_in
 from runner.app.doctor import examine
 from runner.app.entering import enroll_all, windows
 from runner.enroll import register
+from runner.news import sifted
 from runner.playbook import Playbook, read_playbooks
 from runner.store.marks import forget, marks_of, read_by
 from runner.store.tables import (
@@ -761,3 +762,13 @@ def test_the_brake_holds_the_rest_when_a_tick_was_killed_while_it_held_them(
     ticked = world.tick("2026-05-04 10:05")
     assert set(world.inside().values()) == {"braked"}
     assert ticked.waiting[0].startswith("wish: 501 people at once")
+
+
+def test_more_playbooks_than_an_expression_may_be_deep_are_asked_whom_they_concern(world: World) -> None:
+    for who, year in (("ada", 1990), ("bob", 1991)):
+        world.person(who, birthday=date(year, 5, 4))
+    ada, bob = (row.id for row in world.rows(sa.select(contacts.c.id).order_by(contacts.c.id)))
+    says = {str(number): contacts.c.birthday == date(1990 + number % 2, 5, 4) for number in range(1200)}
+    with world.store.read() as connection:
+        found = sifted(connection, {playbook: {ada, bob} for playbook in (*says, "else")}, says)
+    assert [found[playbook] for playbook in ("0", "1199", "else")] == [{ada}, {bob}, {ada, bob}]

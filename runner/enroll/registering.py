@@ -72,20 +72,23 @@ def _write_down(store: Store, connection: sa.Connection, playbook: Playbook, now
 def _take_over(connection: sa.Connection, playbook: Playbook) -> None:
     """Whoever is inside under the older id `was:` goes on under the new one, with all its past.
 
-    `was:` may come after the rename, as long as nobody has entered under the new id.
+    `was:` may come after the rename, as long as nobody has entered under the new id; if that was paused, it stays so.
     """
     was = playbook.keys.was
     if was is None or connection.scalar(sa.select(playbooks.c.id).where(playbooks.c.id == was)) is None:
         return
     if has_begun(connection, playbook.id):
         return
-    connection.execute(playbooks.delete().where(playbooks.c.id == playbook.id))
+    p = playbooks.c
+    still = connection.execute(
+        playbooks.delete().where(p.id == playbook.id).returning(p.paused_at, p.stopped_why)
+    ).one_or_none()
     for table in (playbook_versions, decisions, trigger_states):
         connection.execute(table.delete().where(table.c.playbook == playbook.id))
     connection.execute(
         playbooks.update()
-        .where(playbooks.c.id == was)
-        .values(id=playbook.id, salt=sa.func.coalesce(playbooks.c.salt, was))
+        .where(p.id == was)
+        .values(id=playbook.id, salt=sa.func.coalesce(p.salt, was), **(still._asdict() if still and still[0] else {}))
     )
     for table in (playbook_versions, enrollments, decisions, sends, trigger_states):
         connection.execute(table.update().where(table.c.playbook == was).values(playbook=playbook.id))

@@ -418,6 +418,18 @@ def test_was_may_be_added_later_as_long_as_nobody_has_entered_under_the_new_name
     assert waiting == ({"wish"} if entered else set())
 
 
+def test_what_was_paused_under_the_new_name_stays_so_when_was_is_added(world: World) -> None:
+    world.person("ada", **BORN)
+    world.playbook("wish", WISH)
+    world.tick("2026-05-03 09:00")
+    world.delete("wish")
+    world.playbook("greeting", WISH)
+    world.tick("2026-05-03 10:00")
+    decisions.pause(world.app, "greeting")
+    world.playbook("greeting", f"{WISH}\nwas: wish")
+    assert world.ticks("2026-05-04 09:00") == []
+
+
 def test_a_rename_splits_nobody_anew(world: World) -> None:
     arms = """
 actions:

@@ -31,7 +31,7 @@ def test_a_slow_machine_writes_less_at_a_time_and_a_fast_one_more() -> None:
     with pace.writing(lasting(0.2)):
         pass
     assert 0 < pace.rows < begun
-    for _ in range(6):
+    for _ in range(7):
         with pace.writing(lasting(0)):
             pass
     assert pace.rows == CHUNK

@@ -33,6 +33,7 @@ from connectors.mail.sendgrid import SendGridMailer, SendGridSettings
 from runner.app import App
 from runner.deliver import deliver
 from runner.deliver.outcomes import Delivered
+from runner.deliver.uncollected import uncollected
 from runner.deliver.under_way import UnderWay
 from runner.enroll import register
 from runner.links import Links
@@ -115,7 +116,7 @@ def rendering_and_calling(mails: int, latency: int) -> tuple[tuple[float, float]
         _rendered(templates, mailer, people[:2])
 
         def all_of_them() -> None:
-            with UnderWay(mailer.calls_at_once) as calls:
+            with UnderWay(mailer.calls_at_once) as calls, uncollected():
                 for start in range(0, mails, 1000):
                     _render_and_call(templates, links, mailer, people[start : start + 1000], calls)
 

@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from runner.render.languages import chosen
@@ -40,27 +42,34 @@ class Versions:
 
     def files(self, template: str) -> list[str]:
         """The files of a template, the one for everybody first; relative to the folder."""
-        for ending in ENDINGS:
-            if (self.folder / f"{template}{ending}").is_file():
-                return [f"{template}{ending}", *self._in_languages(template, ending).values()]
-        return []
+        everybody = self._for_everybody(template)
+        return [] if everybody is None else [everybody, *self._in_languages(template, everybody).values()]
 
-    def _in_languages(self, template: str, ending: str) -> Mapping[str, str]:
-        """By language the file that speaks it."""
-        name, beside = Path(template).name, (self.folder / template).parent
-        named = {path.stem.removeprefix(f"{name}."): path for path in beside.glob(f"{name}.*{ending}")}
-        inside = {
-            path.parent.name: path for path in beside.glob(f"*/{name}{ending}") if _TAG.fullmatch(path.parent.name)
-        }
-        return {tag: path.relative_to(self.folder).as_posix() for tag, path in sorted({**inside, **named}.items())}
+    def _for_everybody(self, template: str) -> str | None:
+        found = (f"{template}{ending}" for ending in ENDINGS)
+        return next((file for file in found if (self.folder / file).is_file()), None)
+
+    def _in_languages(self, template: str, everybody: str) -> Mapping[str, str]:
+        """By language the file that speaks it; what stands beside the file for everybody counts before a folder's.
+
+        Asked for each batch of letters, so the folder is listed once, by names alone.
+        """
+        (folder, slash, name), ending = template.rpartition("/"), Path(everybody).suffix
+        inside, beside = {}, {}
+        for entry in _names_in(self.folder / folder):
+            if _TAG.fullmatch(entry) and (self.folder / folder / entry / f"{name}{ending}").is_file():
+                inside[entry] = f"{folder}{slash}{entry}/{name}{ending}"
+            elif named := re.fullmatch(rf"{re.escape(name)}\.(.*){re.escape(ending)}", entry):
+                beside[named[1]] = f"{folder}{slash}{entry}"
+        return dict(sorted({**inside, **beside}.items()))
 
     def serving(self, template: str, language: str | None) -> tuple[str, str]:
         """The file that serves a language, and what it speaks; the template's own name where there is none at all.
 
         `de-AT` is served in German, else in the account's language, else by the file for everybody.
         """
-        everybody, *_ = self.files(template) or [template]
-        versions = self._in_languages(template, Path(everybody).suffix)
+        everybody = self._for_everybody(template) or template
+        versions = self._in_languages(template, everybody)
         for_everybody = _of_everybody(versions, self.usual)
         found = chosen([language, self.usual], [*versions, for_everybody])
         assert found is not None
@@ -68,10 +77,16 @@ class Versions:
 
     def each(self, template: str) -> Iterator[tuple[str, str]]:
         """Every file of a template with what it speaks, the one for everybody first."""
-        everybody, *_ = self.files(template) or [template]
-        versions = self._in_languages(template, Path(everybody).suffix)
+        everybody = self._for_everybody(template) or template
+        versions = self._in_languages(template, everybody)
         yield everybody, _of_everybody(versions, self.usual)
         yield from ((file, tag) for tag, file in versions.items())
+
+
+def _names_in(folder: Path) -> list[str]:
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        return [entry.name for entry in entries]
+    return []
 
 
 def _of_everybody(versions: Mapping[str, str], usual: str) -> str:

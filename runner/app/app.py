@@ -223,7 +223,7 @@ class App:
         fresh = secrets.token_hex(4)
         with self.store.write() as connection:
             connection.execute(self.store.insert(meta).values(key="epoch", value=fresh).on_conflict_do_nothing())
-            return str(recalled(connection, "epoch")["epoch"])
+            return str(recall(connection, "epoch"))
 
     @contextmanager
     def trial(self) -> Iterator[None]:
@@ -310,11 +310,6 @@ def _stamps(*folders: str | Path) -> dict[str, tuple[int, int]]:
                     stat = entry.stat()
                     found[entry.path] = stat.st_mtime_ns, stat.st_size
     return found
-
-
-def recalled(connection: sa.Connection, *keys: str) -> dict[str, Any]:
-    """Words the store keeps about itself; those it was never told are not among them."""
-    return dict(connection.execute(sa.select(meta.c.key, meta.c.value).where(meta.c.key.in_(keys))).all())
 
 
 def _salted(reading: Reading, salts: Mapping[str, str | None], has_begun: Callable[[str], bool]) -> Reading:
